@@ -1,0 +1,61 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// One target per layer; arrows only go down (ARCHITECTURE.md, "Targets").
+let settings: [SwiftSetting] = [
+  .strictMemorySafety(),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+// Executables and tests link SQLite; the loadable extension must not: it calls the host's copy.
+let sqlite: [LinkerSetting] = [.linkedLibrary("sqlite3")]
+
+let package = Package(
+  name: "vidx",
+  platforms: [.macOS(.v26)],
+  products: [
+    .library(name: "Vidx", targets: ["Vidx"]),
+    .library(name: "vidx-extension", type: .dynamic, targets: ["VidxExtension"]),
+    .executable(name: "vidx", targets: ["VidxCLI"]),
+  ],
+  targets: [
+    .target(name: "CVidxKernels"),
+    .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
+    .target(name: "CVidxSQLite", dependencies: ["CSQLite"]),
+
+    .target(name: "VidxVectors", dependencies: ["CVidxKernels"], swiftSettings: settings),
+    .target(name: "VidxSegments", dependencies: ["CVidxKernels"], swiftSettings: settings),
+    .target(
+      name: "VidxIndexes", dependencies: ["CVidxKernels", "VidxVectors", "VidxSegments"], swiftSettings: settings),
+    .target(
+      name: "VidxSQLite", dependencies: ["CSQLite", "CVidxSQLite", "VidxIndexes", "VidxSegments", "VidxVectors"],
+      swiftSettings: settings),
+    .target(name: "Vidx", dependencies: ["VidxSQLite", "VidxIndexes", "VidxVectors"], swiftSettings: settings),
+    .target(name: "VidxFiles", swiftSettings: settings),
+    .executableTarget(
+      name: "VidxCLI", dependencies: ["Vidx", "VidxFiles"], swiftSettings: settings, linkerSettings: sqlite),
+
+    .target(name: "CVidxExtension"),
+    .target(
+      name: "VidxExtension", dependencies: ["VidxSQLite", "CVidxExtension"], swiftSettings: settings,
+      linkerSettings: [.linkedLibrary("m")]),
+
+    .testTarget(
+      name: "VidxVectorsTests", dependencies: ["VidxVectors", "CVidxKernels"], swiftSettings: settings),
+    .testTarget(
+      name: "VidxSegmentsTests", dependencies: ["VidxSegments", "CVidxKernels"], swiftSettings: settings),
+    .testTarget(
+      name: "VidxIndexesTests", dependencies: ["VidxIndexes", "VidxVectors", "VidxSegments"], swiftSettings: settings),
+    .testTarget(
+      name: "VidxSQLiteTests", dependencies: ["VidxSQLite", "VidxIndexes", "VidxVectors"],
+      swiftSettings: settings, linkerSettings: sqlite),
+    .testTarget(name: "VidxFilesTests", dependencies: ["VidxFiles"], swiftSettings: settings),
+    .testTarget(name: "VidxTests", dependencies: ["Vidx"], swiftSettings: settings, linkerSettings: sqlite),
+    .testTarget(
+      name: "VidxCLITests", dependencies: ["VidxCLI", "VidxFiles"], swiftSettings: settings, linkerSettings: sqlite),
+  ],
+  swiftLanguageModes: [.v6],
+  cLanguageStandard: .c17
+)

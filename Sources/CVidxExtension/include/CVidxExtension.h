@@ -1,0 +1,3 @@
+#ifndef CVIDXEXTENSION_H
+#define CVIDXEXTENSION_H
+#endif

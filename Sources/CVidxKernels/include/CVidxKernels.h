@@ -1,0 +1,68 @@
+#ifndef CVIDXKERNELS_H
+#define CVIDXKERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#pragma clang assume_nonnull begin
+
+/* Scores: smaller is nearer, always. neg_dot = -<q,v>; l2sq = sum (q-v)^2; l1 = sum |q-v|. f32 in, f32 out. */
+
+/* One vector. n: dimensions. Any alignment. */
+typedef float (*vidx_score_one_f32)(const float *query, const float *vector, size_t n);
+
+/* Four vectors at once; shares the loads of the query. out[0..3]. */
+typedef void (*vidx_score_four_f32)(const float *query, const float *v0, const float *v1, const float *v2,
+                                    const float *v3, size_t n, float *out);
+
+/* A contiguous block: `count` rows, `stride` floats apart (stride >= n). out[0..count-1]. */
+typedef void (*vidx_score_rows_f32)(const float *query, const float *rows, size_t stride, size_t count, size_t n,
+                                    float *out);
+
+/* Scattered rows: row ids[i] of `base`, `stride` floats apart; prefetches ahead. out[0..count-1]. */
+typedef void (*vidx_score_ids_f32)(const float *query, const float *base, size_t stride, const uint32_t *ids,
+                                   size_t count, size_t n, float *out);
+
+typedef struct {
+  vidx_score_one_f32 one;
+  vidx_score_four_f32 four;
+  vidx_score_rows_f32 rows;
+  vidx_score_ids_f32 ids;
+} vidx_metric_kernels;
+
+typedef struct {
+  const char *isa; /* "scalar", "avx2", "avx512", "neon" */
+  vidx_metric_kernels neg_dot;
+  vidx_metric_kernels l2sq;
+  vidx_metric_kernels l1;
+} vidx_kernels;
+
+/* The table chosen once at load: the best this CPU has, or what VIDX_ISA names when the CPU has it. */
+const vidx_kernels *vidx_kernels_active(void);
+
+/* The table of one instruction set, or NULL when it is unknown or this CPU lacks it. */
+const vidx_kernels *_Nullable vidx_kernels_named(const char *isa);
+
+/* CRC-32C (Castagnoli), as in RFC 3720; start with crc = 0. Hardware when there is any. */
+uint32_t vidx_crc32c(uint32_t crc, const void *_Nullable data, size_t length);
+
+/* C[m x n] = A[m x k] * B[n x k]^T, row-major, leading dimensions in floats. Uses the system's BLAS when one can be
+ * loaded at first use (no link-time dependency), own kernels otherwise. `threads` bounds the BLAS's threads. */
+void vidx_sgemm_nt(const float *a, size_t lda, const float *b, size_t ldb, float *c, size_t ldc, size_t m, size_t n,
+                   size_t k, int threads);
+
+/* Name of the BLAS in use ("openblas", "blas", "accelerate") or "own". Loads it. */
+const char *vidx_blas_name(void);
+
+static inline __attribute__((always_inline)) void vidx_prefetch(const void *p) { __builtin_prefetch(p, 0, 3); }
+
+static inline __attribute__((always_inline)) void vidx_pause(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+#pragma clang assume_nonnull end
+#endif
