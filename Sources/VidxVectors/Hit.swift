@@ -1,0 +1,77 @@
+/// One row found: its score (smaller is nearer) and its row id.
+package struct Hit: Sendable, Equatable {
+  package var score: Float
+  package var rowID: Int64
+
+  @inlinable
+  package init(score: Float, rowID: Int64) {
+    self.score = score
+    self.rowID = rowID
+  }
+
+  /// Nearer first; at equal scores the smaller row id.
+  @inlinable
+  package static func isNearer(_ a: Hit, _ b: Hit) -> Bool {
+    a.score < b.score || (a.score == b.score && a.rowID < b.rowID)
+  }
+}
+
+/// The k nearest hits seen so far: a bounded max-heap in one array, farthest at the root.
+///
+/// Not thread safe. Ties at the boundary go to the smaller row id, so the outcome does not depend on the order of
+/// offers.
+package struct TopK {
+  package let k: Int
+  private var heap: [Hit] = []
+
+  package init(k: Int) {
+    self.k = max(k, 0)
+    heap.reserveCapacity(min(self.k, 1024))
+  }
+
+  package var count: Int { heap.count }
+
+  /// A score above this cannot enter: infinity until k hits are held.
+  package var threshold: Float {
+    if k == 0 { return -.infinity }
+    return heap.count < k ? .infinity : heap[0].score
+  }
+
+  /// - Complexity: O(log k), O(1) when the hit is too far.
+  package mutating func offer(_ hit: Hit) {
+    if heap.count < k {
+      heap.append(hit)
+      siftUp(heap.count - 1)
+    } else if k > 0, Hit.isNearer(hit, heap[0]) {
+      heap[0] = hit
+      siftDown(0)
+    }
+  }
+
+  /// The hits held, nearest first.
+  package consuming func sorted() -> [Hit] {
+    heap.sorted(by: Hit.isNearer)
+  }
+
+  private mutating func siftUp(_ start: Int) {
+    var i = start
+    while i > 0 {
+      let parent = (i - 1) / 2
+      guard Hit.isNearer(heap[parent], heap[i]) else { return }
+      heap.swapAt(i, parent)
+      i = parent
+    }
+  }
+
+  private mutating func siftDown(_ start: Int) {
+    var i = start
+    while true {
+      var child = 2 * i + 1
+      guard child < heap.count else { return }
+      if child + 1 < heap.count, Hit.isNearer(heap[child], heap[child + 1]) { child += 1 }
+      guard Hit.isNearer(heap[i], heap[child]) else { return }
+      heap.swapAt(i, child)
+      i = child
+    }
+  }
+}

@@ -1,0 +1,69 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// How a vector of some dimensions lies in memory: rows of whole cache lines, zero padded.
+package enum VectorLayout {
+  /// Floats from one row to the next: the dimensions rounded up to 16 (64 bytes), so that no load splits a line.
+  @inlinable
+  package static func stride(dimensions: Int) -> Int { (dimensions + 15) & ~15 }
+
+  /// The most dimensions a vector may have, as in pgvector's storage type.
+  package static let maxDimensions = 16_000
+}
+
+/// What is wrong with a vector somebody gave us.
+package enum VectorError: Error, Equatable, Sendable {
+  /// The vector has another number of dimensions than the index.
+  case dimensionMismatch(expected: Int, actual: Int)
+  /// The component at this index (from 0) is NaN or infinite.
+  case notFinite(index: Int)
+  /// The norm overflows a 32-bit float.
+  case tooLarge
+  /// Cosine distance from a zero vector is undefined, so nothing is nearest to it.
+  case zeroQuery
+}
+
+extension VectorError: CustomStringConvertible {
+  package var description: String {
+    switch self {
+    case .dimensionMismatch(let expected, let actual):
+      "expected \(expected) dimensions, not \(actual): use vectors of the model the index was made for"
+    case .notFinite(let index):
+      "component \(index) (counted from 0) is NaN or infinite: every component must be a finite number"
+    case .tooLarge:
+      "the vector's length overflows a 32-bit float: scale the vectors down"
+    case .zeroQuery:
+      "the query is a zero vector, from which cosine distance is undefined: give one with a direction"
+    }
+  }
+}
+
+/// Scales a vector to unit length in place and returns its length before; a zero vector stays and gives 0.
+///
+/// The length is summed in double: the result depends on the components only, not on the instruction set, so equal
+/// vectors stay equal whoever wrote the index. A vector whose length is 1 within float rounding is left as it is.
+/// - Throws: `VectorError.tooLarge` when the length is not a finite float.
+/// - Complexity: O(count).
+package func normalise(_ vector: UnsafeMutablePointer<Float>, count: Int) throws(VectorError) -> Float {
+  var sum = 0.0
+  for i in 0..<count {
+    let x = unsafe Double(vector[i])
+    sum += x * x
+  }
+  if sum == 0 { return 0 }
+  let length = sum.squareRoot()
+  guard length <= Double(Float.greatestFiniteMagnitude) else { throw .tooLarge }
+  if abs(length - 1) < 5e-8 { return 1 }
+  let scale = 1 / length
+  for i in 0..<count { unsafe vector[i] = Float(Double(vector[i]) * scale) }
+  return Float(length)
+}
+
+/// The position of the first NaN or infinite component, if there is one.
+package func firstNonFinite(_ vector: UnsafePointer<Float>, count: Int) -> Int? {
+  for i in 0..<count where unsafe !vector[i].isFinite { return i }
+  return nil
+}
