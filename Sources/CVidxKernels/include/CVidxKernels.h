@@ -46,6 +46,9 @@ const vidx_kernels *_Nullable vidx_kernels_named(const char *isa);
 /* CRC-32C (Castagnoli), as in RFC 3720; start with crc = 0. Hardware when there is any. */
 uint32_t vidx_crc32c(uint32_t crc, const void *_Nullable data, size_t length);
 
+/* The same without special instructions: what `vidx_crc32c` uses where there are none, and is tested against. */
+uint32_t vidx_crc32c_software(uint32_t crc, const void *_Nullable data, size_t length);
+
 /* C[m x n] = A[m x k] * B[n x k]^T, row-major, leading dimensions in floats. Uses the system's BLAS when one can be
  * loaded at first use (no link-time dependency), own kernels otherwise. `threads` bounds the BLAS's threads. */
 void vidx_sgemm_nt(const float *a, size_t lda, const float *b, size_t ldb, float *c, size_t ldc, size_t m, size_t n,
