@@ -1,0 +1,113 @@
+import CSQLite
+import CVidxSQLite
+
+/// One SQLite connection: opened and owned here, or the host's own, borrowed.
+///
+/// Not thread safe: one caller at a time, as SQLite's serialised mode would arrange; only `interrupt()` may be called
+/// from another thread.
+@safe package final class Connection {
+  package let handle: OpaquePointer
+  private let isOwned: Bool
+
+  /// Wraps a connection of the host, which stays its owner and must outlive this object.
+  package init(borrowing handle: OpaquePointer) {
+    unsafe self.handle = handle
+    isOwned = false
+  }
+
+  /// Opens a database file and owns the connection.
+  /// - Parameters:
+  ///   - path: a file name, `:memory:`, or a URI when the flags hold `SQLITE_OPEN_URI`.
+  ///   - busyTimeout: how long to wait for another connection's lock, in milliseconds.
+  package init(
+    path: String, flags: Int32 = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, busyTimeout: Int32 = 5_000
+  ) throws(SQLiteError) {
+    var opened: OpaquePointer?
+    let code = unsafe sqlite3_open_v2(path, &opened, flags | SQLITE_OPEN_EXRESCODE, nil)
+    guard let opened = unsafe opened else {
+      throw SQLiteError(code: SQLITE_NOMEM, message: "out of memory opening \(path)")
+    }
+    guard code == SQLITE_OK else {
+      let message = unsafe String(cString: sqlite3_errmsg(opened))
+      unsafe _ = sqlite3_close_v2(opened)
+      throw SQLiteError(code: code, message: "\(message): \(path)")
+    }
+    unsafe handle = opened
+    isOwned = true
+    unsafe _ = sqlite3_busy_timeout(opened, busyTimeout)
+  }
+
+  deinit {
+    // v2: statements still alive keep the connection until the last of them is finalised.
+    if isOwned { unsafe _ = sqlite3_close_v2(handle) }
+  }
+
+  /// Runs statements that answer nothing.
+  package func execute(_ sql: String) throws(SQLiteError) {
+    let code = unsafe sqlite3_exec(handle, sql, nil, nil, nil)
+    if code != SQLITE_OK { throw lastError(code, sql: sql) }
+  }
+
+  /// Compiles the first statement of the text.
+  /// - Parameter isPersistent: it will be kept and run many times.
+  package func prepare(_ sql: String, isPersistent: Bool = false) throws(SQLiteError) -> Statement {
+    try Statement(connection: self, sql: sql, isPersistent: isPersistent)
+  }
+
+  /// The error SQLite holds for its last call, with the code that call returned.
+  package func lastError(_ code: Int32, sql: String? = nil) -> SQLiteError {
+    let extended = unsafe sqlite3_extended_errcode(handle)
+    let matches = extended & 0xFF == code & 0xFF
+    let message = unsafe String(cString: matches ? sqlite3_errmsg(handle) : sqlite3_errstr(code))
+    return SQLiteError(code: code, extendedCode: matches ? extended : code, message: message, sql: sql)
+  }
+
+  /// Rows that the last INSERT, UPDATE or DELETE changed.
+  package var changes: Int64 { Int64(unsafe sqlite3_changes(handle)) }
+  package var lastInsertRowID: Int64 { unsafe sqlite3_last_insert_rowid(handle) }
+  /// No BEGIN and no SAVEPOINT is open: each statement is its own transaction.
+  package var isAutocommit: Bool { unsafe sqlite3_get_autocommit(handle) != 0 }
+
+  /// This connection holds the write lock of a schema, so it may see rows that are not committed.
+  package func isWriting(schema: String) -> Bool {
+    unsafe sqlite3_txn_state(handle, schema) == SQLITE_TXN_WRITE
+  }
+
+  package func isReadOnly(schema: String) -> Bool { unsafe sqlite3_db_readonly(handle, schema) == 1 }
+
+  /// The absolute path of a schema's file; nil for in-memory and temporary databases.
+  package func filename(schema: String) -> String? {
+    guard let name = unsafe sqlite3_db_filename(handle, schema) else { return nil }
+    let path = unsafe String(cString: name)
+    return path.isEmpty ? nil : path
+  }
+
+  /// Stops the statement that is running, from any thread; it throws an error whose `isInterrupt` is true.
+  package func interrupt() { unsafe sqlite3_interrupt(handle) }
+
+  /// Runs the body in a transaction of its own, or in a savepoint when one is open; an error undoes all of it.
+  /// - Parameter isImmediate: take the write lock at once, so that what the body reads cannot go stale under it.
+  package func transaction<Result>(isImmediate: Bool = true, _ body: () throws -> Result) throws -> Result {
+    let isOutermost = isAutocommit
+    try execute(isOutermost ? (isImmediate ? "BEGIN IMMEDIATE" : "BEGIN") : "SAVEPOINT vidx_transaction")
+    do {
+      let result = try body()
+      try execute(isOutermost ? "COMMIT" : "RELEASE vidx_transaction")
+      return result
+    } catch {
+      undo(isOutermost: isOutermost)
+      throw error
+    }
+  }
+
+  private func undo(isOutermost: Bool) {
+    // Disk full, I/O errors and interrupts may have rolled the transaction back already; then there is nothing to do,
+    // and the error that led here is the one to report.
+    if isAutocommit { return }
+    if isOutermost {
+      unsafe _ = sqlite3_exec(handle, "ROLLBACK", nil, nil, nil)
+    } else {
+      unsafe _ = sqlite3_exec(handle, "ROLLBACK TO vidx_transaction; RELEASE vidx_transaction", nil, nil, nil)
+    }
+  }
+}

@@ -1,0 +1,42 @@
+import CSQLite
+
+/// What SQLite answered when it refused: its codes and message, and the SQL, never the values bound to it.
+package struct SQLiteError: Error, Equatable, Sendable {
+  /// The primary result code (`SQLITE_BUSY`, `SQLITE_FULL`, ...).
+  package let code: Int32
+  /// The extended result code (`SQLITE_BUSY_SNAPSHOT`, ...).
+  package let extendedCode: Int32
+  package let message: String
+  /// The statement, with its parameters as placeholders: bound values are somebody's data and stay out of logs.
+  package let sql: String?
+
+  package init(code: Int32, extendedCode: Int32? = nil, message: String, sql: String? = nil) {
+    self.code = code & 0xFF
+    self.extendedCode = extendedCode ?? code
+    self.message = message
+    self.sql = sql
+  }
+
+  /// Another connection holds the lock that was needed, and waiting for it timed out.
+  package var isBusy: Bool { code == SQLITE_BUSY }
+  /// `sqlite3_interrupt` stopped the statement.
+  package var isInterrupt: Bool { code == SQLITE_INTERRUPT }
+}
+
+extension SQLiteError: CustomStringConvertible {
+  package var description: String {
+    let advice: String? =
+      switch code {
+      case SQLITE_BUSY: "another connection is writing: try again, or open with a longer busy timeout"
+      case SQLITE_FULL: "free some disk space; nothing was changed"
+      case SQLITE_READONLY: "check the permissions of the file and of its folder"
+      case SQLITE_CANTOPEN: "check that the path exists and may be opened"
+      case SQLITE_NOTADB: "the file is not an SQLite database: check the path"
+      default: nil
+      }
+    var text = "SQLite: \(message) (code \(extendedCode))"
+    if let sql { text += " in: \(sql)" }
+    if let advice { text += "; \(advice)" }
+    return text
+  }
+}
