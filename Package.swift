@@ -12,6 +12,16 @@ let settings: [SwiftSetting] = [
 // Executables and tests link SQLite; the loadable extension must not: it calls the host's copy.
 let sqlite: [LinkerSetting] = [.linkedLibrary("sqlite3")]
 
+// The extension carries its own Swift runtime, so that it loads where no Swift is installed, and shows its entry points
+// only.
+let extensionLinking: [LinkerSetting] = [
+  .linkedLibrary("m"),
+  .unsafeFlags(["-static-stdlib"]),
+  .unsafeFlags(
+    ["-Xlinker", "--no-undefined", "-Xlinker", "--version-script=Sources/VidxExtension/exports.map"],
+    .when(platforms: [.linux])),
+]
+
 let package = Package(
   name: "vidx",
   platforms: [.macOS(.v26)],
@@ -39,8 +49,8 @@ let package = Package(
 
     .target(name: "CVidxExtension"),
     .target(
-      name: "VidxExtension", dependencies: ["VidxSQLite", "CVidxExtension"], swiftSettings: settings,
-      linkerSettings: [.linkedLibrary("m")]),
+      name: "VidxExtension", dependencies: ["CSQLite", "CVidxSQLite", "VidxSQLite", "CVidxExtension"],
+      exclude: ["exports.map"], swiftSettings: settings, linkerSettings: extensionLinking),
 
     .testTarget(
       name: "VidxVectorsTests", dependencies: ["VidxVectors", "CVidxKernels"], swiftSettings: settings),
