@@ -6,58 +6,90 @@
 /* What the files f32_<isa>.c share: the batch loops, and the tables they export.
  *
  * A pair (query, vector) has one score per instruction set, to the last bit, whichever of one, four, rows and ids
- * computed it: every form adds the same terms into the same four accumulators in the same order. Ties between
- * duplicates and the comparison of results across paths rest on this. */
+ * computed it: every form adds the same terms into the same accumulators in the same order. Ties between duplicates
+ * and the comparison of results across paths rest on this.
+ *
+ * Each file defines, for its metrics' steps (sum, q, v) -> sum,
+ *
+ *     score_f32_<isa>(query, vectors, ahead, count, n, out, step)
+ *
+ * which scores `count` vectors (a constant: 1 or 4) in one pass over the query. While it reads vectors[r] it
+ * prefetches the same part of ahead[r], by vidx_prefetch_ahead; `ahead` NULL: prefetch nothing. */
 
 #define VIDX_INLINE static inline __attribute__((always_inline))
 
-/* The hardware prefetcher follows a row once its first lines are asked for. */
-enum { VIDX_CACHE_LINE = 64, VIDX_ROWS_AHEAD = 4 };
+typedef void (*vidx_score_ahead_f32)(const float *query, const float *const *vectors, const float *const *ahead,
+                                     size_t n, float *out);
 
-VIDX_INLINE void vidx_prefetch_row(const float *row, size_t n) {
-  const char *bytes = (const char *)row;
-  for (size_t offset = 0; offset < n * sizeof(float); offset += VIDX_CACHE_LINE) __builtin_prefetch(bytes + offset);
-}
+/* Measured on random rows of 512 to 6144 bytes, out of cache: asking for the next block at the pace at which this one
+ * is read beats a burst of prefetches before each block (the miss buffers fill up and stall the loads) and fetching
+ * the first lines only. After 1.5 KiB of a row the hardware prefetcher needs no help. */
+enum { VIDX_PREFETCHED_FLOATS = 384 };
 
-VIDX_INLINE void vidx_rows_f32(vidx_score_one_f32 one, vidx_score_four_f32 four, const float *query, const float *rows,
-                               size_t stride, size_t count, size_t n, float *out) {
-  size_t i = 0;
-  for (; i + 4 <= count; i += 4) {
-    const float *row = rows + i * stride;
-    four(query, row, row + stride, row + 2 * stride, row + 3 * stride, n, out + i);
+/* Prefetches the lines of floats i..<i + floats of ahead[0..<count]. */
+VIDX_INLINE void vidx_prefetch_ahead(const float *const *ahead, int count, size_t i, int floats) {
+  if (!ahead || i >= VIDX_PREFETCHED_FLOATS) return;
+#pragma clang loop unroll(full)
+  for (int j = 0; j < floats; j += 16) {
+#pragma clang loop unroll(full)
+    for (int r = 0; r < count; r++) __builtin_prefetch(ahead[r] + i + j);
   }
-  for (; i < count; i++) out[i] = one(query, rows + i * stride, n);
 }
 
-VIDX_INLINE void vidx_ids_f32(vidx_score_one_f32 one, vidx_score_four_f32 four, const float *query, const float *base,
+/* Row by row: one stream runs nearer to the memory's bandwidth than four. */
+VIDX_INLINE void vidx_rows_f32(vidx_score_ahead_f32 one, const float *query, const float *rows, size_t stride,
+                               size_t count, size_t n, float *out) {
+  const size_t rows_ahead = 1 + 384 / (stride + 1); /* 1 to 2 KiB, in whole rows; the stride of no floats is 0 */
+  for (size_t i = 0; i < count; i++) {
+    const float *row = rows + i * stride;
+    const float *ahead = rows + (i + rows_ahead < count ? i + rows_ahead : count - 1) * stride;
+    one(query, &row, &ahead, n, out + i);
+  }
+}
+
+/* In blocks of four, whose cache misses overlap. */
+VIDX_INLINE void vidx_ids_f32(vidx_score_one_f32 one, vidx_score_ahead_f32 four, const float *query, const float *base,
                               size_t stride, const uint32_t *ids, size_t count, size_t n, float *out) {
-  for (size_t i = 0; i < VIDX_ROWS_AHEAD && i < count; i++) vidx_prefetch_row(base + ids[i] * stride, n);
   size_t i = 0;
   for (; i + 4 <= count; i += 4) {
-    for (size_t j = i + VIDX_ROWS_AHEAD; j < i + VIDX_ROWS_AHEAD + 4 && j < count; j++)
-      vidx_prefetch_row(base + ids[j] * stride, n);
-    four(query, base + ids[i] * stride, base + ids[i + 1] * stride, base + ids[i + 2] * stride,
-         base + ids[i + 3] * stride, n, out + i);
+    const float *rows[4], *ahead[4];
+#pragma clang loop unroll(full)
+    for (size_t r = 0; r < 4; r++) {
+      rows[r] = base + ids[i + r] * stride;
+      ahead[r] = base + ids[i + 4 + r < count ? i + 4 + r : count - 1] * stride;
+    }
+    four(query, rows, ahead, n, out + i);
   }
   for (; i < count; i++) out[i] = one(query, base + ids[i] * stride, n);
 }
 
-/* The entry points of one metric: needs score_one_f32_<isa>, score_four_f32_<isa> and <metric>_step of the file. */
+/* The entry points of one metric. */
 #define VIDX_F32_ENTRY_POINTS(metric, isa)                                                                             \
+  static void metric##_one_ahead_f32_##isa(const float *query, const float *const *vectors, const float *const *ahead, \
+                                           size_t n, float *out) {                                                     \
+    score_f32_##isa(query, vectors, ahead, 1, n, out, metric##_step);                                                  \
+  }                                                                                                                    \
+  static void metric##_four_ahead_f32_##isa(const float *query, const float *const *vectors,                           \
+                                            const float *const *ahead, size_t n, float *out) {                         \
+    score_f32_##isa(query, vectors, ahead, 4, n, out, metric##_step);                                                  \
+  }                                                                                                                    \
   static float metric##_one_f32_##isa(const float *query, const float *vector, size_t n) {                             \
-    return score_one_f32_##isa(query, vector, n, metric##_step);                                                       \
+    float score;                                                                                                       \
+    score_f32_##isa(query, &vector, NULL, 1, n, &score, metric##_step);                                                \
+    return score;                                                                                                      \
   }                                                                                                                    \
   static void metric##_four_f32_##isa(const float *query, const float *v0, const float *v1, const float *v2,           \
                                       const float *v3, size_t n, float *out) {                                         \
-    score_four_f32_##isa(query, (const float *const[]){v0, v1, v2, v3}, n, out, metric##_step);                        \
+    const float *const vectors[4] = {v0, v1, v2, v3};                                                                  \
+    score_f32_##isa(query, vectors, NULL, 4, n, out, metric##_step);                                                   \
   }                                                                                                                    \
   static void metric##_rows_f32_##isa(const float *query, const float *rows, size_t stride, size_t count, size_t n,    \
                                       float *out) {                                                                    \
-    vidx_rows_f32(metric##_one_f32_##isa, metric##_four_f32_##isa, query, rows, stride, count, n, out);                \
+    vidx_rows_f32(metric##_one_ahead_f32_##isa, query, rows, stride, count, n, out);                                   \
   }                                                                                                                    \
   static void metric##_ids_f32_##isa(const float *query, const float *base, size_t stride, const uint32_t *ids,        \
                                      size_t count, size_t n, float *out) {                                             \
-    vidx_ids_f32(metric##_one_f32_##isa, metric##_four_f32_##isa, query, base, stride, ids, count, n, out);            \
+    vidx_ids_f32(metric##_one_f32_##isa, metric##_four_ahead_f32_##isa, query, base, stride, ids, count, n, out);      \
   }
 
 #define VIDX_F32_METRIC(metric, isa)                                                                                   \

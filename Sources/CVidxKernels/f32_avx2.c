@@ -33,16 +33,17 @@ VIDX_INLINE __m256i first_lanes(size_t count) {
   return _mm256_loadu_si256((const __m256i *)(window + 8 - count));
 }
 
-/* Scores `count` vectors (a constant: 1 or 2) in one pass over the query. Accumulator j takes floats 8 j..<8 j + 8 of
- * every 32; the rest goes to 0 by eights, and what is left of that, masked, to 1. */
-VIDX_INLINE void score_f32_avx2(const float *query, const float *const *vectors, int count, size_t n, float *out,
-                                step_f32 step) {
+/* One or two vectors in a pass. Accumulator j takes floats 8 j..<8 j + 8 of every 32; the rest goes to 0 by eights,
+ * and what is left of that, masked, to 1. */
+VIDX_INLINE void score_pass(const float *query, const float *const *vectors, const float *const *ahead, int count,
+                            size_t n, float *out, step_f32 step) {
   __m256 a[2][4];
   size_t i = 0;
 #pragma clang loop unroll(full)
   for (int r = 0; r < count; r++) a[r][0] = a[r][1] = a[r][2] = a[r][3] = _mm256_setzero_ps();
 
   for (; i + 32 <= n; i += 32) {
+    vidx_prefetch_ahead(ahead, count, i, 32);
 #pragma clang loop unroll(full)
     for (int j = 0; j < 4; j++) {
       __m256 q = _mm256_loadu_ps(query + i + 8 * j);
@@ -51,11 +52,13 @@ VIDX_INLINE void score_f32_avx2(const float *query, const float *const *vectors,
     }
   }
   for (; i + 8 <= n; i += 8) {
+    vidx_prefetch_ahead(ahead, count, i, 8);
     __m256 q = _mm256_loadu_ps(query + i);
 #pragma clang loop unroll(full)
     for (int r = 0; r < count; r++) a[r][0] = step(a[r][0], q, _mm256_loadu_ps(vectors[r] + i));
   }
   if (i < n) {
+    vidx_prefetch_ahead(ahead, count, i, 8);
     __m256i mask = first_lanes(n - i);
     __m256 q = _mm256_maskload_ps(query + i, mask);
 #pragma clang loop unroll(full)
@@ -65,17 +68,12 @@ VIDX_INLINE void score_f32_avx2(const float *query, const float *const *vectors,
   for (int r = 0; r < count; r++) out[r] = sum_of(a[r]);
 }
 
-VIDX_INLINE float score_one_f32_avx2(const float *query, const float *vector, size_t n, step_f32 step) {
-  float score;
-  score_f32_avx2(query, &vector, 1, n, &score, step);
-  return score;
-}
-
-/* Two by two: sixteen accumulators would fill the register file. */
-VIDX_INLINE void score_four_f32_avx2(const float *query, const float *const vectors[4], size_t n, float *out,
-                                     step_f32 step) {
-  score_f32_avx2(query, vectors, 2, n, out, step);
-  score_f32_avx2(query, vectors + 2, 2, n, out + 2, step);
+/* Two by two: with four vectors the accumulators alone would fill the register file. */
+VIDX_INLINE void score_f32_avx2(const float *query, const float *const *vectors, const float *const *ahead, int count,
+                                size_t n, float *out, step_f32 step) {
+#pragma clang loop unroll(full)
+  for (int r = 0; r < count; r += 2)
+    score_pass(query, vectors + r, ahead ? ahead + r : NULL, count == 1 ? 1 : 2, n, out + r, step);
 }
 
 VIDX_F32_ENTRY_POINTS(neg_dot, avx2)

@@ -29,16 +29,17 @@ VIDX_INLINE float sum_of(const __m512 a[4]) {
   return _mm_cvtss_f32(_mm_add_ss(u, _mm_movehdup_ps(u)));
 }
 
-/* Scores `count` vectors (a constant: 1 or 4) in one pass over the query. Accumulator j takes floats 16 j..<16 j + 16
- * of every 64; the rest goes to 0 by sixteens, and what is left of that, masked, to 1. */
-VIDX_INLINE void score_f32_avx512(const float *query, const float *const *vectors, int count, size_t n, float *out,
-                                  step_f32 step) {
+/* Accumulator j takes floats 16 j..<16 j + 16 of every 64; the rest goes to 0 by sixteens, and what is left of that,
+ * masked, to 1. */
+VIDX_INLINE void score_f32_avx512(const float *query, const float *const *vectors, const float *const *ahead, int count,
+                                  size_t n, float *out, step_f32 step) {
   __m512 a[4][4];
   size_t i = 0;
 #pragma clang loop unroll(full)
   for (int r = 0; r < count; r++) a[r][0] = a[r][1] = a[r][2] = a[r][3] = _mm512_setzero_ps();
 
   for (; i + 64 <= n; i += 64) {
+    vidx_prefetch_ahead(ahead, count, i, 64);
 #pragma clang loop unroll(full)
     for (int j = 0; j < 4; j++) {
       __m512 q = _mm512_loadu_ps(query + i + 16 * j);
@@ -47,11 +48,13 @@ VIDX_INLINE void score_f32_avx512(const float *query, const float *const *vector
     }
   }
   for (; i + 16 <= n; i += 16) {
+    vidx_prefetch_ahead(ahead, count, i, 16);
     __m512 q = _mm512_loadu_ps(query + i);
 #pragma clang loop unroll(full)
     for (int r = 0; r < count; r++) a[r][0] = step(a[r][0], q, _mm512_loadu_ps(vectors[r] + i));
   }
   if (i < n) {
+    vidx_prefetch_ahead(ahead, count, i, 16);
     __mmask16 mask = (__mmask16)((1u << (n - i)) - 1);
     __m512 q = _mm512_maskz_loadu_ps(mask, query + i);
 #pragma clang loop unroll(full)
@@ -59,17 +62,6 @@ VIDX_INLINE void score_f32_avx512(const float *query, const float *const *vector
   }
 #pragma clang loop unroll(full)
   for (int r = 0; r < count; r++) out[r] = sum_of(a[r]);
-}
-
-VIDX_INLINE float score_one_f32_avx512(const float *query, const float *vector, size_t n, step_f32 step) {
-  float score;
-  score_f32_avx512(query, &vector, 1, n, &score, step);
-  return score;
-}
-
-VIDX_INLINE void score_four_f32_avx512(const float *query, const float *const vectors[4], size_t n, float *out,
-                                       step_f32 step) {
-  score_f32_avx512(query, vectors, 4, n, out, step);
 }
 
 VIDX_F32_ENTRY_POINTS(neg_dot, avx512)

@@ -29,16 +29,16 @@ VIDX_INLINE float32x4_t load_first(const float *p, size_t count) {
   return vld1q_f32(lanes);
 }
 
-/* Scores `count` vectors (a constant: 1 or 4) in one pass over the query. Accumulator j takes floats 4 j..<4 j + 4 of
- * every 16; the rest goes to 0 by fours, and what is left of that to 1. */
-VIDX_INLINE void score_f32_neon(const float *query, const float *const *vectors, int count, size_t n, float *out,
-                                step_f32 step) {
+/* Accumulator j takes floats 4 j..<4 j + 4 of every 16; the rest goes to 0 by fours, and what is left of that to 1. */
+VIDX_INLINE void score_f32_neon(const float *query, const float *const *vectors, const float *const *ahead, int count,
+                                size_t n, float *out, step_f32 step) {
   float32x4_t a[4][4];
   size_t i = 0;
 #pragma clang loop unroll(full)
   for (int r = 0; r < count; r++) a[r][0] = a[r][1] = a[r][2] = a[r][3] = vdupq_n_f32(0);
 
   for (; i + 16 <= n; i += 16) {
+    vidx_prefetch_ahead(ahead, count, i, 16);
 #pragma clang loop unroll(full)
     for (int j = 0; j < 4; j++) {
       float32x4_t q = vld1q_f32(query + i + 4 * j);
@@ -47,28 +47,19 @@ VIDX_INLINE void score_f32_neon(const float *query, const float *const *vectors,
     }
   }
   for (; i + 4 <= n; i += 4) {
+    vidx_prefetch_ahead(ahead, count, i, 4);
     float32x4_t q = vld1q_f32(query + i);
 #pragma clang loop unroll(full)
     for (int r = 0; r < count; r++) a[r][0] = step(a[r][0], q, vld1q_f32(vectors[r] + i));
   }
   if (i < n) {
+    vidx_prefetch_ahead(ahead, count, i, 4);
     float32x4_t q = load_first(query + i, n - i);
 #pragma clang loop unroll(full)
     for (int r = 0; r < count; r++) a[r][1] = step(a[r][1], q, load_first(vectors[r] + i, n - i));
   }
 #pragma clang loop unroll(full)
   for (int r = 0; r < count; r++) out[r] = sum_of(a[r]);
-}
-
-VIDX_INLINE float score_one_f32_neon(const float *query, const float *vector, size_t n, step_f32 step) {
-  float score;
-  score_f32_neon(query, &vector, 1, n, &score, step);
-  return score;
-}
-
-VIDX_INLINE void score_four_f32_neon(const float *query, const float *const vectors[4], size_t n, float *out,
-                                     step_f32 step) {
-  score_f32_neon(query, vectors, 4, n, out, step);
 }
 
 VIDX_F32_ENTRY_POINTS(neg_dot, neon)

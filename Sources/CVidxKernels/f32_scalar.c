@@ -14,16 +14,15 @@ VIDX_INLINE double l2sq_step(double sum, double q, double v) { return sum + (q -
 
 VIDX_INLINE double l1_step(double sum, double q, double v) { return sum + fabs(q - v); }
 
-VIDX_INLINE float score_one_f32_scalar(const float *query, const float *vector, size_t n, step_f32 step) {
-  double sum = 0;
+VIDX_INLINE void score_f32_scalar(const float *query, const float *const *vectors, const float *const *ahead, int count,
+                                  size_t n, float *out, step_f32 step) {
+  (void)ahead; /* computation-bound */
+  for (int r = 0; r < count; r++) {
+    double sum = 0;
 #pragma clang loop vectorize(disable) interleave(disable)
-  for (size_t i = 0; i < n; i++) sum = step(sum, query[i], vector[i]);
-  return (float)sum;
-}
-
-VIDX_INLINE void score_four_f32_scalar(const float *query, const float *const vectors[4], size_t n, float *out,
-                                       step_f32 step) {
-  for (int r = 0; r < 4; r++) out[r] = score_one_f32_scalar(query, vectors[r], n, step);
+    for (size_t i = 0; i < n; i++) sum = step(sum, query[i], vectors[r][i]);
+    out[r] = (float)sum;
+  }
 }
 
 VIDX_F32_ENTRY_POINTS(neg_dot, scalar)
