@@ -1,0 +1,51 @@
+/// What a section of a segment holds. The raw value is its code in the file (docs/FORMAT.md, "Sections").
+///
+/// `vectorCount` and `entryCount` are those of the header; `stride` is `dimensions` rounded up to 16 floats.
+package enum SectionKind: UInt32, Sendable, CaseIterable {
+  /// f32, `vectorCount` x `stride`, row-major by ordinal, each row padded with zeros.
+  case vectors = 1
+  /// i64, `entryCount`: the row id of each entry.
+  case rowIDs = 2
+  /// i64, `entryCount`: all row ids, strictly ascending.
+  case sortedRowIDs = 3
+  /// u32, `entryCount`: the entry whose row id is at the same place of `sortedRowIDs`.
+  case sortedEntries = 4
+  /// u32, `vectorCount` + 1: ordinal o owns the entries `[o] ..< [o + 1]`. Only when rows share vectors.
+  case entryStarts = 5
+  /// f32, `entryCount`: the length a vector had before it was normalised. Cosine only, only when some is not 1.
+  case norms = 6
+  /// Fixed-size parameters of the index kind.
+  case parameters = 7
+  /// HNSW: u32, `vectorCount` x 2M: the links of layer 0.
+  case baseLinks = 8
+  /// HNSW: where the upper links of each ordinal that has any begin.
+  case upperStarts = 9
+  /// HNSW: the links of the layers above 0.
+  case upperLinks = 10
+  /// HNSW: the ordinals that have upper links.
+  case upperOrdinals = 11
+  /// IVF: f32, lists x `stride`.
+  case centroids = 12
+  /// IVF: u32, lists + 1: where each list begins, in ordinals.
+  case listStarts = 13
+}
+
+extension SectionKind: CustomStringConvertible {
+  package var description: String {
+    switch self {
+    case .vectors: "vectors"
+    case .rowIDs: "rowIDs"
+    case .sortedRowIDs: "sortedRowIDs"
+    case .sortedEntries: "sortedEntries"
+    case .entryStarts: "entryStarts"
+    case .norms: "norms"
+    case .parameters: "parameters"
+    case .baseLinks: "baseLinks"
+    case .upperStarts: "upperStarts"
+    case .upperLinks: "upperLinks"
+    case .upperOrdinals: "upperOrdinals"
+    case .centroids: "centroids"
+    case .listStarts: "listStarts"
+    }
+  }
+}
