@@ -15,6 +15,8 @@ package final class Section: @unchecked Sendable {
   package let bytes: UnsafeRawBufferPointer
   /// Length of the section.
   package var byteCount: Int { entry.byteCount }
+  /// The file the section belongs to.
+  package var path: String { file.path }
   /// Which blocks have been verified, for a hot loop to copy into a local.
   package let verifiedBits: VerifiedBits
 

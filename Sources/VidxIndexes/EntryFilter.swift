@@ -1,0 +1,40 @@
+package import VidxVectors
+
+/// The rows of one segment that a search may return, and their vectors. Immutable once made; any thread may read.
+@safe package final class EntryFilter: Sendable {
+  /// The passing entries.
+  package let entries: RowSet
+  package let entryCount: Int
+  /// The vectors that have a passing entry.
+  let ordinals: RowSet
+  let ordinalCount: Int
+
+  /// - Parameter entries: a set over the segment's entries; the filter keeps it, so do not change it afterwards.
+  /// - Complexity: O(entryCount / 64), plus O(passing rows) where rows share vectors.
+  package init(_ entries: RowSet, in index: SegmentIndex) throws {
+    precondition(entries.capacity == index.entryCount, "\(entries.capacity) bits for \(index.entryCount) entries")
+    self.entries = entries
+    entryCount = entries.count
+    guard index.rows.hasSharedVectors else {
+      ordinals = entries
+      ordinalCount = entryCount
+      return
+    }
+    let set = RowSet(capacity: index.vectorCount)
+    let searchable = try index.rows.searchableCount()
+    var ordinal = 0
+    var end = 0
+    try entries.forEach { entry in
+      if entry >= searchable { return }
+      while entry >= end {
+        // Entries ascend, so the vector is the same or one further on: gallop by search when it is far.
+        if entry - end > 64 { ordinal = try index.rows.ordinal(entry: entry) ?? ordinal }
+        end = try index.rows.entries(ordinal: ordinal).upperBound
+        if entry >= end { ordinal += 1 }
+      }
+      set.insert(ordinal)
+    }
+    ordinals = set
+    ordinalCount = set.count
+  }
+}

@@ -1,0 +1,87 @@
+package import VidxSegments
+package import VidxVectors
+
+extension SegmentIndex {
+  /// Scores every passing row and returns the k nearest. Exact.
+  ///
+  /// Bound by memory: each distinct vector that passes is read once, in order.
+  /// - Complexity: O(passing vectors x dimensions).
+  package func searchExact(
+    _ query: PreparedQuery, k: Int, filter: EntryFilter? = nil, counters: inout SearchCounters
+  ) throws(SegmentError) -> [Hit] {
+    if k <= 0 || vectorCount == 0 { return [] }
+    let scratch = self.scratch.take()
+    defer { self.scratch.give(scratch) }
+    var nearest = TopK(k: k)
+    if let filter, filter.ordinalCount < vectorCount {
+      try scanPassing(query, filter, scratch, &nearest, &counters)
+    } else {
+      try scanAll(query, filter, scratch, &nearest, &counters)
+    }
+    return nearest.sorted()
+  }
+
+  private func scanAll(
+    _ query: PreparedQuery, _ filter: EntryFilter?, _ scratch: SearchScratch, _ nearest: inout TopK,
+    _ counters: inout SearchCounters
+  ) throws(SegmentError) {
+    let stride = configuration.stride
+    let block = SearchScratch.blockCapacity
+    let floats = unsafe query.floats
+    let base = unsafe vectors.floats
+    let scores = unsafe scratch.scores
+    var start = 0
+    while start < vectorCount {
+      let count = min(block, vectorCount - start)
+      if !vectors.isVerified { try vectors.verify(start * stride * 4..<(start + count) * stride * 4) }
+      unsafe kernels.rows(floats, base + start * stride, stride, count, stride, scores)
+      for i in 0..<count where unsafe scores[i] <= nearest.threshold {
+        try unsafe offer(start + i, scores[i], filter, &nearest)
+      }
+      start += count
+    }
+    counters.distanceComputations += vectorCount
+    counters.rowsScored += filter?.entryCount ?? entryCount
+  }
+
+  private func scanPassing(
+    _ query: PreparedQuery, _ filter: EntryFilter, _ scratch: SearchScratch, _ nearest: inout TopK,
+    _ counters: inout SearchCounters
+  ) throws(SegmentError) {
+    var count = 0
+    try filter.ordinals.forEach { (ordinal) throws(SegmentError) in
+      unsafe scratch.ids[count] = UInt32(ordinal)
+      count += 1
+      if count == SearchScratch.blockCapacity {
+        try scoreBlock(query, count, filter, scratch, &nearest)
+        count = 0
+      }
+    }
+    try scoreBlock(query, count, filter, scratch, &nearest)
+    counters.distanceComputations += filter.ordinalCount
+    counters.rowsScored += filter.entryCount
+  }
+
+  private func scoreBlock(
+    _ query: PreparedQuery, _ count: Int, _ filter: EntryFilter, _ scratch: SearchScratch, _ nearest: inout TopK
+  ) throws(SegmentError) {
+    unsafe try scoreBlock(query, scratch.ids, count, scratch.scores)
+    for i in 0..<count where unsafe scratch.scores[i] <= nearest.threshold {
+      try unsafe offer(Int(scratch.ids[i]), scratch.scores[i], filter, &nearest)
+    }
+  }
+
+  /// Offers the passing rows of one vector.
+  func offer(
+    _ ordinal: Int, _ score: Float, _ filter: EntryFilter?, _ nearest: inout TopK
+  ) throws(SegmentError) {
+    var taken = 0
+    for entry in try rows.entries(ordinal: ordinal) {
+      if let filter, !filter.entries.contains(entry) { continue }
+      nearest.offer(Hit(score: score, rowID: try rows.rowID(entry: entry)))
+      taken += 1
+      // Entries of one vector ascend by row id: more than k of them cannot matter.
+      if taken == nearest.k { return }
+    }
+  }
+}

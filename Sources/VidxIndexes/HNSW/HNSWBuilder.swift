@@ -1,0 +1,177 @@
+import CVidxKernels
+import Synchronization
+import VidxSegments
+import VidxVectors
+
+/// A graph under construction (Malkov & Yashunin, Algorithm 1). Several threads may insert at once.
+///
+/// Links are words that are read and written atomically, relaxed: a search may see half of a list being rewritten,
+/// which is a mix of old and new links, each of them valid. Writers of one list exclude each other by a spin lock.
+/// Numbering is that of `HNSWGraph`: ordinals at the base, upper nodes above.
+@safe final class HNSWBuilder: @unchecked Sendable {
+  // @unchecked: see above; everything else is fixed before the threads start.
+  typealias Links = UnsafeMutablePointer<Atomic<UInt32>>
+
+  let configuration: IndexConfiguration
+  let vectorCount: Int
+  let stride: Int
+  let vectors: UnsafePointer<Float>
+  let kernels: VectorKernels
+  let m: Int
+  let baseDegree: Int
+
+  /// Layers each node is in above the base; the upper node of each ordinal that has one.
+  let levels: [UInt8]
+  let upperNodes: [UInt32]
+  let upperOrdinals: [UInt32]
+  let upperStarts: [UInt32]
+
+  private let baseMemory: AlignedBuffer
+  private let upperMemory: AlignedBuffer
+  private let baseScoreMemory: AlignedBuffer
+  private let upperScoreMemory: AlignedBuffer
+  private let lockMemory: AlignedBuffer
+  let baseLinks: Links
+  let upperLinks: Links
+  /// The score of each link, so that shortening a list does not compute them again.
+  let baseScores: UnsafeMutablePointer<Float>
+  let upperScores: UnsafeMutablePointer<Float>
+  private let locks: Links
+
+  /// Layer and node where insertions start, as one word: layer << 32 | node. `noEntry` while the graph is empty.
+  let entry = Atomic<UInt64>(HNSWBuilder.noEntry)
+  static let noEntry = UInt64.max
+  /// Held while a node is inserted that raises the top layer.
+  private let raising = Atomic<UInt32>(0)
+
+  /// - Parameter levels: of each vector, from `HNSWLevels`.
+  init(configuration: IndexConfiguration, vectors: UnsafePointer<Float>, levels: [UInt8]) {
+    self.configuration = configuration
+    unsafe self.vectors = vectors
+    self.levels = levels
+    vectorCount = levels.count
+    stride = configuration.stride
+    kernels = VectorKernels(configuration.metric)
+    m = configuration.m
+    baseDegree = 2 * configuration.m
+    var nodes = [UInt32](repeating: HNSWGraph.unused, count: levels.count)
+    var ordinals: [UInt32] = []
+    var starts: [UInt32] = [0]
+    for (ordinal, level) in levels.enumerated() where level > 0 {
+      nodes[ordinal] = UInt32(ordinals.count)
+      ordinals.append(UInt32(ordinal))
+      starts.append(starts[starts.count - 1] + UInt32(level))
+    }
+    upperNodes = nodes
+    upperOrdinals = ordinals
+    upperStarts = starts
+    let lists = Int(starts[starts.count - 1])
+    baseMemory = AlignedBuffer(byteCount: vectorCount * baseDegree * 4)
+    upperMemory = AlignedBuffer(byteCount: lists * m * 4)
+    baseScoreMemory = AlignedBuffer(byteCount: vectorCount * baseDegree * 4)
+    upperScoreMemory = AlignedBuffer(byteCount: lists * m * 4)
+    lockMemory = AlignedBuffer(byteCount: vectorCount * 4, zeroed: true)
+    unsafe baseLinks = Self.links(baseMemory, count: vectorCount * baseDegree)
+    unsafe upperLinks = Self.links(upperMemory, count: lists * m)
+    unsafe baseScores = baseScoreMemory.floats
+    unsafe upperScores = upperScoreMemory.floats
+    unsafe locks = lockMemory.bytes.bindMemory(to: Atomic<UInt32>.self, capacity: max(vectorCount, 1))
+  }
+
+  private static func links(_ memory: AlignedBuffer, count: Int) -> Links {
+    unsafe memory.words.initialize(repeating: HNSWGraph.unused, count: count)
+    return unsafe memory.bytes.bindMemory(to: Atomic<UInt32>.self, capacity: max(count, 1))
+  }
+
+  /// The links of a node in a layer, and how many there is room for.
+  @inline(__always)
+  func list(_ node: Int, _ layer: Int) -> (links: Links, scores: UnsafeMutablePointer<Float>, degree: Int) {
+    if layer == 0 {
+      return unsafe (baseLinks + node &* baseDegree, baseScores + node &* baseDegree, baseDegree)
+    }
+    let start = (Int(upperStarts[node]) &+ layer &- 1) &* m
+    return unsafe (upperLinks + start, upperScores + start, m)
+  }
+
+  /// The vector number of a node in a layer.
+  @inline(__always)
+  func ordinal(_ node: UInt32, _ layer: Int) -> Int {
+    layer == 0 ? Int(node) : Int(upperOrdinals[Int(node)])
+  }
+
+  @inline(__always)
+  func vector(_ ordinal: Int) -> UnsafePointer<Float> { unsafe vectors + ordinal &* stride }
+
+  func lock(_ ordinal: Int) { unsafe Self.acquire(locks[ordinal]) }
+  func unlock(_ ordinal: Int) { unsafe locks[ordinal].store(0, ordering: .releasing) }
+  func lockEntry() { Self.acquire(raising) }
+  func unlockEntry() { raising.store(0, ordering: .releasing) }
+
+  private static func acquire(_ word: borrowing Atomic<UInt32>) {
+    while !word.compareExchange(
+      expected: 0, desired: 1, successOrdering: .acquiring, failureOrdering: .relaxed
+    ).exchanged {
+      while word.load(ordering: .relaxed) != 0 { vidx_pause() }
+    }
+  }
+
+  /// Inserts vectors `first`..., in order with one thread, in chunks handed out to the threads with more.
+  /// - Throws: `BuildError.cancelled`.
+  func insertAll(from first: Int, options: BuildOptions) throws(BuildError) {
+    let total = vectorCount - first
+    if total <= 0 { return }
+    let builder = self
+    let scratches = (0..<max(options.threads, 1)).map { _ in BuildScratch(self) }
+    // The first nodes go in alone, so that the threads find a graph to work on.
+    let alone = min(total, 64)
+    for ordinal in first..<(first + alone) { insert(ordinal, scratches[0]) }
+    let progress = ProgressCounter(total: total, done: alone, options: options)
+    Parallel.chunks(total - alone, chunk: 32, threads: options.threads) { worker, range in
+      if options.isCancelled() { return }
+      for i in range { builder.insert(first + alone + i, scratches[worker]) }
+      progress.add(range.count)
+    }
+    if options.isCancelled() { throw .cancelled }
+  }
+}
+
+/// Counts what several threads have done and reports it.
+final class ProgressCounter: Sendable {
+  private let total: Int
+  private let done: Atomic<Int>
+  private let options: BuildOptions
+
+  init(total: Int, done: Int, options: BuildOptions) {
+    self.total = total
+    self.done = Atomic(done)
+    self.options = options
+  }
+
+  func add(_ count: Int) {
+    let now = done.wrappingAdd(count, ordering: .relaxed).newValue
+    options.progress(BuildProgress(stage: .linking, done: now, total: total))
+  }
+}
+
+/// The layers of each node: geometric, as in the paper (mL = 1/ln M), from a hash of seed and position, so that they do
+/// not depend on the order in which threads insert.
+enum HNSWLevels {
+  static let maximum = 15
+
+  static func level(ordinal: Int, seed: UInt64, m: Int) -> UInt8 {
+    // SplitMix64 finaliser.
+    var x = seed &+ UInt64(ordinal + 1) &* 0x9E37_79B9_7F4A_7C15
+    x = (x ^ (x >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    x = (x ^ (x >> 27)) &* 0x94D0_49BB_1331_11EB
+    x ^= x >> 31
+    // One in M nodes of a layer is in the next: compare with powers of 1/M instead of taking a logarithm.
+    let u = Double(x >> 11) * 0x1p-53
+    var level = 0
+    var bound = 1 / Double(m)
+    while u < bound, level < maximum {
+      level += 1
+      bound /= Double(m)
+    }
+    return UInt8(level)
+  }
+}

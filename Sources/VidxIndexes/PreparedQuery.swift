@@ -1,0 +1,47 @@
+package import VidxVectors
+
+/// A query ready for the kernels: checked, normalised under cosine, aligned and zero padded. Immutable.
+@safe package final class PreparedQuery: Sendable {
+  package let metric: Metric
+  package let dimensions: Int
+  private let buffer: AlignedBuffer
+
+  /// The padded query: `VectorLayout.stride(dimensions:)` floats, valid while the object lives.
+  package var floats: UnsafePointer<Float> { unsafe UnsafePointer(buffer.floats) }
+
+  /// - Parameter vector: as many floats as the index has dimensions.
+  /// - Throws: `VectorError` for wrong dimensions, NaN or infinity, and a zero vector under cosine.
+  package init(_ vector: UnsafeBufferPointer<Float>, dimensions: Int, metric: Metric) throws(VectorError) {
+    guard vector.count == dimensions, let source = vector.baseAddress else {
+      throw .dimensionMismatch(expected: dimensions, actual: vector.count)
+    }
+    self.metric = metric
+    self.dimensions = dimensions
+    let stride = VectorLayout.stride(dimensions: dimensions)
+    buffer = AlignedBuffer(byteCount: stride * 4)
+    let floats = unsafe buffer.floats
+    unsafe floats.initialize(from: source, count: dimensions)
+    unsafe (floats + dimensions).initialize(repeating: 0, count: stride - dimensions)
+    if let index = unsafe firstNonFinite(floats, count: dimensions) { throw .notFinite(index: index) }
+    if metric == .cosine {
+      let norm = unsafe try normalise(floats, count: dimensions)
+      if norm == 0 { throw .zeroQuery }
+    }
+  }
+
+  package convenience init(_ vector: [Float], dimensions: Int, metric: Metric) throws(VectorError) {
+    // A typed throw does not cross withUnsafeBufferPointer's rethrow on every toolchain: carry it in a result.
+    let made = unsafe vector.withUnsafeBufferPointer { source in
+      Result<AlignedBuffer, VectorError> { () throws(VectorError) in
+        unsafe try PreparedQuery(source, dimensions: dimensions, metric: metric).buffer
+      }
+    }
+    try self.init(buffer: made.get(), dimensions: dimensions, metric: metric)
+  }
+
+  private init(buffer: AlignedBuffer, dimensions: Int, metric: Metric) {
+    self.buffer = buffer
+    self.dimensions = dimensions
+    self.metric = metric
+  }
+}

@@ -1,0 +1,183 @@
+import VidxSegments
+import VidxVectors
+
+/// Rows of a segment: which entry a row id has, which vector an entry has. A view of mapped sections; immutable.
+@safe struct RowTable: Sendable {
+  let entryCount: Int
+  let vectorCount: Int
+  private let rowIDs: Section
+  private let sortedRowIDs: Section
+  private let sortedEntries: Section
+  private let entryStarts: Section?
+  private let norms: Section?
+
+  init(_ file: SegmentFile) throws(SegmentError) {
+    let entries = file.description.entryCount
+    let vectors = file.description.vectorCount
+    entryCount = entries
+    vectorCount = vectors
+    rowIDs = unsafe try file.section(.rowIDs, expecting: entries * 8)
+    sortedRowIDs = unsafe try file.section(.sortedRowIDs, expecting: entries * 8)
+    sortedEntries = unsafe try file.section(.sortedEntries, expecting: entries * 4) { block, _ in
+      unsafe Validation.allBelow(UInt32(entries), in: block)
+    }
+    entryStarts = unsafe try file.optionalSection(.entryStarts, expecting: (vectors + 1) * 4) { block, _ in
+      unsafe Validation.isAscending(block, upTo: UInt32(entries))
+    }
+    norms = unsafe try file.optionalSection(.norms, expecting: entries * 4)
+    guard entryStarts != nil || vectors <= entries else {
+      throw .invalidContent(section: .entryStarts, offset: 0, path: file.path)
+    }
+  }
+
+  /// Rows share vectors, or some vectors are zero: entries and ordinals are not the same numbers.
+  var hasSharedVectors: Bool { entryStarts != nil }
+
+  /// The entries that have a vector to be near to; the others, behind them, are zero vectors under cosine.
+  func searchableCount() throws(SegmentError) -> Int {
+    guard let entryStarts else { return vectorCount }
+    return Int(try entryStarts.load(UInt32.self, at: vectorCount))
+  }
+
+  func rowID(entry: Int) throws(SegmentError) -> Int64 {
+    try rowIDs.load(Int64.self, at: entry)
+  }
+
+  /// The entries of the rows that have this vector, ascending by row id.
+  func entries(ordinal: Int) throws(SegmentError) -> Range<Int> {
+    guard let entryStarts else { return ordinal..<(ordinal + 1) }
+    let start = Int(try entryStarts.load(UInt32.self, at: ordinal))
+    let end = Int(try entryStarts.load(UInt32.self, at: ordinal + 1))
+    guard start < end else { throw .invalidContent(section: .entryStarts, offset: 0, path: entryStarts.path) }
+    return start..<end
+  }
+
+  /// The vector of an entry; nil for a zero vector under cosine.
+  /// - Complexity: O(log vectorCount) when rows share vectors, otherwise O(1).
+  func ordinal(entry: Int) throws(SegmentError) -> Int? {
+    guard let entryStarts else { return entry < vectorCount ? entry : nil }
+    guard entry < Int(try entryStarts.load(UInt32.self, at: vectorCount)) else { return nil }
+    var low = 0
+    var high = vectorCount
+    while high - low > 1 {
+      let middle = (low + high) / 2
+      if Int(try entryStarts.load(UInt32.self, at: middle)) <= entry { low = middle } else { high = middle }
+    }
+    return low
+  }
+
+  /// The length of an entry's vector before it was normalised; 1 where nothing was changed.
+  func norm(entry: Int) throws(SegmentError) -> Float {
+    guard let norms else { return 1 }
+    return try norms.load(Float.self, at: entry)
+  }
+
+  /// The entry of a row id.
+  /// - Complexity: O(1) for row ids without gaps, O(log entryCount) otherwise.
+  func entry(rowID: Int64) throws(SegmentError) -> Int? {
+    var cursor = 0
+    return try find(rowID, from: &cursor)
+  }
+
+  /// Puts the entries of ascending row ids into `set` and returns how many there were.
+  /// - Complexity: O(ids x log gap): one pass, galloping from each id to the next.
+  func insertEntries(ofSortedRowIDs ids: UnsafeBufferPointer<Int64>, into set: RowSet) throws(SegmentError) -> Int {
+    var found = 0
+    var cursor = 0
+    for i in 0..<ids.count {
+      guard let entry = unsafe try find(ids[i], from: &cursor) else { continue }
+      set.insert(entry)
+      found += 1
+    }
+    return found
+  }
+
+  /// Finds a row id at or behind `cursor`, and leaves the cursor at the place where it is or would be.
+  private func find(_ id: Int64, from cursor: inout Int) throws(SegmentError) -> Int? {
+    if cursor >= entryCount { return nil }
+    let first = try sortedRowIDs.load(Int64.self, at: cursor)
+    if id < first { return nil }
+    // Without gaps the row id itself says where: a guess that costs one look.
+    let (distance, overflow) = id.subtractingReportingOverflow(first)
+    if !overflow, distance < Int64(entryCount - cursor) {
+      let guess = cursor + Int(distance)
+      if try sortedRowIDs.load(Int64.self, at: guess) == id {
+        cursor = guess
+        return Int(try sortedEntries.load(UInt32.self, at: guess))
+      }
+    }
+    var low = cursor
+    var step = 1
+    while low + step < entryCount, try sortedRowIDs.load(Int64.self, at: low + step) <= id {
+      low += step
+      step *= 2
+    }
+    var high = min(low + step, entryCount)
+    while high - low > 1 {
+      let middle = (low + high) / 2
+      if try sortedRowIDs.load(Int64.self, at: middle) <= id { low = middle } else { high = middle }
+    }
+    cursor = low
+    guard try sortedRowIDs.load(Int64.self, at: low) == id else { return nil }
+    return Int(try sortedEntries.load(UInt32.self, at: low))
+  }
+
+  /// The i-th smallest row id and its entry.
+  func sortedRow(_ i: Int) throws(SegmentError) -> (rowID: Int64, entry: Int) {
+    (try sortedRowIDs.load(Int64.self, at: i), Int(try sortedEntries.load(UInt32.self, at: i)))
+  }
+
+  /// What no checksum can say: ids ascend, and both tables name the same rows.
+  func problems() throws(SegmentError) -> [String] {
+    for i in 0..<entryCount {
+      let (id, entry) = try sortedRow(i)
+      if i > 0, try sortedRowIDs.load(Int64.self, at: i - 1) >= id { return ["row ids do not ascend at \(i)"] }
+      if try rowIDs.load(Int64.self, at: entry) != id { return ["row id \(id) is not that of its entry \(entry)"] }
+    }
+    return []
+  }
+}
+
+/// Checks of a block's content beyond its checksum.
+enum Validation {
+  /// Every 32-bit word is below the limit.
+  static func allBelow(_ limit: UInt32, in block: UnsafeRawBufferPointer) -> Bool {
+    let words = unsafe block.assumingMemoryBound(to: UInt32.self)
+    var largest: UInt32 = 0
+    for i in 0..<words.count { unsafe largest = max(largest, words[i]) }
+    return words.isEmpty || largest < limit
+  }
+
+  /// Every 32-bit word is below the limit or marks an unused place.
+  static func allBelowOrUnused(_ limit: UInt32, in block: UnsafeRawBufferPointer) -> Bool {
+    let words = unsafe block.assumingMemoryBound(to: UInt32.self)
+    var largest: UInt32 = 0
+    // Adding one maps the mark to zero and keeps the order of all else.
+    for i in 0..<words.count { unsafe largest = max(largest, words[i] &+ 1) }
+    return largest <= limit
+  }
+
+  /// The 32-bit words do not descend and do not exceed `limit`.
+  static func isAscending(_ block: UnsafeRawBufferPointer, upTo limit: UInt32) -> Bool {
+    let words = unsafe block.assumingMemoryBound(to: UInt32.self)
+    var last: UInt32 = 0
+    for i in 0..<words.count {
+      if unsafe words[i] < last { return false }
+      unsafe last = words[i]
+    }
+    return last <= limit
+  }
+}
+
+extension Section {
+  /// The i-th element of a section seen as an array; its block is verified when it is first touched.
+  func load<T: BitwiseCopyable>(_ type: T.Type, at index: Int) throws(SegmentError) -> T {
+    let size = MemoryLayout<T>.stride
+    let offset = index * size
+    guard index >= 0, offset + size <= byteCount else {
+      throw .invalidContent(section: kind, offset: offset, path: path)
+    }
+    if !isVerified { try verify(offset..<(offset + size)) }
+    return unsafe bytes.loadUnaligned(fromByteOffset: offset, as: T.self)
+  }
+}

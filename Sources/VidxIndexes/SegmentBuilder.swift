@@ -1,0 +1,150 @@
+package import VidxSegments
+import VidxVectors
+
+/// The segment that a build starts from: its structure is kept and grown, its dead rows are left out.
+package struct GrowthBase: Sendable {
+  package var index: SegmentIndex
+  /// The rows to keep; nil for all.
+  package var live: EntryFilter?
+
+  package init(index: SegmentIndex, live: EntryFilter? = nil) {
+    self.index = index
+    self.live = live
+  }
+}
+
+/// Builds segments.
+///
+/// Memory: the distinct vectors (f32), the links while a graph is built (12 bytes a link), about 40 bytes a row.
+package enum SegmentBuilder {
+  /// Builds one segment from rows, optionally on top of an older segment, and publishes its file.
+  /// - Parameters:
+  ///   - source: rows to add; their ids must not occur in the live rows of `base`.
+  ///   - base: a segment of the same dimensions and metric to grow.
+  ///   - directory: the database's segment folder; made when it does not exist.
+  ///   - fileName: the final name inside it.
+  /// - Returns: the file, still locked against sweeping: release it when the manifest names it.
+  /// - Throws: `BuildError`, `SegmentError`, or what the source throws. Nothing is left behind then.
+  package static func build(
+    _ source: any VectorSource, configuration: IndexConfiguration, base: GrowthBase? = nil,
+    options: BuildOptions = BuildOptions(), directory: String, fileName: String,
+    fileSystem: any FileSystem = POSIXFileSystem()
+  ) throws -> PublishedSegment {
+    let baseRows = base.map { $0.live?.entryCount ?? $0.index.entryCount } ?? 0
+    let distinct = try DistinctVectors(
+      configuration: configuration, capacity: baseRows + source.rowIDs.count)
+    let survivors = try base.map { try Survivors($0, into: distinct, options: options) }
+    try distinct.add(source, options: options)
+    let structure = try Structure(distinct, survivors, options)
+    let rows = try RowTableWriter(
+      rowIDs: distinct.rowIDs, ordinals: structure.placed(distinct.ordinals), norms: distinct.norms,
+      vectorCount: distinct.count)
+    var writer = try SegmentWriter(
+      directory: directory, fileName: fileName,
+      description: SegmentDescription(
+        identifier: .random(), indexKind: configuration.kind, metric: configuration.metric.code, codec: 1,
+        dimensions: configuration.dimensions, vectorCount: distinct.count, entryCount: distinct.rowIDs.count),
+      fileSystem: fileSystem)
+    try writeVectors(distinct, order: structure.order, to: &writer, options)
+    try rows.write(to: &writer)
+    try structure.write(to: &writer)
+    if options.isCancelled() { throw BuildError.cancelled }
+    return try writer.publish()
+  }
+
+  /// What lies over the vectors, and the order it wants them in.
+  private enum Structure {
+    case flat
+    case lists(IVFBuilder)
+    case graph(HNSWBuilder)
+
+    init(_ distinct: DistinctVectors, _ survivors: Survivors?, _ options: BuildOptions) throws {
+      switch distinct.configuration.kind {
+      case .flat:
+        self = .flat
+      case .ivfflat:
+        self = .lists(try IVFBuilder(distinct, base: survivors?.lists, options: options))
+      case .hnsw:
+        self = .graph(try HNSWBuilder.build(distinct, survivors, options))
+      }
+    }
+
+    /// The distinct vector at each place in the file; nil for their own order.
+    var order: [UInt32]? {
+      if case .lists(let builder) = self { return builder.order }
+      return nil
+    }
+
+    /// Where vectors went in the file.
+    func placed(_ ordinals: [UInt32]) -> [UInt32] {
+      guard let order else { return ordinals }
+      var places = [UInt32](repeating: 0, count: order.count)
+      for (place, ordinal) in order.enumerated() { places[Int(ordinal)] = UInt32(place) }
+      return ordinals.map { $0 == DistinctVectors.none ? $0 : places[Int($0)] }
+    }
+
+    func write(to writer: inout SegmentWriter) throws(SegmentError) {
+      switch self {
+      case .flat: break
+      case .lists(let builder): try builder.write(to: &writer)
+      case .graph(let builder): try builder.write(to: &writer)
+      }
+    }
+  }
+
+  private static func writeVectors(
+    _ distinct: DistinctVectors, order: [UInt32]?, to writer: inout SegmentWriter, _ options: BuildOptions
+  ) throws {
+    try writer.begin(.vectors)
+    let rowBytes = distinct.stride * 4
+    // Rows to a write: whole blocks of about a megabyte, single rows where they have to be reordered.
+    let batch = order == nil ? max(1, (1 << 20) / rowBytes) : 1
+    var start = 0
+    while start < distinct.count {
+      let count = min(batch, distinct.count - start)
+      let first = order.map { Int($0[start]) } ?? start
+      let address = unsafe UnsafeRawPointer(distinct.vectors) + first * rowBytes
+      unsafe try writer.append(UnsafeRawBufferPointer(start: address, count: count * rowBytes))
+      start += count
+      if start & 0xFFF < batch {
+        if options.isCancelled() { throw BuildError.cancelled }
+        options.progress(BuildProgress(stage: .writing, done: start, total: distinct.count))
+      }
+    }
+  }
+}
+
+/// The vectors and rows of an older segment that go on living in the next.
+struct Survivors {
+  /// The new ordinal of each old one; `DistinctVectors.none` for a vector whose rows are all dead.
+  let newOrdinals: [UInt32]
+  let count: Int
+  let graph: HNSWGraph?
+  let lists: IVFLists?
+
+  init(_ base: GrowthBase, into distinct: DistinctVectors, options: BuildOptions) throws {
+    let index = base.index
+    let expected = distinct.configuration
+    precondition(
+      index.configuration.dimensions == expected.dimensions && index.configuration.metric == expected.metric,
+      "a base of other dimensions or another metric")
+    var map = [UInt32](repeating: DistinctVectors.none, count: index.vectorCount)
+    for ordinal in 0..<index.vectorCount where base.live?.ordinals.contains(ordinal) ?? true {
+      if ordinal & 0xFFF == 0, options.isCancelled() { throw BuildError.cancelled }
+      unsafe try map[ordinal] = distinct.addVector(index.vectorPointer(ordinal))
+    }
+    var owner = 0
+    let searchable = try index.rows.searchableCount()
+    for entry in 0..<index.entryCount {
+      while owner < index.vectorCount, try entry >= index.rows.entries(ordinal: owner).upperBound { owner += 1 }
+      if let live = base.live, !live.entries.contains(entry) { continue }
+      distinct.addRow(
+        try index.rows.rowID(entry: entry), ordinal: entry < searchable ? map[owner] : DistinctVectors.none,
+        norm: try index.rows.norm(entry: entry))
+    }
+    newOrdinals = map
+    count = distinct.count
+    if case .hnsw(let graph) = index.structure { self.graph = graph } else { graph = nil }
+    if case .ivfflat(let lists) = index.structure { self.lists = lists } else { lists = nil }
+  }
+}

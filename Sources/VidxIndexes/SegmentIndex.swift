@@ -1,0 +1,126 @@
+package import VidxSegments
+package import VidxVectors
+
+/// One opened segment of any kind. Immutable: any number of threads may search it, without locks.
+@safe package final class SegmentIndex: Sendable {
+  package let file: SegmentFile
+  package let configuration: IndexConfiguration
+  /// Rows, those with a zero vector under cosine included.
+  package var entryCount: Int { rows.entryCount }
+  /// Distinct vectors.
+  package var vectorCount: Int { rows.vectorCount }
+
+  let rows: RowTable
+  let vectors: Section
+  let kernels: VectorKernels
+  let structure: Structure
+  let scratch: ScratchPool
+
+  enum Structure: Sendable {
+    case flat
+    case ivfflat(IVFLists)
+    case hnsw(HNSWGraph)
+  }
+
+  /// Maps a segment; reads its header and a few hundred bytes of parameters, whatever its size.
+  /// - Throws: `SegmentError`.
+  package static func open(path: String) throws(SegmentError) -> SegmentIndex {
+    try SegmentIndex(SegmentFile.shared(path: path))
+  }
+
+  package init(_ file: SegmentFile) throws(SegmentError) {
+    let description = file.description
+    guard let metric = Metric(code: description.metric), description.codec == 1,
+      IndexLimits.dimensions.contains(description.dimensions), description.vectorCount <= IndexLimits.entries,
+      description.entryCount <= IndexLimits.entries
+    else { throw .invalidContent(section: .parameters, offset: 0, path: file.path) }
+    self.file = file
+    rows = try RowTable(file)
+    let stride = VectorLayout.stride(dimensions: description.dimensions)
+    vectors = unsafe try file.section(.vectors, expecting: description.vectorCount * stride * 4)
+    kernels = VectorKernels(metric)
+    var configuration = IndexConfiguration(
+      dimensions: description.dimensions, metric: metric, kind: description.indexKind)
+    switch description.indexKind {
+    case .flat:
+      structure = .flat
+    case .ivfflat:
+      let lists = try IVFLists(file, metric: metric)
+      configuration.lists = lists.listCount
+      configuration.seed = lists.seed
+      structure = .ivfflat(lists)
+    case .hnsw:
+      let graph = try HNSWGraph(file, vectors: vectors, metric: metric)
+      configuration.m = Int(graph.parameters.m)
+      configuration.efConstruction = Int(graph.parameters.efConstruction)
+      configuration.seed = graph.parameters.seed
+      structure = .hnsw(graph)
+    }
+    self.configuration = configuration
+    scratch = ScratchPool(vectorCount: description.vectorCount)
+  }
+
+  package func entry(ofRowID id: Int64) throws(SegmentError) -> Int? { try rows.entry(rowID: id) }
+
+  package func rowID(ofEntry entry: Int) throws(SegmentError) -> Int64 { try rows.rowID(entry: entry) }
+
+  /// The i-th smallest row id and its entry, for walking all rows in order.
+  package func sortedRow(_ i: Int) throws(SegmentError) -> (rowID: Int64, entry: Int) { try rows.sortedRow(i) }
+
+  /// Puts the entries of ascending, distinct row ids into `set` and returns how many exist here.
+  package func insertEntries(
+    ofSortedRowIDs ids: UnsafeBufferPointer<Int64>, into set: RowSet
+  ) throws(SegmentError) -> Int {
+    unsafe try rows.insertEntries(ofSortedRowIDs: ids, into: set)
+  }
+
+  /// Copies an entry's vector as it was given; under cosine within one unit in the last place of it.
+  /// - Parameter destination: room for `configuration.dimensions` floats.
+  package func copyVector(
+    ofEntry entry: Int, to destination: UnsafeMutablePointer<Float>
+  ) throws(SegmentError) {
+    let dimensions = configuration.dimensions
+    guard let ordinal = try rows.ordinal(entry: entry) else {
+      unsafe destination.update(repeating: 0, count: dimensions)
+      return
+    }
+    let norm = try rows.norm(entry: entry)
+    let vector = unsafe try vectorPointer(ordinal)
+    for i in 0..<dimensions { unsafe destination[i] = vector[i] * norm }
+  }
+
+  package func vector(ofEntry entry: Int) throws(SegmentError) -> [Float] {
+    var result = [Float](repeating: 0, count: configuration.dimensions)
+    var failure: SegmentError?
+    unsafe result.withUnsafeMutableBufferPointer { buffer in
+      guard let base = buffer.baseAddress else { return }
+      do throws(SegmentError) { unsafe try copyVector(ofEntry: entry, to: base) } catch { failure = error }
+    }
+    if let failure { throw failure }
+    return result
+  }
+
+  /// The vector of an ordinal as the kernels want it, verified.
+  func vectorPointer(_ ordinal: Int) throws(SegmentError) -> UnsafePointer<Float> {
+    let stride = configuration.stride
+    if !vectors.isVerified { try vectors.verify(ordinal * stride * 4..<(ordinal + 1) * stride * 4) }
+    return unsafe vectors.floats + ordinal * stride
+  }
+
+  /// The distance score of one entry; nil for a zero vector under cosine.
+  package func score(_ query: PreparedQuery, ofEntry entry: Int) throws(SegmentError) -> Float? {
+    guard let ordinal = try rows.ordinal(entry: entry) else { return nil }
+    return unsafe try kernels.one(query.floats, vectorPointer(ordinal), configuration.stride)
+  }
+
+  /// What is wrong with the structure, checksums aside: empty when it is sound. Reads everything.
+  package func check() throws(SegmentError) -> [String] {
+    var problems = try rows.problems()
+    switch structure {
+    case .flat: break
+    case .ivfflat(let lists): problems += try lists.problems()
+    case .hnsw(let graph): problems += try graph.problems()
+    }
+    return problems
+  }
+}

@@ -1,0 +1,116 @@
+package import VidxSegments
+package import VidxVectors
+
+/// The rows of one segment, nearest first, one at a time, to the last. Belongs to one reader.
+///
+/// Every passing row comes exactly once. Order is exact in a flat segment; in a graph or in lists a row that the search
+/// meets late comes when it is met, after rows that are slightly farther (pgvector's "relaxed order").
+package final class SegmentStream {
+  /// Produces vectors, nearest first; nil at the end.
+  protocol Source: AnyObject {
+    func nextCandidate(_ counters: inout SearchCounters) throws(SegmentError) -> Candidate?
+  }
+
+  package private(set) var counters = SearchCounters()
+  private let index: SegmentIndex
+  private let filter: EntryFilter?
+  private let source: any Source
+  /// Rows of the vector handed out last that are still to come.
+  private var pending: Range<Int> = 0..<0
+  private var score: Float = 0
+
+  init(_ index: SegmentIndex, filter: EntryFilter?, source: any Source) {
+    self.index = index
+    self.filter = filter
+    self.source = source
+  }
+
+  /// The next row; nil when all have come.
+  package func next() throws(SegmentError) -> Hit? {
+    while true {
+      while let entry = pending.popFirst() {
+        if let filter, !filter.entries.contains(entry) { continue }
+        counters.rowsScored += 1
+        return Hit(score: score, rowID: try index.rows.rowID(entry: entry))
+      }
+      guard let candidate = try source.nextCandidate(&counters) else { return nil }
+      let ordinal = Int(candidate.tag & ~Candidate.expanded)
+      if let filter, !filter.ordinals.contains(ordinal) { continue }
+      score = candidate.score
+      pending = try index.rows.entries(ordinal: ordinal)
+    }
+  }
+}
+
+extension SegmentIndex {
+  /// Rows in order of distance, as many as are asked for.
+  /// - Complexity: opening scores nothing; each row costs what the search has to look at to be sure of it.
+  package func stream(
+    _ query: PreparedQuery, parameters: SearchParameters = SearchParameters(), filter: EntryFilter? = nil
+  ) -> SegmentStream {
+    precondition(query.dimensions == configuration.dimensions, "a query of \(query.dimensions) dimensions")
+    let ef = parameters.efSearch ?? SearchParameters.defaultEfSearch
+    let source: any SegmentStream.Source =
+      switch structure {
+      case .hnsw(let graph) where !parameters.exact && vectorCount > 16 * ef:
+        GraphStream(graph, query, lookahead: ef, scratch: scratch)
+      case .ivfflat(let lists) where !parameters.exact:
+        listsStream(lists, query, probes: parameters.probes)
+      default:
+        ExactStream(self, query, filter)
+      }
+    return SegmentStream(self, filter: filter, source: source)
+  }
+}
+
+/// Scores all passing vectors at the first call, then hands them out in order.
+final class ExactStream: SegmentStream.Source {
+  private let index: SegmentIndex
+  private let query: PreparedQuery
+  private let filter: EntryFilter?
+  private var heap: CandidateHeap?
+
+  init(_ index: SegmentIndex, _ query: PreparedQuery, _ filter: EntryFilter?) {
+    self.index = index
+    self.query = query
+    self.filter = filter
+  }
+
+  func nextCandidate(_ counters: inout SearchCounters) throws(SegmentError) -> Candidate? {
+    if heap == nil { heap = try scored(&counters) }
+    return heap?.pop()
+  }
+
+  private func scored(_ counters: inout SearchCounters) throws(SegmentError) -> CandidateHeap {
+    var heap = CandidateHeap()
+    let scratch = index.scratch.take()
+    defer { index.scratch.give(scratch) }
+    let block = SearchScratch.blockCapacity
+    var ordinal = 0
+    while ordinal < index.vectorCount {
+      var count = 0
+      while ordinal < index.vectorCount, count < block {
+        if filter?.ordinals.contains(ordinal) ?? true {
+          unsafe scratch.ids[count] = UInt32(ordinal)
+          count += 1
+        }
+        ordinal += 1
+      }
+      unsafe try index.scoreBlock(query, scratch.ids, count, scratch.scores)
+      for i in 0..<count { unsafe heap.push(Candidate(scratch.scores[i], scratch.ids[i])) }
+      counters.distanceComputations += count
+    }
+    return heap
+  }
+}
+
+extension SegmentIndex {
+  /// Scores scattered vectors; their blocks are verified when they are first touched.
+  func scoreBlock(
+    _ query: PreparedQuery, _ ids: UnsafePointer<UInt32>, _ count: Int, _ out: UnsafeMutablePointer<Float>
+  ) throws(SegmentError) {
+    let stride = configuration.stride
+    if !vectors.isVerified { unsafe try vectors.verifyRows(ids, count, byteCount: stride * 4) }
+    unsafe kernels.ids(query.floats, vectors.floats, stride, ids, count, stride, out)
+  }
+}

@@ -1,0 +1,78 @@
+package import VidxVectors
+
+/// Rows to build a segment from, read in blocks in ascending order, possibly more than once.
+package protocol VectorSource: Sendable {
+  /// One row id a row; they must be distinct.
+  var rowIDs: [Int64] { get }
+
+  /// Copies rows as the user gave them: row-major f32, `dimensions` floats a row, nothing between rows.
+  /// - Parameter rows: positions in `rowIDs`; at most a few thousand at a time.
+  func copyVectors(_ rows: Range<Int>, to destination: UnsafeMutablePointer<Float>) throws
+}
+
+/// Rows that are in memory.
+package struct ArraySource: VectorSource {
+  package let rowIDs: [Int64]
+  package let vectors: [Float]
+  package let dimensions: Int
+
+  /// - Parameter vectors: rowIDs.count x dimensions, row-major.
+  package init(rowIDs: [Int64], vectors: [Float], dimensions: Int) {
+    precondition(vectors.count == rowIDs.count * dimensions, "\(vectors.count) floats for \(rowIDs.count) rows")
+    self.rowIDs = rowIDs
+    self.vectors = vectors
+    self.dimensions = dimensions
+  }
+
+  package func copyVectors(_ rows: Range<Int>, to destination: UnsafeMutablePointer<Float>) {
+    unsafe vectors.withUnsafeBufferPointer { all in
+      guard let base = all.baseAddress else { return }
+      unsafe destination.update(from: base + rows.lowerBound * dimensions, count: rows.count * dimensions)
+    }
+  }
+}
+
+/// Several sources, one after the other.
+package struct ConcatenatedSource: VectorSource {
+  package let rowIDs: [Int64]
+  private let parts: [any VectorSource]
+  private let starts: [Int]
+  private let dimensions: Int
+
+  package init(_ parts: [any VectorSource], dimensions: Int) {
+    self.parts = parts
+    self.dimensions = dimensions
+    rowIDs = parts.flatMap(\.rowIDs)
+    starts = parts.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.rowIDs.count) }
+  }
+
+  package func copyVectors(_ rows: Range<Int>, to destination: UnsafeMutablePointer<Float>) throws {
+    for (part, start) in zip(parts, starts) {
+      let local = (rows.lowerBound - start)..<(rows.upperBound - start)
+      let overlap = local.clamped(to: 0..<part.rowIDs.count)
+      if overlap.isEmpty { continue }
+      unsafe try part.copyVectors(
+        overlap, to: destination + (overlap.lowerBound + start - rows.lowerBound) * dimensions)
+    }
+  }
+}
+
+/// Why a segment could not be built.
+package enum BuildError: Error, Sendable, Equatable {
+  /// The vector of a row cannot be indexed. `row` counts from 0 in the source's order.
+  case badVector(row: Int, rowID: Int64, VectorError)
+  case duplicateRowID(Int64)
+  case tooManyRows(Int)
+  case cancelled
+}
+
+extension BuildError: CustomStringConvertible {
+  package var description: String {
+    switch self {
+    case .badVector(let row, let rowID, let error): "row \(row) (id \(rowID)): \(error)"
+    case .duplicateRowID(let id): "row id \(id) occurs twice: row ids must be distinct"
+    case .tooManyRows(let count): "\(count) rows do not fit into one segment (at most \(IndexLimits.entries))"
+    case .cancelled: "the build was cancelled; nothing was changed"
+    }
+  }
+}
