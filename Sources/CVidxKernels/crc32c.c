@@ -57,7 +57,9 @@ static uint32_t software_register(uint32_t crc, const uint8_t *p, size_t length)
 
 HARDWARE_TARGET VIDX_INLINE uint32_t step_u8(uint32_t crc, uint8_t byte) { return _mm_crc32_u8(crc, byte); }
 
-HARDWARE_TARGET VIDX_INLINE uint32_t step_u64(uint32_t crc, uint64_t word) { return (uint32_t)_mm_crc32_u64(crc, word); }
+HARDWARE_TARGET VIDX_INLINE uint32_t step_u64(uint32_t crc, uint64_t word) {
+  return (uint32_t)_mm_crc32_u64(crc, word);
+}
 
 HARDWARE_TARGET VIDX_INLINE uint64_t carryless_product(uint32_t a, uint32_t b) {
   __m128i product = _mm_clmulepi64_si128(_mm_cvtsi32_si128((int)a), _mm_cvtsi32_si128((int)b), 0);

@@ -30,11 +30,17 @@ typedef struct {
   vidx_score_ids_f32 ids;
 } vidx_metric_kernels;
 
+/* C[m x n] = A[m x k] * B[n x k]^T, row-major, leading dimensions in floats, on at most `threads` threads. May be
+ * called from several threads at once. Packs both operands: below some 16 rows of A, `rows` is faster. */
+typedef void (*vidx_sgemm_nt_f32)(const float *a, size_t lda, const float *b, size_t ldb, float *c, size_t ldc,
+                                  size_t m, size_t n, size_t k, int threads);
+
 typedef struct {
   const char *isa; /* "scalar", "avx2", "avx512", "neon" */
   vidx_metric_kernels neg_dot;
   vidx_metric_kernels l2sq;
   vidx_metric_kernels l1;
+  vidx_sgemm_nt_f32 sgemm_nt; /* our own; `vidx_sgemm_nt` chooses between this and a BLAS */
 } vidx_kernels;
 
 /* The table chosen once at load: the best this CPU has, or what VIDX_ISA names when the CPU has it. */
@@ -49,12 +55,14 @@ uint32_t vidx_crc32c(uint32_t crc, const void *_Nullable data, size_t length);
 /* The same without special instructions: what `vidx_crc32c` uses where there are none, and is tested against. */
 uint32_t vidx_crc32c_software(uint32_t crc, const void *_Nullable data, size_t length);
 
-/* C[m x n] = A[m x k] * B[n x k]^T, row-major, leading dimensions in floats. Uses the system's BLAS when one can be
- * loaded at first use (no link-time dependency), own kernels otherwise. `threads` bounds the BLAS's threads. */
+/* The same product by the fastest means at hand: the active table's own kernels on AVX2 and AVX-512, where they equal
+ * the best BLAS; else OpenBLAS or Accelerate when one can be loaded at first use (there is no link-time dependency).
+ * VIDX_BLAS=own or VIDX_BLAS=system decides otherwise; a system without a BLAS falls back to our own. Calls that run at
+ * the same time should agree on `threads`, which is one setting for all of a BLAS. */
 void vidx_sgemm_nt(const float *a, size_t lda, const float *b, size_t ldb, float *c, size_t ldc, size_t m, size_t n,
                    size_t k, int threads);
 
-/* Name of the BLAS in use ("openblas", "blas", "accelerate") or "own". Loads it. */
+/* Who multiplies: "openblas", "accelerate" or "own". Loads it. */
 const char *vidx_blas_name(void);
 
 static inline __attribute__((always_inline)) void vidx_prefetch(const void *p) { __builtin_prefetch(p, 0, 3); }
