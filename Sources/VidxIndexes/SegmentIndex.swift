@@ -57,7 +57,8 @@ package import VidxVectors
       structure = .hnsw(graph)
     }
     self.configuration = configuration
-    scratch = ScratchPool(vectorCount: description.vectorCount)
+    // Only a graph remembers which vectors it has met.
+    scratch = ScratchPool(vectorCount: description.indexKind == .hnsw ? description.vectorCount : 0)
   }
 
   package func entry(ofRowID id: Int64) throws(SegmentError) -> Int? { try rows.entry(rowID: id) }

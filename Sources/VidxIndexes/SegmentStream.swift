@@ -55,7 +55,7 @@ extension SegmentIndex {
       case .hnsw(let graph) where !parameters.exact && vectorCount > 16 * ef:
         GraphStream(graph, query, lookahead: ef, scratch: scratch)
       case .ivfflat(let lists) where !parameters.exact:
-        listsStream(lists, query, probes: parameters.probes)
+        listsStream(lists, query, probes: parameters.probes, filter: filter)
       default:
         ExactStream(self, query, filter)
       }

@@ -1,0 +1,114 @@
+import VidxSegments
+import VidxVectors
+
+/// Builds an inverted file: centroids, and the order of the vectors by list.
+///
+/// An older segment's centroids are kept while the number of vectors stays between half and twice what they were
+/// trained on; beyond that they are trained anew.
+struct IVFBuilder {
+  /// The distinct vector at each place in the file: by list, within a list as they were added.
+  let order: [UInt32]
+  private let listStarts: [UInt32]
+  private let centroids: VectorMatrix
+  private let parameters: IVFParameters
+
+  /// - Parameters:
+  ///   - distinct: all vectors of the segment to be.
+  ///   - base: the lists of the segment it grows from.
+  /// - Throws: `BuildError.cancelled`, `SegmentError` when the base is damaged.
+  /// - Complexity: O(vectors x lists x dimensions) as matrix products, the training up to 17 times that of its sample.
+  init(_ distinct: DistinctVectors, base: IVFLists?, options: BuildOptions) throws {
+    let configuration = distinct.configuration
+    let vectors = unsafe VectorRows(distinct.vectors, count: distinct.count, dimensions: configuration.dimensions)
+    if let base, Self.isWorthKeeping(base, configuration, vectorCount: distinct.count) {
+      centroids = try Self.centroids(of: base)
+      parameters = base.parameters
+    } else {
+      centroids = try Self.train(vectors, configuration, options)
+      parameters = IVFParameters(
+        listCount: UInt32(centroids.count), requestedLists: UInt32(configuration.lists),
+        trainedVectors: UInt32(distinct.count), seed: configuration.seed)
+    }
+    let lists = try Self.assign(vectors, to: centroids, configuration.metric, options)
+    let sorted = ListOrder(lists, listCount: centroids.count)
+    order = sorted.order
+    listStarts = sorted.starts
+  }
+
+  /// Writes the sections of the lists; the vectors themselves are the segment's.
+  func write(to writer: inout SegmentWriter) throws(SegmentError) {
+    try writer.write(.parameters, parameters.encoded)
+    try writer.begin(.centroids)
+    unsafe try writer.append(centroids.bytes)
+    try writer.write(.listStarts, listStarts)
+  }
+
+  /// Lists of another number than asked for, or trained on far fewer or more vectors, are trained anew.
+  private static func isWorthKeeping(
+    _ base: IVFLists, _ configuration: IndexConfiguration, vectorCount: Int
+  ) -> Bool {
+    let trained = Int(base.parameters.trainedVectors)
+    let isAsked =
+      configuration.lists == Int(base.parameters.requestedLists) || configuration.lists == base.listCount
+    return isAsked && vectorCount < 2 * trained && 2 * vectorCount > trained
+  }
+
+  private static func centroids(of base: IVFLists) throws(SegmentError) -> VectorMatrix {
+    try base.centroids.verifyAll()
+    let matrix = VectorMatrix(count: base.listCount, dimensions: base.dimensions)
+    for i in 0..<matrix.count { unsafe matrix.setRow(i, to: base.centroids.floats + i * matrix.stride) }
+    return matrix
+  }
+
+  private static func train(
+    _ vectors: VectorRows, _ configuration: IndexConfiguration, _ options: BuildOptions
+  ) throws(BuildError) -> VectorMatrix {
+    let asked = configuration.lists > 0 ? configuration.lists : IVFParameters.defaultLists(vectorCount: vectors.count)
+    let metric = configuration.metric
+    let sample = TrainingSample(vectors, metric: metric, lists: asked, seed: configuration.seed)
+    // Nothing with a direction to train on: one list, with the zero vector for a centroid.
+    if sample.points.count == 0 { return VectorMatrix(count: 1, dimensions: vectors.dimensions) }
+    let settings = KMeans.Options(
+      lists: asked, isSpherical: metric == .cosine || metric == .innerProduct, seed: configuration.seed,
+      threads: options.threads)
+    let pointCount = sample.points.count
+    let total = pointCount * settings.iterations + vectors.count
+    let outcome = try KMeans.train(sample.points, options: settings, isCancelled: options.isCancelled) { steps in
+      options.progress(BuildProgress(stage: .clustering, done: steps * pointCount, total: total))
+    }
+    let centroids = outcome.centroids
+    for i in 0..<centroids.count {
+      let row = unsafe centroids.row(i)
+      for d in sample.origin.indices { unsafe row[d] += sample.origin[d] }
+    }
+    return centroids
+  }
+
+  private static func assign(
+    _ vectors: VectorRows, to centroids: VectorMatrix, _ metric: Metric, _ options: BuildOptions
+  ) throws(BuildError) -> [UInt32] {
+    var lists = [UInt32](repeating: 0, count: vectors.count)
+    let assigner = CentroidAssigner(centroids.rows(), metric: metric, origin: mean(of: centroids))
+    unsafe lists.withUnsafeMutableBufferPointer { lists in
+      guard let first = lists.baseAddress else { return }
+      assigner.assign(
+        vectors, to: unsafe CentroidAssigner.Destination(lists: first, scores: nil), threads: options.threads,
+        isCancelled: options.isCancelled
+      ) { done in
+        options.progress(BuildProgress(stage: .clustering, done: done, total: vectors.count))
+      }
+    }
+    if options.isCancelled() { throw .cancelled }
+    return lists
+  }
+
+  /// A point amid the data.
+  private static func mean(of centroids: VectorMatrix) -> [Float] {
+    var sum = [Double](repeating: 0, count: centroids.dimensions)
+    for i in 0..<centroids.count {
+      let row = unsafe centroids.row(i)
+      for d in sum.indices { unsafe sum[d] += Double(row[d]) }
+    }
+    return sum.map { Float($0 / Double(centroids.count)) }
+  }
+}
