@@ -52,6 +52,10 @@ let package = Package(
       name: "VidxExtension", dependencies: ["CSQLite", "CVidxSQLite", "VidxSQLite", "CVidxExtension"],
       exclude: ["exports.map"], swiftSettings: settings, linkerSettings: extensionLinking),
 
+    .executableTarget(
+      name: "VidxBenchmarks", dependencies: ["VidxIndexes", "VidxSegments", "VidxVectors", "VidxFiles"],
+      path: "Benchmarks/VidxBenchmarks", swiftSettings: settings),
+
     .testTarget(
       name: "VidxVectorsTests", dependencies: ["VidxVectors", "CVidxKernels"], swiftSettings: settings),
     .testTarget(

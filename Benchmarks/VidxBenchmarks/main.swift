@@ -1,0 +1,27 @@
+// A worker for the harness: reads one command a line, answers each with one line of JSON.
+//
+//   load BASE.npy QUERIES.npy        read vectors and queries
+//   build KIND key=value ...         build a segment; keys: metric, m, efc, lists, threads
+//   search key=value ...             answer every query once; keys: k, ef, probes, out (file for ids and distances)
+//   bandwidth                        stream the vectors once: GB/s this machine reads
+//   quit
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+let worker = Worker()
+while let line = readLine() {
+  let words = line.split(separator: " ").map(String.init)
+  guard let command = words.first else { continue }
+  if command == "quit" { break }
+  do {
+    print(try worker.run(command, Array(words.dropFirst())))
+  } catch {
+    print("{\"error\": \"\(error)\"}")
+  }
+  // Whoever drives the worker waits for the answer on a pipe.
+  fflush(nil)
+}
