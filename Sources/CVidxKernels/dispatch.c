@@ -33,12 +33,15 @@ const vidx_kernels *vidx_kernels_named(const char *isa) {
   return NULL;
 }
 
-__attribute__((constructor)) static void choose_kernels(void) {
-  const char *forced = getenv("VIDX_ISA");
+const vidx_kernels *vidx_kernels_chosen(const char *forced) {
   const vidx_kernels *chosen = forced ? vidx_kernels_named(forced) : NULL;
   for (int i = 0; !chosen; i++)
     if (runs_here(all_kernels[i])) chosen = all_kernels[i]; /* scalar, the last, always does */
-  active_kernels = chosen;
+  return chosen;
+}
+
+__attribute__((constructor)) static void choose_kernels(void) {
+  active_kernels = vidx_kernels_chosen(getenv("VIDX_ISA"));
 }
 
 const vidx_kernels *vidx_kernels_active(void) { return active_kernels; }

@@ -49,6 +49,9 @@ const vidx_kernels *vidx_kernels_active(void);
 /* The table of one instruction set, or NULL when it is unknown or this CPU lacks it. */
 const vidx_kernels *_Nullable vidx_kernels_named(const char *isa);
 
+/* How the active table is chosen: the one `forced` names when this CPU has it, or else (NULL, unknown) the best. */
+const vidx_kernels *vidx_kernels_chosen(const char *_Nullable forced);
+
 /* CRC-32C (Castagnoli), as in RFC 3720; start with crc = 0. Hardware when there is any. */
 uint32_t vidx_crc32c(uint32_t crc, const void *_Nullable data, size_t length);
 
