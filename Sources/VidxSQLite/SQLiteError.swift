@@ -19,6 +19,8 @@ package struct SQLiteError: Error, Equatable, Sendable {
 
   /// Another connection holds the lock that was needed, and waiting for it timed out.
   package var isBusy: Bool { code == SQLITE_BUSY }
+  /// A statement of the same connection stands in the way.
+  package var isLocked: Bool { code == SQLITE_LOCKED }
   /// `sqlite3_interrupt` stopped the statement.
   package var isInterrupt: Bool { code == SQLITE_INTERRUPT }
 }

@@ -1,0 +1,95 @@
+import VidxIndexes
+import VidxVectors
+
+/// The vectors of a content table, read from it block by block while a segment is built.
+///
+/// Belongs to one build, inside one transaction of the connection.
+final class ContentRows: VectorSource, @unchecked Sendable {
+  // @unchecked: a build reads its source from one thread at a time while its caller, who owns the connection, waits.
+  let rowIDs: [Int64]
+  private let content: ContentTable
+  private let dimensions: Int
+  private let metric: Metric
+  private let statement: Statement
+  /// The position in `rowIDs` of the row that the statement comes to next.
+  private var position = 0
+
+  init(_ content: ContentTable, dimensions: Int, metric: Metric) throws(SQLiteError) {
+    self.content = content
+    self.dimensions = dimensions
+    self.metric = metric
+    rowIDs = try content.rowIDs()
+    let key = quoted(identifier: content.key)
+    let column = quoted(identifier: content.column)
+    statement = try content.connection.prepare(
+      """
+      SELECT \(key), \(column) FROM \(content.qualifiedName) \
+      WHERE \(column) IS NOT NULL AND \(key) >= ?1 ORDER BY \(key)
+      """)
+    try statement.bind(rowIDs.first ?? 0, at: 1)
+  }
+
+  func copyVectors(_ rows: Range<Int>, to destination: UnsafeMutablePointer<Float>) throws {
+    if rows.isEmpty { return }
+    if rows.lowerBound != position {
+      statement.reset()
+      try statement.bind(rowIDs[rows.lowerBound], at: 1)
+    }
+    for row in rows {
+      guard try statement.step(), statement.int64(0) == rowIDs[row] else {
+        throw StoreError.contentRow(
+          table: content.name, rowID: rowIDs[row], reason: "it changed while the index was being built")
+      }
+      let vector = try content.vector(statement, column: 1, rowID: rowIDs[row], dimensions: dimensions, metric: metric)
+      unsafe (destination + (row - rows.lowerBound) * dimensions).update(from: vector, count: dimensions)
+    }
+    position = rows.upperBound
+  }
+
+  /// Ends the read that may still be open.
+  func finish() { statement.finalize() }
+}
+
+extension ContentTable {
+  /// The keys of the rows that have a vector, ascending.
+  func rowIDs() throws(SQLiteError) -> [Int64] {
+    let key = quoted(identifier: key)
+    let statement = try connection.prepare(
+      "SELECT \(key) FROM \(qualifiedName) WHERE \(quoted(identifier: column)) IS NOT NULL ORDER BY \(key)")
+    var result: [Int64] = []
+    while try statement.step() { result.append(statement.int64(0)) }
+    return result
+  }
+
+  /// The vector in a column of the statement's row.
+  /// - Throws: `StoreError.contentRow` when it is none of these dimensions.
+  func vector(
+    _ statement: Statement, column: Int32, rowID: Int64, dimensions: Int, metric: Metric
+  ) throws(StoreError) -> [Float] {
+    let vector: [Float]
+    do throws(VectorLiteralError) {
+      vector = try literal(statement, column: column)
+    } catch {
+      throw .contentRow(table: name, rowID: rowID, reason: "\(error)")
+    }
+    do throws(VectorError) {
+      try validate(vector, dimensions: dimensions, metric: metric)
+    } catch {
+      throw .contentRow(table: name, rowID: rowID, reason: "\(error)")
+    }
+    return vector
+  }
+
+  private func literal(_ statement: Statement, column: Int32) throws(VectorLiteralError) -> [Float] {
+    switch statement.type(column) {
+    case .blob:
+      unsafe try statement.withBytes(column) { (bytes) throws(VectorLiteralError) in
+        unsafe try VectorLiteral.decode(bytes)
+      }
+    case .text: try VectorLiteral.parse(statement.text(column) ?? "")
+    case .integer: throw .wrongType("INTEGER")
+    case .real: throw .wrongType("REAL")
+    case .null: throw .wrongType("NULL")
+    }
+  }
+}

@@ -1,0 +1,86 @@
+import VidxIndexes
+import VidxVectors
+
+/// The delta in memory: vectors not yet in a segment, ready to be scored one after the other. Not thread safe.
+///
+/// Vectors lie in slots without gaps, in no order; a removed one is replaced by the last. Rows whose vector is zero
+/// under cosine are known, but have no slot: nothing is near them.
+@safe final class DeltaCache {
+  let dimensions: Int
+  let metric: Metric
+  let stride: Int
+  /// How many vectors there are to score.
+  private(set) var slotCount = 0
+  private var capacity = 0
+  private var buffer: AlignedBuffer
+  /// The row id of each slot.
+  private(set) var rowIDs: [Int64] = []
+  /// The slot of each row id; `noSlot` for a zero vector.
+  private var slots: [Int64: UInt32] = [:]
+
+  private static let noSlot = UInt32.max
+
+  init(dimensions: Int, metric: Metric) {
+    self.dimensions = dimensions
+    self.metric = metric
+    stride = VectorLayout.stride(dimensions: dimensions)
+    buffer = AlignedBuffer(byteCount: 0)
+  }
+
+  /// Rows, those with a zero vector included.
+  var count: Int { slots.count }
+
+  var floats: UnsafePointer<Float> { unsafe UnsafePointer(buffer.floats) }
+
+  func contains(_ rowID: Int64) -> Bool { slots[rowID] != nil }
+
+  /// The slot of a row; nil when there is no such row, or nothing to score.
+  func slot(of rowID: Int64) -> UInt32? {
+    guard let slot = slots[rowID], slot != Self.noSlot else { return nil }
+    return slot
+  }
+
+  /// Adds a row or replaces its vector.
+  /// - Parameter vector: `dimensions` floats as the user gave them.
+  /// - Throws: when a component is not finite or the length overflows; the row is then as it was.
+  func put(_ rowID: Int64, _ vector: UnsafePointer<Float>) throws(VectorError) {
+    if let index = unsafe firstNonFinite(vector, count: dimensions) { throw .notFinite(index: index) }
+    // The new vector is made ready behind the last slot, so that a refusal leaves all as it was.
+    reserve(slotCount + 1)
+    let spare = unsafe buffer.floats + slotCount * stride
+    unsafe spare.update(from: vector, count: dimensions)
+    unsafe (spare + dimensions).update(repeating: 0, count: stride - dimensions)
+    let isZero = metric == .cosine ? unsafe try normalise(spare, count: dimensions) == 0 : false
+    if isZero {
+      remove(rowID)
+      slots[rowID] = Self.noSlot
+    } else if let slot = slot(of: rowID) {
+      unsafe (buffer.floats + Int(slot) * stride).update(from: spare, count: stride)
+    } else {
+      slots[rowID] = UInt32(slotCount)
+      rowIDs.append(rowID)
+      slotCount += 1
+    }
+  }
+
+  func remove(_ rowID: Int64) {
+    guard let slot = slots.removeValue(forKey: rowID), slot != Self.noSlot else { return }
+    let last = slotCount - 1
+    if Int(slot) != last {
+      unsafe (buffer.floats + Int(slot) * stride).update(from: buffer.floats + last * stride, count: stride)
+      rowIDs[Int(slot)] = rowIDs[last]
+      slots[rowIDs[last]] = slot
+    }
+    rowIDs.removeLast()
+    slotCount = last
+  }
+
+  private func reserve(_ count: Int) {
+    if count <= capacity { return }
+    let newCapacity = max(count, capacity * 2, 64)
+    let grown = AlignedBuffer(byteCount: newCapacity * stride * MemoryLayout<Float>.stride)
+    unsafe grown.floats.update(from: buffer.floats, count: slotCount * stride)
+    buffer = grown
+    capacity = newCapacity
+  }
+}

@@ -1,0 +1,160 @@
+package import VidxIndexes
+package import VidxSegments
+import VidxVectors
+
+/// What a merge starts from: one state of the index, independent of what happens to it afterwards.
+package struct MergePlan {
+  struct Part {
+    let id: Int64
+    let fileName: String
+    let index: SegmentIndex
+    /// The entries that lived.
+    let live: RowSet
+  }
+
+  let revision: Revision
+  let parts: [Part]
+  /// The row ids of the delta, ascending.
+  let deltaIDs: [Int64]
+  let source: any VectorSource
+  let base: GrowthBase?
+
+  /// Rows the merged segment will hold.
+  package let rowCount: Int
+}
+
+extension IndexStore {
+  /// Step 1 of a merge: takes a snapshot of the segments and the delta.
+  /// - Parameter anew: build everything anew, growing nothing.
+  /// - Returns: nil when there is nothing to merge: no delta, no tombstones and at most one segment.
+  /// - Complexity: O(delta x dimensions + rows of all segments but the largest), in memory.
+  package func prepareMerge(anew: Bool = false) throws -> MergePlan? {
+    if folder == nil { throw StoreError.inMemory(index: table) }
+    return try refresh(includingDelta: false) { revision in
+      let delta = try readDeltaRows()
+      let isSettled = delta.rowIDs.isEmpty && views.count <= 1 && !views.contains(where: \.hasTombstones)
+      if isSettled && !(anew && !views.isEmpty) { return nil }
+      let parts = views.map {
+        MergePlan.Part(id: $0.id, fileName: $0.fileName, index: $0.index, live: $0.liveEntries())
+      }
+      let largest = anew ? nil : views.indices.max { views[$0].liveCount < views[$1].liveCount }
+      let base = largest.flatMap { views[$0].liveCount == 0 ? nil : views[$0] }
+      let growth = try base.map { view in
+        GrowthBase(index: view.index, live: try settling { try view.filter() })
+      }
+      var sources: [any VectorSource] = []
+      for part in parts where part.id != base?.id {
+        sources.append(try settling { try SegmentRows(part.index, live: part.live) })
+      }
+      sources.append(delta)
+      let source = ConcatenatedSource(sources, dimensions: definition.configuration.dimensions)
+      return MergePlan(
+        revision: revision, parts: parts, deltaIDs: delta.rowIDs, source: source, base: growth,
+        rowCount: source.rowIDs.count + (base?.liveCount ?? 0))
+    }
+  }
+
+  /// Step 2 of a merge: builds the new segment. Touches no table and needs no transaction.
+  /// - Returns: nil when no row is left.
+  package func buildMerge(_ plan: MergePlan, options: BuildOptions = BuildOptions()) throws -> PublishedSegment? {
+    if plan.rowCount == 0 { return nil }
+    return try settling { try buildSegment(plan.source, base: plan.base, options: options) }
+  }
+
+  /// Step 3 of a merge: puts the new segment in the place of what it was built from, inside the caller's transaction.
+  ///
+  /// What happened since step 1 stays: rows added or replaced since are in the delta under a later stamp and are left
+  /// there; rows deleted or replaced since get a tombstone in the new segment; segments added since are kept.
+  /// - Throws: `StoreError.overtaken` when a segment it was built from is gone; nothing is changed then.
+  package func commitMerge(_ plan: MergePlan, _ published: PublishedSegment?) throws {
+    let revision = try refresh(includingDelta: false)
+    let dead = try rowsDeadSince(plan)
+    let index = try settling { try published.map { try SegmentIndex.open(path: $0.path) } }
+    let tombstones = try settling { try dead.compactMap { try index?.entry(ofRowID: $0) } }
+    try forgetSweptFiles()
+    for part in plan.parts {
+      for query in [ShadowTables.Query.retire, .deleteTombstones, .deleteSegment] {
+        let statement = try tables.statement(query)
+        try statement.bind(part.id, at: 1)
+        try statement.run()
+      }
+    }
+    let statement = try tables.statement(.deleteDeltaUntil)
+    try statement.bind(plan.revision.stamp, at: 1)
+    try statement.run()
+    if let published, let index {
+      let id = try name(published, entryCount: index.entryCount)
+      for entry in tombstones { try insertTombstone(segment: id, entry: entry) }
+    }
+    var next = revision.next()
+    next.deltaMark = Revision.random()
+    next.settledMark = Revision.random()
+    try write(next)
+  }
+
+  /// The row ids that the merged segment holds although they have died or changed meanwhile.
+  private func rowsDeadSince(_ plan: MergePlan) throws -> [Int64] {
+    let current = Dictionary(uniqueKeysWithValues: views.map { ($0.id, $0) })
+    var dead: [Int64] = []
+    for part in plan.parts {
+      guard let view = current[part.id], view.fileName == part.fileName else {
+        throw StoreError.overtaken(index: table)
+      }
+      try settling {
+        try part.live.forEach { entry in
+          if !view.isLive(entry) { dead.append(try view.index.rowID(ofEntry: entry)) }
+        }
+      }
+    }
+    let statement = try tables.statement(.deltaIDsUntil)
+    defer { statement.reset() }
+    try statement.bind(plan.revision.stamp, at: 1)
+    var unchanged = Set<Int64>()
+    while try statement.step() { unchanged.insert(statement.int64(0)) }
+    return dead + plan.deltaIDs.filter { !unchanged.contains($0) }
+  }
+
+  private func readDeltaRows() throws -> ArraySource {
+    let dimensions = definition.configuration.dimensions
+    let statement = try tables.statement(.deltaRows)
+    defer { statement.reset() }
+    var rowIDs: [Int64] = []
+    var vectors: [Float] = []
+    var vector = [Float](repeating: 0, count: dimensions)
+    while try statement.step() {
+      guard copyFloats(of: statement, column: 1, to: &vector) else {
+        throw StoreError.damagedDelta(index: table, rowID: statement.int64(0))
+      }
+      rowIDs.append(statement.int64(0))
+      vectors += vector
+    }
+    return ArraySource(rowIDs: rowIDs, vectors: vectors, dimensions: dimensions)
+  }
+}
+
+/// The live rows of a segment, as rows to build another from.
+struct SegmentRows: VectorSource {
+  let rowIDs: [Int64]
+  private let index: SegmentIndex
+  private let entries: [UInt32]
+
+  init(_ index: SegmentIndex, live: RowSet) throws(SegmentError) {
+    var rowIDs: [Int64] = []
+    var entries: [UInt32] = []
+    try live.forEach { (entry) throws(SegmentError) in
+      rowIDs.append(try index.rowID(ofEntry: entry))
+      entries.append(UInt32(entry))
+    }
+    self.rowIDs = rowIDs
+    self.entries = entries
+    self.index = index
+  }
+
+  func copyVectors(_ rows: Range<Int>, to destination: UnsafeMutablePointer<Float>) throws {
+    let dimensions = index.configuration.dimensions
+    for row in rows {
+      let target = unsafe destination + (row - rows.lowerBound) * dimensions
+      unsafe try index.copyVector(ofEntry: Int(entries[row]), to: target)
+    }
+  }
+}

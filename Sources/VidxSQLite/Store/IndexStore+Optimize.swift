@@ -1,0 +1,74 @@
+package import VidxIndexes
+import VidxSegments
+
+extension IndexStore {
+  /// Merges the delta and all segments into one segment, inside the caller's transaction (SQL: 'optimize').
+  ///
+  /// The write lock is held throughout. Replaced files stay for readers of older states; see `sweepLongRetired`.
+  /// - Throws: `StoreError.inMemory`, `.segment`; `BuildError`, `SegmentError`, `SQLiteError`.
+  package func optimize(options: BuildOptions = BuildOptions()) throws {
+    try sweepLongRetired()
+    try merge(anew: false, options: options)
+  }
+
+  /// Merges without holding the write lock: builds beside the database from a snapshot, then swaps in a short
+  /// transaction of its own, carrying over what changed meanwhile. Sweeps files that are not needed any more.
+  /// - Throws: as `optimize`; `StoreError.insideTransaction` when one is open; `.overtaken`. The index is then as it was.
+  package func optimizeOutsideTransaction(options: BuildOptions = BuildOptions()) throws {
+    guard connection.isAutocommit else { throw StoreError.insideTransaction(index: table) }
+    if let plan = try prepareMerge() {
+      let published = try buildMerge(plan, options: options)
+      do {
+        try withPatience(options) {
+          try connection.transaction { try commitMerge(plan, published) }
+        }
+        published?.release()
+      } catch {
+        published?.release()
+        // Takes the new file away if nothing names it. Should that fail too, the next sweep does; the first error is
+        // what the caller needs.
+        _ = try? sweep()
+        throw error
+      }
+    }
+    try sweep()
+  }
+
+  /// Builds everything anew: from the content table if there is one, otherwise from the live vectors.
+  ///
+  /// Inside the caller's transaction (SQL: 'rebuild'). With a content table no old segment is read, so it repairs an
+  /// index whose files are missing or damaged.
+  package func rebuild(options: BuildOptions = BuildOptions()) throws {
+    guard let content = try contentTable() else {
+      // Without a file there is nothing but the delta, which has no structure to build.
+      if folder != nil { try merge(anew: true, options: options) }
+      return
+    }
+    let image = try image(of: content, options: options)
+    let revision = try readRevision()
+    try forgetSweptFiles()
+    for query in [ShadowTables.Query.retireAll, .deleteAllSegments, .deleteAllTombstones, .deleteAllDelta] {
+      try tables.statement(query).run()
+    }
+    try adopt(image, after: revision)
+  }
+
+  private func merge(anew: Bool, options: BuildOptions) throws {
+    guard let plan = try prepareMerge(anew: anew) else { return }
+    let published = try buildMerge(plan, options: options)
+    if let published { unsettledFiles.append(published) }
+    try commitMerge(plan, published)
+  }
+
+  /// Tries again while another connection holds the write lock: what took long to build is not thrown away for it.
+  private func withPatience(_ options: BuildOptions, _ body: () throws -> Void) throws {
+    var attempts = 10
+    while true {
+      do {
+        return try body()
+      } catch let error as SQLiteError where error.isBusy && attempts > 1 && !options.isCancelled() {
+        attempts -= 1
+      }
+    }
+  }
+}

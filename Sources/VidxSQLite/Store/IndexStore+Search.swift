@@ -1,0 +1,129 @@
+import VidxIndexes
+import VidxSegments
+import VidxVectors
+
+extension IndexStore {
+  /// The k nearest rows, or all that match when they are fewer.
+  /// - Throws: `StoreError.query`, `.invalidCount`, `.segment` when a file is missing or damaged; `SQLiteError`.
+  package func search(_ request: StoreRequest) throws -> StoreAnswer {
+    try check(request)
+    let query = try prepare(request)
+    try refresh(includingDelta: true)
+    var search = StoreSearch(request: request, query: query, rowCount: liveCount)
+    for view in views { try search.add(view, of: self) }
+    if let delta { search.add(delta.cache) }
+    return search.answer(metric: definition.configuration.metric)
+  }
+
+  /// Rows in order of distance, as many as are asked for; `StoreStream` says how exactly they are ordered.
+  /// - Throws: as `search`.
+  package func stream(_ request: StoreRequest) throws -> StoreStream {
+    try check(request)
+    let query = try prepare(request)
+    try refresh(includingDelta: true)
+    var sources: [StoreStream.Source] = []
+    for view in views {
+      guard let filter = try settling({ try passing(request.filter, in: view) }) else {
+        continue
+      }
+      let stream = view.index.stream(query, parameters: request.parameters, filter: filter.rows)
+      sources.append(.segment(stream, isOrdered: definition.configuration.kind == .flat || request.parameters.exact))
+    }
+    var counters = SearchCounters()
+    if let delta {
+      let hits = delta.cache.hits(query, filter: request.filter, counters: &counters)
+      sources.append(.delta(HitHeap(hits)))
+    }
+    return StoreStream(
+      index: table, metric: definition.configuration.metric, within: request.within, sources: sources,
+      counters: counters)
+  }
+
+  private var liveCount: Int { (settled?.liveCount ?? 0) + (delta?.cache.count ?? 0) }
+
+  private func check(_ request: StoreRequest) throws(StoreError) {
+    guard request.k >= 0 else { throw .invalidCount(name: "k", value: request.k) }
+    if let ef = request.parameters.efSearch, ef < 1 { throw .invalidCount(name: "ef_search", value: ef) }
+    if let probes = request.parameters.probes, probes < 1 { throw .invalidCount(name: "probes", value: probes) }
+  }
+
+  private func prepare(_ request: StoreRequest) throws(StoreError) -> PreparedQuery {
+    do throws(VectorError) {
+      return try PreparedQuery(
+        request.query, dimensions: definition.configuration.dimensions, metric: definition.configuration.metric)
+    } catch {
+      throw .query(error)
+    }
+  }
+
+  /// The rows of a segment that may be returned; nil when there are none.
+  fileprivate func passing(
+    _ rowIDs: [Int64]?, in view: SegmentView
+  ) throws -> (rows: EntryFilter?, count: Int)? {
+    if view.liveCount == 0 { return nil }
+    guard let rowIDs else { return (try view.filter(), view.liveCount) }
+    return try view.filter(rowIDs: rowIDs).map { ($0, $0.entryCount) }
+  }
+}
+
+/// One search in progress: asks the segments and the delta one by one and merges what they find.
+private struct StoreSearch {
+  let request: StoreRequest
+  let query: PreparedQuery
+  /// As asked, but no more than there are rows: what is allocated depends on it.
+  let k: Int
+  var hits: [Hit] = []
+  var counters = SearchCounters()
+  var plan = SegmentPlan.exact
+
+  init(request: StoreRequest, query: PreparedQuery, rowCount: Int) {
+    self.request = request
+    self.query = query
+    k = min(request.k, rowCount)
+  }
+
+  mutating func add(_ view: SegmentView, of store: IndexStore) throws {
+    if k == 0 { return }
+    try store.settling { try search(view, of: store) }
+  }
+
+  private mutating func search(_ view: SegmentView, of store: IndexStore) throws {
+    guard let passing = try store.passing(request.filter, in: view) else { return }
+    let answer = try view.index.search(
+      query, k: k, parameters: request.parameters, filter: passing.rows, counters: &counters)
+    if answer.exact || answer.hits.count >= min(k, passing.count) {
+      if !answer.exact { plan = answer.plan }
+      hits += answer.hits
+      return
+    }
+    // A graph may be torn and lists may run out: whoever asks for k rows gets them when there are as many.
+    hits += try view.index.searchExact(query, k: k, filter: passing.rows, counters: &counters)
+  }
+
+  mutating func add(_ delta: DeltaCache) {
+    if k == 0 || delta.slotCount == 0 { return }
+    var nearest = TopK(k: k)
+    delta.search(query, filter: request.filter, nearest: &nearest, counters: &counters)
+    hits += nearest.sorted()
+  }
+
+  consuming func answer(metric: Metric) -> StoreAnswer {
+    hits.sort(by: Hit.isNearer)
+    var found: [StoreHit] = []
+    found.reserveCapacity(min(k, hits.count))
+    for hit in hits.prefix(k) {
+      let distance = metric.distance(fromScore: hit.score)
+      if let within = request.within, distance > within { break }
+      found.append(StoreHit(rowID: hit.rowID, distance: distance))
+    }
+    return StoreAnswer(hits: found, plan: storePlan, complete: true, counters: counters)
+  }
+
+  private var storePlan: StorePlan {
+    switch plan {
+    case .exact: .exact
+    case .graph: request.filter == nil ? .graph : .filteredGraph
+    case .lists: request.filter == nil ? .lists : .filteredLists
+    }
+  }
+}

@@ -1,0 +1,106 @@
+import VidxIndexes
+import VidxSegments
+import VidxVectors
+
+/// The delta in memory, and the state of the database it agrees with.
+struct LoadedDelta {
+  let cache: DeltaCache
+  var token: UInt64
+  var mark: UInt64
+  var stamp: Int64
+  /// Rows of a transaction that is not committed may be in it: if that is rolled back, it is of no use.
+  var isUncommitted: Bool
+}
+
+extension IndexStore {
+  /// Brings the caches up to the state the connection sees: one small SELECT when they are.
+  ///
+  /// All reading happens while the statement that reads the revision is on its row, which holds the read transaction
+  /// open: the caches are of one state of the database, whatever other processes commit meanwhile, and the segments it
+  /// names are not swept before they are open.
+  ///
+  /// - Parameter body: reads more of the same state, inside the same read transaction.
+  @discardableResult
+  func refresh<Result>(includingDelta: Bool, _ body: (Revision) throws -> Result = { $0 }) throws -> Result {
+    let statement = try tables.statement(.readRevision)
+    defer { statement.reset() }
+    let revision = try revision(in: statement)
+    if settled?.mark != revision.settledMark {
+      settled = try readSettled(revision, reusing: settled?.views ?? [])
+    }
+    if includingDelta { try refreshDelta(revision) }
+    return try body(revision)
+  }
+
+  /// The revision in the database, without bringing caches up to it.
+  func readRevision() throws -> Revision {
+    let statement = try tables.statement(.readRevision)
+    defer { statement.reset() }
+    return try revision(in: statement)
+  }
+
+  private func revision(in statement: Statement) throws -> Revision {
+    guard try statement.step(), let revision = unsafe statement.withBytes(0, { unsafe Revision($0) }) else {
+      throw StoreError.damagedDefinition(index: table, key: "revision")
+    }
+    return revision
+  }
+
+  /// The segments of the state last refreshed to.
+  var views: [SegmentView] { settled?.views ?? [] }
+
+  private func refreshDelta(_ revision: Revision) throws {
+    let isWriting = connection.isWriting(schema: schema)
+    if let loaded = delta, loaded.token == revision.token {
+      delta?.isUncommitted = isWriting
+      return
+    }
+    // Rows that leave the delta change the mark, and a later stamp tells rows that came: only those are read. A cache
+    // that saw a transaction which was rolled back may hold rows that no stamp tells from others: it is read anew.
+    let cache: DeltaCache
+    var stamp: Int64 = -1
+    if let loaded = delta, loaded.mark == revision.deltaMark, !loaded.isUncommitted {
+      (cache, stamp) = (loaded.cache, loaded.stamp)
+    } else {
+      cache = DeltaCache(dimensions: definition.configuration.dimensions, metric: definition.configuration.metric)
+    }
+    delta = nil
+    try readDelta(since: stamp, into: cache)
+    delta = LoadedDelta(
+      cache: cache, token: revision.token, mark: revision.deltaMark, stamp: revision.stamp, isUncommitted: isWriting)
+  }
+
+  private func readDelta(since stamp: Int64, into cache: DeltaCache) throws {
+    let statement = try tables.statement(.deltaSince)
+    defer { statement.reset() }
+    try statement.bind(stamp, at: 1)
+    var vector = [Float](repeating: 0, count: cache.dimensions)
+    while try statement.step() {
+      let rowID = statement.int64(0)
+      guard copyFloats(of: statement, column: 1, to: &vector) else {
+        throw StoreError.damagedDelta(index: table, rowID: rowID)
+      }
+      do throws(VectorError) {
+        try unsafe cache.put(rowID, vector)
+      } catch {
+        throw StoreError.damagedDelta(index: table, rowID: rowID)
+      }
+    }
+  }
+
+  /// Copies a BLOB of exactly as many floats as the vector has components; false when it is of another length.
+  func copyFloats(of statement: Statement, column: Int32, to vector: inout [Float]) -> Bool {
+    unsafe statement.withBytes(column) { bytes in
+      unsafe vector.withUnsafeMutableBytes { destination in
+        guard bytes.count == destination.count else { return false }
+        unsafe destination.copyMemory(from: bytes)
+        return true
+      }
+    }
+  }
+
+  func forgetCaches() {
+    settled = nil
+    delta = nil
+  }
+}

@@ -1,0 +1,117 @@
+package import VidxSegments
+
+// When may a segment that no manifest names be removed? (docs/decisions/0002-sweeping-segments.md)
+//
+// - Its writer may be about to name it: it holds the file's lock until its commit, and the sweep locks first.
+// - A reader of an older state may be about to open it. With a rollback journal there is none after a commit, which has
+//   to wait for all readers. With a write-ahead log a checkpoint in mode RESTART succeeds only when no reader is left
+//   on an older state, so files that were unnamed before it are nobody's after it.
+// - The transaction that took its name away may yet be rolled back: a sweep runs outside any transaction.
+//
+// Inside a statement nothing can be checkpointed; there, files wait until their retirement is an hour old.
+
+extension IndexStore {
+  /// Removes the files beside the database that no index of it needs. Does nothing while an older reader may.
+  /// - Returns: what was removed; nil when there was nothing that could be.
+  /// - Throws: `StoreError.insideTransaction` when one is open; `SQLiteError`.
+  @discardableResult
+  package func sweep() throws -> SweepResult? {
+    guard connection.isAutocommit else { throw StoreError.insideTransaction(index: table) }
+    return try Self.sweep(connection, schema: schema)
+  }
+
+  /// Sweeps the folder of a schema's database, also when no index is left in it. Not inside a transaction.
+  @discardableResult
+  package static func sweep(_ connection: Connection, schema: String) throws -> SweepResult? {
+    precondition(connection.isAutocommit, "a transaction is open: what it takes away may come back")
+    guard let path = connection.filename(schema: schema), !connection.isReadOnly(schema: schema) else { return nil }
+    let folder = SegmentFolder(databasePath: path)
+    let candidates = try Set(folder.list()).subtracting(namedFiles(connection, schema: schema))
+    guard !candidates.isEmpty, try isLatestStateForAll(connection, schema: schema) else { return nil }
+    return try folder.sweep {
+      // Files that were named when the readers were asked are kept, though they may have lost their name since.
+      try Set(folder.list()).subtracting(candidates).union(namedFiles(connection, schema: schema))
+    }
+  }
+
+  /// Every reader sees the state that is the latest now, or a later one.
+  private static func isLatestStateForAll(_ connection: Connection, schema: String) throws -> Bool {
+    let schema = quoted(identifier: schema)
+    let mode = try connection.prepare("PRAGMA \(schema).journal_mode")
+    guard try mode.step() else { return false }
+    let isWriteAhead = mode.text(0) == "wal"
+    mode.finalize()
+    if !isWriteAhead { return true }
+    let outcome = Result { () throws(SQLiteError) in
+      let checkpoint = try connection.prepare("PRAGMA \(schema).wal_checkpoint(RESTART)")
+      return try checkpoint.step() && checkpoint.int64(0) == 0
+    }
+    if case .failure(let error) = outcome, error.isBusy || error.isLocked { return false }
+    return try outcome.get()
+  }
+
+  /// The segments that the manifests of all indexes of a schema name, in the state the connection sees.
+  ///
+  /// Whatever looks like a manifest counts as one: a name too many keeps a file, one too few loses it.
+  static func namedFiles(_ connection: Connection, schema: String) throws(SQLiteError) -> Set<String> {
+    let schemaName = quoted(identifier: schema)
+    let manifests = try connection.prepare(
+      """
+      SELECT name FROM \(schemaName).sqlite_master AS m WHERE type = 'table' AND name LIKE '%\\_segments' ESCAPE '\\' \
+      AND EXISTS (SELECT 1 FROM pragma_table_info(m.name, ?1) WHERE name = 'file')
+      """)
+    try manifests.bind(schema, at: 1)
+    var names = Set<String>()
+    // The outer statement holds the read transaction: all manifests are of one state.
+    while try manifests.step() {
+      let files = try connection.prepare(
+        "SELECT file FROM \(schemaName).\(quoted(identifier: manifests.text(0) ?? ""))")
+      while try files.step() {
+        if let file = files.text(0) { names.insert(file) }
+      }
+    }
+    return names
+  }
+}
+
+// MARK: Inside a statement
+
+extension IndexStore {
+  /// How long a retired file is kept for readers when nothing can prove that there are none, in seconds.
+  static let retirement: Int64 = 3_600
+
+  /// Removes files that this index retired more than an hour ago. For the start of maintenance inside a statement.
+  ///
+  /// Does nothing inside a transaction that was begun explicitly: it may have retired them itself, and be rolled back.
+  func sweepLongRetired() throws {
+    guard let folder, connection.isAutocommit else { return }
+    let old = try retiredFiles().filter { $0.age > Self.retirement }.map(\.name)
+    if old.isEmpty { return }
+    let named = try Self.namedFiles(connection, schema: schema)
+    for name in old where !named.contains(name) {
+      try settling { try folder.remove(name) }
+    }
+  }
+
+  /// Forgets the retirement of files that are gone.
+  func forgetSweptFiles() throws {
+    guard let folder else { return }
+    let retired = try retiredFiles().map(\.name)
+    if retired.isEmpty { return }
+    let present = try settling { try Set(folder.list()) }
+    for name in retired where !present.contains(name) {
+      let statement = try tables.statement(.forgetRetired)
+      try statement.bind(name, at: 1)
+      try statement.run()
+    }
+  }
+
+  /// Files this index does not name any more, and for how many seconds.
+  private func retiredFiles() throws(SQLiteError) -> [(name: String, age: Int64)] {
+    let statement = try tables.statement(.retired)
+    defer { statement.reset() }
+    var result: [(name: String, age: Int64)] = []
+    while try statement.step() { result.append((statement.text(0) ?? "", statement.int64(1))) }
+    return result
+  }
+}

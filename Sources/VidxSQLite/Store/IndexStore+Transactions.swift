@@ -1,0 +1,53 @@
+import VidxSegments
+
+/// What the virtual table, or whoever else begins and ends transactions, has to tell.
+///
+/// The caches know from the revision whether they still hold; that they are dropped early on a rollback only spares
+/// them the comparison. What matters is the end: it settles the fate of segments published in the transaction.
+extension IndexStore {
+  package func begin() {}
+
+  package func savepoint(_ depth: Int32) {}
+
+  package func release(_ depth: Int32) {}
+
+  package func rollbackTo(_ depth: Int32) { forgetUncommitted() }
+
+  /// The transaction is committed: files published in it are named in the manifest, or garbage that a sweep may take.
+  package func commit() {
+    for file in unsettledFiles { file.release() }
+    unsettledFiles = []
+  }
+
+  /// The transaction is rolled back: nothing names the files published in it.
+  package func rollback() {
+    for file in unsettledFiles {
+      do throws(SegmentError) {
+        try file.discard()
+      } catch {
+        // Garbage that only takes space: the next sweep tries again.
+        file.release()
+      }
+    }
+    unsettledFiles = []
+    forgetUncommitted()
+  }
+
+  /// Runs the body in a transaction, with `commit` or `rollback` after it.
+  package func transaction<Result>(_ body: () throws -> Result) throws -> Result {
+    let isOutermost = connection.isAutocommit
+    do {
+      let result = try connection.transaction(body)
+      if isOutermost { commit() }
+      return result
+    } catch {
+      if isOutermost { rollback() } else { rollbackTo(0) }
+      throw error
+    }
+  }
+
+  private func forgetUncommitted() {
+    if delta?.isUncommitted ?? false { delta = nil }
+    settled = nil
+  }
+}

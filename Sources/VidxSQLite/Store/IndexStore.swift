@@ -1,0 +1,98 @@
+package import VidxIndexes
+package import VidxSegments
+
+/// One vidx index of one schema of one connection: rows in shadow tables, vectors in segments beside the database.
+///
+/// Not thread safe: it uses the connection, whose rules apply. Reading functions see one snapshot each and may be called
+/// at any time. Writing functions make several changes: call them inside a transaction (the statement on a virtual table
+/// is one), since an error may leave a part done that only rolling back undoes.
+///
+/// A row is live in one place at most: in the delta, or as an entry without a tombstone of one segment.
+package final class IndexStore {
+  package let connection: Connection
+  package let schema: String
+  package let definition: IndexDefinition
+  /// Where the segments are; nil for a database without a file.
+  package let folder: SegmentFolder?
+  let tables: ShadowTables
+
+  /// Caches, each valid as long as its mark is that of the revision in the database.
+  var settled: Settled?
+  var delta: LoadedDelta?
+  /// Segments published in the open transaction, locked until it ends.
+  var unsettledFiles: [PublishedSegment] = []
+
+  /// The name of the index.
+  package var table: String { tables.table }
+
+  init(tables: ShadowTables, definition: IndexDefinition) {
+    self.tables = tables
+    self.definition = definition
+    connection = tables.connection
+    schema = tables.schema
+    folder = tables.connection.filename(schema: tables.schema).map { SegmentFolder(databasePath: $0) }
+  }
+
+  /// Makes the shadow tables of a new index, and with a content table the triggers that keep it in step; indexes the
+  /// rows that are there already.
+  /// - Throws: `StoreError.content`, `.contentRow`; `BuildError`; `SQLiteError`, also when the tables exist.
+  package static func create(
+    _ connection: Connection, schema: String, table: String, definition: IndexDefinition,
+    options: BuildOptions = BuildOptions()
+  ) throws -> IndexStore {
+    let tables = ShadowTables(connection: connection, schema: schema, table: table)
+    if let taken = try tables.firstTaken() { throw StoreError.nameTaken(schema: schema, name: taken) }
+    let store = IndexStore(tables: tables, definition: definition)
+    let content = try store.contentTable()
+    let image = try content.map { try store.image(of: $0, options: options) }
+    do {
+      try tables.create()
+      try definition.write(to: tables)
+      let revision = Revision.initial()
+      try store.write(revision, isNew: true)
+      try content?.createTriggers(index: table)
+      if let image { try store.adopt(image, after: revision) }
+      return store
+    } catch {
+      try store.abandon(image)
+      throw error
+    }
+  }
+
+  /// Undoes a creation that failed: inside a transaction SQLite keeps what the statement wrote before the error.
+  private func abandon(_ image: ContentImage?) throws {
+    // Where SQLite has rolled back already there is nothing to drop.
+    try destroy()
+    if case .segment(let published) = image { try published.discard() }
+  }
+
+  /// Opens an index. Reads its definition only; segments are opened when they are first needed.
+  /// - Throws: `StoreError.noIndex`, `.newerSchema`, `.damagedDefinition`; `SQLiteError`.
+  package static func open(_ connection: Connection, schema: String, table: String) throws -> IndexStore {
+    let tables = ShadowTables(connection: connection, schema: schema, table: table)
+    guard try tables.exist() else { throw StoreError.noIndex(schema: schema, table: table) }
+    return IndexStore(tables: tables, definition: try IndexDefinition(reading: tables))
+  }
+
+  /// How many rows the index holds, those with a zero vector included.
+  package func rowCount() throws -> Int {
+    try refresh(includingDelta: true)
+    return (settled?.liveCount ?? 0) + (delta?.cache.count ?? 0)
+  }
+
+  /// Drops the shadow tables and the triggers. The segments' files stay until a sweep: the transaction may yet be
+  /// rolled back. The store must not be used afterwards.
+  package func destroy() throws {
+    try ContentTable.dropTriggers(index: table, schema: schema, connection: connection)
+    try tables.drop()
+    forgetCaches()
+  }
+
+  /// Gives the index another name. Segments keep their file names, whose first part is for people only.
+  package func rename(to newTable: String) throws {
+    let content = try definition.content == nil ? nil : contentTable()
+    try ContentTable.dropTriggers(index: table, schema: schema, connection: connection)
+    try tables.rename(to: newTable)
+    try content?.createTriggers(index: newTable)
+  }
+}

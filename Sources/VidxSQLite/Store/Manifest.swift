@@ -1,0 +1,65 @@
+import VidxIndexes
+import VidxSegments
+import VidxVectors
+
+/// The segments of an index that the database names, with their tombstones.
+struct Settled {
+  /// The mark of the revision this was read at.
+  var mark: UInt64
+  var views: [SegmentView]
+
+  var liveCount: Int { views.reduce(0) { $0 + $1.liveCount } }
+}
+
+extension IndexStore {
+  /// Reads the manifest and the tombstones; files that are open already stay open.
+  /// - Throws: when a segment is missing, damaged, or not this index's.
+  func readSettled(_ revision: Revision, reusing old: [SegmentView]) throws -> Settled {
+    let opened = Dictionary(uniqueKeysWithValues: old.map { ($0.fileName, $0.index) })
+    let manifest = try tables.statement(.segments)
+    defer { manifest.reset() }
+    var views: [SegmentView] = []
+    while try manifest.step() {
+      let fileName = manifest.text(1) ?? ""
+      let index = try opened[fileName] ?? openSegment(fileName, entryCount: manifest.int64(2))
+      views.append(SegmentView(id: manifest.int64(0), fileName: fileName, index: index))
+    }
+    try readTombstones(into: views)
+    return Settled(mark: revision.settledMark, views: views)
+  }
+
+  private func readTombstones(into views: [SegmentView]) throws {
+    if views.isEmpty { return }
+    let views = Dictionary(uniqueKeysWithValues: views.map { ($0.id, $0) })
+    let statement = try tables.statement(.tombstones)
+    defer { statement.reset() }
+    while try statement.step() {
+      let entry = statement.int64(1)
+      guard let view = views[statement.int64(0)], entry >= 0, entry < Int64(view.index.entryCount) else {
+        let file = views[statement.int64(0)]?.fileName ?? "a segment that is gone"
+        throw StoreError.damagedTombstone(index: table, file: file, entry: entry)
+      }
+      view.kill(Int(entry))
+    }
+  }
+
+  /// Opens a segment and sees that it is what the database says.
+  func openSegment(_ fileName: String, entryCount: Int64) throws(StoreError) -> SegmentIndex {
+    guard let folder else { throw .inMemory(index: table) }
+    let index: SegmentIndex
+    do throws(SegmentError) {
+      index = try SegmentIndex.open(path: folder.path(ofFile: fileName))
+    } catch {
+      throw .segment(index: table, error)
+    }
+    let expected = definition.configuration
+    func check(_ agrees: Bool, _ disagreement: SegmentDisagreement) throws(StoreError) {
+      if !agrees { throw .foreignSegment(index: table, file: index.file.path, disagreement) }
+    }
+    try check(index.configuration.dimensions == expected.dimensions, .dimensions)
+    try check(index.configuration.metric == expected.metric, .metric)
+    try check(index.configuration.kind == expected.kind, .kind)
+    try check(Int64(index.entryCount) == entryCount, .entryCount)
+    return index
+  }
+}

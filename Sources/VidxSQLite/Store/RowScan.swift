@@ -1,0 +1,81 @@
+import VidxIndexes
+import VidxSegments
+import VidxVectors
+
+/// All live rows of an index, ascending by row id. Belongs to one reader; sees the state in which it was made.
+package final class RowScan {
+  private struct Lane {
+    let view: SegmentView
+    let live: EntryFilter?
+    var position = 0
+    var head: (rowID: Int64, entry: Int)?
+  }
+
+  private let store: IndexStore
+  private var lanes: [Lane]
+  private let deltaIDs: [Int64]
+  private var deltaPosition = 0
+
+  /// - Parameter deltaIDs: ascending.
+  init(_ store: IndexStore, deltaIDs: [Int64]) throws {
+    self.store = store
+    self.deltaIDs = deltaIDs
+    lanes = []
+    for view in store.views {
+      let live = try store.settling { try view.filter() }
+      lanes.append(Lane(view: view, live: live))
+      try advance(lanes.count - 1)
+    }
+  }
+
+  /// The next row id, and where its vector is.
+  func nextPlace() throws -> (rowID: Int64, place: Place)? {
+    var best: (lane: Int, rowID: Int64)?
+    for (i, lane) in lanes.enumerated() {
+      guard let head = lane.head else { continue }
+      if head.rowID < best?.rowID ?? .max || best == nil { best = (i, head.rowID) }
+    }
+    if deltaPosition < deltaIDs.count, best.map({ deltaIDs[deltaPosition] < $0.rowID }) ?? true {
+      deltaPosition += 1
+      return (deltaIDs[deltaPosition - 1], .delta)
+    }
+    guard let best, let head = lanes[best.lane].head else { return nil }
+    let view = lanes[best.lane].view
+    try advance(best.lane)
+    return (head.rowID, .segment(view, entry: head.entry))
+  }
+
+  /// The next row id; nil at the end.
+  package func next() throws -> Int64? { try nextPlace()?.rowID }
+
+  /// The next row with its vector; nil at the end.
+  package func nextRow() throws -> (rowID: Int64, vector: [Float])? {
+    guard let (rowID, place) = try nextPlace() else { return nil }
+    return (rowID, try store.vector(rowID, at: place))
+  }
+
+  private func advance(_ i: Int) throws {
+    lanes[i].head = try store.settling {
+      let index = lanes[i].view.index
+      while lanes[i].position < index.entryCount {
+        let row = try index.sortedRow(lanes[i].position)
+        lanes[i].position += 1
+        if lanes[i].live?.entries.contains(row.entry) ?? true { return row }
+      }
+      return nil
+    }
+  }
+}
+
+extension IndexStore {
+  /// All live rows, ascending by row id. Vectors are read as they are asked for, in the caller's read transaction.
+  package func scan() throws -> RowScan {
+    try refresh(includingDelta: false) { _ in
+      let statement = try tables.statement(.deltaIDs)
+      defer { statement.reset() }
+      var ids: [Int64] = []
+      while try statement.step() { ids.append(statement.int64(0)) }
+      return try RowScan(self, deltaIDs: ids)
+    }
+  }
+}

@@ -1,0 +1,145 @@
+/// The tables behind one index, and the statements on them, each compiled once. Not thread safe.
+///
+///     t_config(key, value)             the definition, the schema version, the revision, retired files
+///     t_segments(id, file, ...)        the manifest: the segments of the index
+///     t_delta(id, stamp, vector)       vectors not yet in a segment; id is the row id
+///     t_tombstones(segment, entry)     rows of segments that are dead
+final class ShadowTables {
+  let connection: Connection
+  let schema: String
+  private(set) var table: String
+  private var statements: [Query: Statement] = [:]
+
+  static let suffixes = ["config", "segments", "delta", "tombstones"]
+
+  init(connection: Connection, schema: String, table: String) {
+    self.connection = connection
+    self.schema = schema
+    self.table = table
+  }
+
+  /// The quoted, qualified name of a shadow table.
+  func name(_ suffix: String) -> String {
+    quoted(identifier: schema) + "." + quoted(identifier: table + "_" + suffix)
+  }
+
+  func create() throws(SQLiteError) {
+    try connection.execute(
+      "CREATE TABLE \(name("config"))(key TEXT PRIMARY KEY NOT NULL, value) WITHOUT ROWID")
+    try connection.execute(
+      """
+      CREATE TABLE \(name("segments"))(id INTEGER PRIMARY KEY, file TEXT NOT NULL UNIQUE, entries INTEGER NOT NULL, \
+      bytes INTEGER NOT NULL)
+      """)
+    // The vector comes last, so that reading ids and stamps does not read its overflow pages.
+    try connection.execute(
+      "CREATE TABLE \(name("delta"))(id INTEGER PRIMARY KEY, stamp INTEGER NOT NULL, vector BLOB NOT NULL)")
+    try connection.execute(
+      "CREATE INDEX \(name("delta_stamp")) ON \(quoted(identifier: table + "_delta"))(stamp)")
+    try connection.execute(
+      """
+      CREATE TABLE \(name("tombstones"))(segment INTEGER NOT NULL, entry INTEGER NOT NULL, \
+      PRIMARY KEY(segment, entry)) WITHOUT ROWID
+      """)
+  }
+
+  func drop() throws(SQLiteError) {
+    finalize()
+    for suffix in Self.suffixes { try connection.execute("DROP TABLE IF EXISTS \(name(suffix))") }
+  }
+
+  func rename(to newTable: String) throws(SQLiteError) {
+    finalize()
+    try connection.execute("DROP INDEX IF EXISTS \(name("delta_stamp"))")
+    for suffix in Self.suffixes {
+      try connection.execute(
+        "ALTER TABLE \(name(suffix)) RENAME TO \(quoted(identifier: newTable + "_" + suffix))")
+    }
+    table = newTable
+    try connection.execute(
+      "CREATE INDEX \(name("delta_stamp")) ON \(quoted(identifier: table + "_delta"))(stamp)")
+  }
+
+  /// All tables are there.
+  func exist() throws(SQLiteError) -> Bool {
+    for suffix in Self.suffixes where try !isTaken(table + "_" + suffix) { return false }
+    return true
+  }
+
+  /// The first of the tables' names that something else has already.
+  func firstTaken() throws(SQLiteError) -> String? {
+    for suffix in Self.suffixes + ["delta_stamp"] where try isTaken(table + "_" + suffix) {
+      return table + "_" + suffix
+    }
+    return nil
+  }
+
+  private func isTaken(_ name: String) throws(SQLiteError) -> Bool {
+    let statement = try connection.prepare(
+      "SELECT 1 FROM \(quoted(identifier: schema)).sqlite_master WHERE name = ?1 COLLATE NOCASE")
+    try statement.bind(name, at: 1)
+    return try statement.step()
+  }
+
+  /// Forgets the compiled statements: nothing of this object then holds on to the connection.
+  func finalize() {
+    for statement in statements.values { statement.finalize() }
+    statements = [:]
+  }
+
+  /// A statement ready to be bound and run. Reset it after use: one that is on a row keeps a read transaction open.
+  func statement(_ query: Query) throws(SQLiteError) -> Statement {
+    if let statement = statements[query] { return statement }
+    let statement = try connection.prepare(sql(query), isPersistent: true)
+    statements[query] = statement
+    return statement
+  }
+
+  enum Query: Hashable {
+    case readConfig, writeConfig
+    case readRevision, writeRevision
+    case segments, insertSegment, deleteSegment, deleteAllSegments
+    case tombstones, insertTombstone, deleteTombstones, deleteAllTombstones
+    case deltaVector, deltaSince, deltaIDs, deltaIDsUntil, deltaHighest, deltaRows
+    case insertDelta, replaceDelta, deleteDelta, deleteDeltaUntil, deleteAllDelta
+    case retire, retireAll, retired, forgetRetired
+  }
+
+  private func sql(_ query: Query) -> String {
+    switch query {
+    case .readConfig: "SELECT value FROM \(name("config")) WHERE key = ?1"
+    case .writeConfig: "INSERT OR REPLACE INTO \(name("config"))(key, value) VALUES (?1, ?2)"
+    case .readRevision: "SELECT value FROM \(name("config")) WHERE key = 'revision'"
+    case .writeRevision: "UPDATE \(name("config")) SET value = ?1 WHERE key = 'revision'"
+    case .segments: "SELECT id, file, entries FROM \(name("segments")) ORDER BY id"
+    case .insertSegment: "INSERT INTO \(name("segments"))(file, entries, bytes) VALUES (?1, ?2, ?3)"
+    case .deleteSegment: "DELETE FROM \(name("segments")) WHERE id = ?1"
+    case .deleteAllSegments: "DELETE FROM \(name("segments"))"
+    case .tombstones: "SELECT segment, entry FROM \(name("tombstones"))"
+    case .insertTombstone: "INSERT INTO \(name("tombstones"))(segment, entry) VALUES (?1, ?2)"
+    case .deleteTombstones: "DELETE FROM \(name("tombstones")) WHERE segment = ?1"
+    case .deleteAllTombstones: "DELETE FROM \(name("tombstones"))"
+    case .deltaVector: "SELECT vector FROM \(name("delta")) WHERE id = ?1"
+    case .deltaSince: "SELECT id, vector FROM \(name("delta")) WHERE stamp > ?1 ORDER BY stamp"
+    case .deltaIDs: "SELECT id FROM \(name("delta")) ORDER BY id"
+    case .deltaIDsUntil: "SELECT id FROM \(name("delta")) WHERE stamp <= ?1 ORDER BY id"
+    case .deltaHighest: "SELECT max(id) FROM \(name("delta"))"
+    case .deltaRows: "SELECT id, vector FROM \(name("delta")) ORDER BY id"
+    case .insertDelta: "INSERT INTO \(name("delta"))(id, stamp, vector) VALUES (?1, ?2, ?3)"
+    case .replaceDelta: "UPDATE \(name("delta")) SET stamp = ?2, vector = ?3 WHERE id = ?1"
+    case .deleteDelta: "DELETE FROM \(name("delta")) WHERE id = ?1"
+    case .deleteDeltaUntil: "DELETE FROM \(name("delta")) WHERE stamp <= ?1"
+    case .deleteAllDelta: "DELETE FROM \(name("delta"))"
+    case .retireAll:
+      "INSERT OR REPLACE INTO \(name("config"))(key, value) "
+        + "SELECT 'retired:' || file, CAST(strftime('%s', 'now') AS INTEGER) FROM \(name("segments"))"
+    case .retire:
+      "INSERT OR REPLACE INTO \(name("config"))(key, value) "
+        + "SELECT 'retired:' || file, CAST(strftime('%s', 'now') AS INTEGER) FROM \(name("segments")) WHERE id = ?1"
+    case .retired:
+      "SELECT substr(key, 9), CAST(strftime('%s', 'now') AS INTEGER) - value FROM \(name("config")) "
+        + "WHERE key >= 'retired:' AND key < 'retired;'"
+    case .forgetRetired: "DELETE FROM \(name("config")) WHERE key = 'retired:' || ?1"
+    }
+  }
+}

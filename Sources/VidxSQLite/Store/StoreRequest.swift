@@ -1,0 +1,62 @@
+package import VidxIndexes
+
+/// One question to an index.
+package struct StoreRequest: Sendable {
+  /// As many floats as the index has dimensions, as the user gave them.
+  package var query: [Float]
+  /// How many rows are wanted, at least 0; a stream ignores it.
+  package var k: Int
+  /// Row ids that may be returned, ascending and distinct; nil for all.
+  package var filter: [Int64]?
+  /// Only rows at this distance or nearer.
+  package var within: Float?
+  package var parameters: SearchParameters
+
+  package init(
+    query: [Float], k: Int = 0, filter: [Int64]? = nil, within: Float? = nil,
+    parameters: SearchParameters = SearchParameters()
+  ) {
+    self.query = query
+    self.k = k
+    self.filter = filter
+    self.within = within
+    self.parameters = parameters
+  }
+}
+
+/// A row found and how far it is, as the metric defines it.
+package struct StoreHit: Sendable, Equatable {
+  package var rowID: Int64
+  package var distance: Float
+
+  package init(rowID: Int64, distance: Float) {
+    self.rowID = rowID
+    self.distance = distance
+  }
+}
+
+/// How an index was searched; the raw value is what results and JSON show.
+package enum StorePlan: String, Sendable {
+  /// Every matching row was scored.
+  case exact
+  /// Graphs were walked.
+  case graph
+  /// The nearest lists were scanned.
+  case lists
+  /// Graphs were walked for the rows that pass a filter.
+  case filteredGraph = "filtered graph"
+  /// The nearest lists were scanned for the rows that pass a filter.
+  case filteredLists = "filtered lists"
+}
+
+/// The nearest rows.
+package struct StoreAnswer: Sendable {
+  /// At most k, nearest first; at equal distances the smaller row id first.
+  package var hits: [StoreHit]
+  package var plan: StorePlan
+  /// k rows are here, or all that match when they are fewer.
+  package var complete: Bool
+  package var counters: SearchCounters
+  /// No row that matches is nearer than those returned.
+  package var exact: Bool { plan == .exact }
+}
