@@ -16,8 +16,6 @@
 /* CRC-32C: polynomial 0x1EDC6F41, bits reflected, register starting from and delivered as its complement. Functions
  * named *_register work on the bare register. */
 
-#define VIDX_INLINE static inline __attribute__((always_inline))
-
 static inline uint64_t load_u64(const uint8_t *p) {
   uint64_t word;
   memcpy(&word, p, sizeof word);
@@ -94,8 +92,9 @@ static int has_hardware(void) {
 
 #if defined(HARDWARE_TARGET)
 
-/* Bytes of a lane, and the factors that carry a register over one and over two lanes of zeros: x^(8 bytes - 33) mod P,
- * reflected. Multiplying two reflected values shifts by one, and `step_u64` of the product by 32: 8 bytes in all. */
+/* Bytes of a lane, and the factors that carry a register over `distance` = one and two lanes of zeros, that is,
+ * multiply it by x^(8 distance): x^(8 distance - 33) mod P, reflected. A product of reflected values is off by one
+ * place, and `step_u64` multiplies by x^32: together the missing 33. */
 struct lane {
   size_t bytes;
   uint32_t over_one, over_two;

@@ -34,10 +34,11 @@ const vidx_kernels *vidx_kernels_named(const char *isa) {
 }
 
 const vidx_kernels *vidx_kernels_chosen(const char *forced) {
-  const vidx_kernels *chosen = forced ? vidx_kernels_named(forced) : NULL;
-  for (int i = 0; !chosen; i++)
-    if (runs_here(all_kernels[i])) chosen = all_kernels[i]; /* scalar, the last, always does */
-  return chosen;
+  const vidx_kernels *named = forced ? vidx_kernels_named(forced) : NULL;
+  if (named) return named;
+  for (int i = 0; i < KERNELS_COUNT; i++)
+    if (runs_here(all_kernels[i])) return all_kernels[i];
+  return &vidx_kernels_scalar;
 }
 
 __attribute__((constructor)) static void choose_kernels(void) {

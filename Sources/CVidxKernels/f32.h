@@ -17,8 +17,6 @@
  * which scores `count` vectors (a constant: 1 or 4) in one pass over the query. While it reads vectors[r] it
  * prefetches the same part of ahead[r], by vidx_prefetch_ahead; `ahead` NULL: prefetch nothing. */
 
-#define VIDX_INLINE static inline __attribute__((always_inline))
-
 typedef void (*vidx_score_ahead_f32)(const float *query, const float *const *vectors, const float *const *ahead,
                                      size_t n, float *out);
 

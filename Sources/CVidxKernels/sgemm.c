@@ -9,8 +9,6 @@
  * is packed in panels of `columns` rows (columns of C), A in panels of `rows`; a tile kernel multiplies one panel of
  * each and keeps its rows x columns of C in registers. */
 
-#define VIDX_INLINE static inline __attribute__((always_inline))
-
 typedef void (*tile_kernel)(const float *a_panel, const float *b_panel, size_t k, float *c, size_t ldc, int accumulate);
 
 typedef struct {
@@ -31,17 +29,17 @@ enum { A_BLOCK = 192, B_BLOCK = 1024, K_BLOCK = 384, LARGEST_TILE = 12 * 32 };
   target_ static void multiply_##name(const float *a, const float *b, size_t k, float *c, size_t ldc,                  \
                                       int accumulate) {                                                                \
     vector_##name sum[rows_][2];                                                                                       \
-    _Pragma("clang loop unroll(full)") for (int i = 0; i < rows_; i++) {                                               \
+    _Pragma("clang loop unroll(full)") for (size_t i = 0; i < rows_; i++) {                                            \
       sum[i][0] = sum[i][1] = (vector_##name){0};                                                                      \
     }                                                                                                                  \
     for (size_t p = 0; p < k; p++, a += rows_, b += 2 * lanes_) {                                                      \
       const vector_##name b0 = *(const memory_##name *)b, b1 = *(const memory_##name *)(b + lanes_);                   \
-      _Pragma("clang loop unroll(full)") for (int i = 0; i < rows_; i++) {                                             \
+      _Pragma("clang loop unroll(full)") for (size_t i = 0; i < rows_; i++) {                                          \
         sum[i][0] += a[i] * b0;                                                                                        \
         sum[i][1] += a[i] * b1;                                                                                        \
       }                                                                                                                \
     }                                                                                                                  \
-    _Pragma("clang loop unroll(full)") for (int i = 0; i < rows_; i++) {                                               \
+    _Pragma("clang loop unroll(full)") for (size_t i = 0; i < rows_; i++) {                                            \
       memory_##name *row = (memory_##name *)(c + i * ldc);                                                             \
       row[0] = accumulate ? row[0] + sum[i][0] : sum[i][0];                                                            \
       row[1] = accumulate ? row[1] + sum[i][1] : sum[i][1];                                                            \

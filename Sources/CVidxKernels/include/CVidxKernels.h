@@ -6,7 +6,11 @@
 
 #pragma clang assume_nonnull begin
 
-/* Scores: smaller is nearer, always. neg_dot = -<q,v>; l2sq = sum (q-v)^2; l1 = sum |q-v|. f32 in, f32 out. */
+#define VIDX_INLINE static inline __attribute__((always_inline))
+
+/* Scores: smaller is nearer, always. neg_dot = -<q,v>; l2sq = sum (q-v)^2; l1 = sum |q-v|. f32 in, f32 out; a NaN
+ * among the terms gives NaN. The four forms give the same bits for the same pair on one instruction set; between
+ * instruction sets scores differ by the order of addition. Nothing beyond n floats is read. */
 
 /* One vector. n: dimensions. Any alignment. */
 typedef float (*vidx_score_one_f32)(const float *query, const float *vector, size_t n);
@@ -19,7 +23,8 @@ typedef void (*vidx_score_four_f32)(const float *query, const float *v0, const f
 typedef void (*vidx_score_rows_f32)(const float *query, const float *rows, size_t stride, size_t count, size_t n,
                                     float *out);
 
-/* Scattered rows: row ids[i] of `base`, `stride` floats apart; prefetches ahead. out[0..count-1]. */
+/* Scattered rows: row ids[i] of `base`, `stride` floats apart; prefetches the next four rows while it scores four, so
+ * a long list of ids beats several short ones. out[0..count-1]. */
 typedef void (*vidx_score_ids_f32)(const float *query, const float *base, size_t stride, const uint32_t *ids,
                                    size_t count, size_t n, float *out);
 
@@ -58,7 +63,7 @@ uint32_t vidx_crc32c(uint32_t crc, const void *_Nullable data, size_t length);
 /* The same without special instructions: what `vidx_crc32c` uses where there are none, and is tested against. */
 uint32_t vidx_crc32c_software(uint32_t crc, const void *_Nullable data, size_t length);
 
-/* The same product by the fastest means at hand: the active table's own kernels on AVX2 and AVX-512, where they equal
+/* That product by the fastest means at hand: the active table's own kernels on AVX2 and AVX-512, where they equal
  * the best BLAS; else OpenBLAS or Accelerate when one can be loaded at first use (there is no link-time dependency).
  * VIDX_BLAS=own or VIDX_BLAS=system decides otherwise; a system without a BLAS falls back to our own. Calls that run at
  * the same time should agree on `threads`, which is one setting for all of a BLAS. */
@@ -68,9 +73,9 @@ void vidx_sgemm_nt(const float *a, size_t lda, const float *b, size_t ldb, float
 /* Who multiplies: "openblas", "accelerate" or "own". Loads it. */
 const char *vidx_blas_name(void);
 
-static inline __attribute__((always_inline)) void vidx_prefetch(const void *p) { __builtin_prefetch(p, 0, 3); }
+VIDX_INLINE void vidx_prefetch(const void *p) { __builtin_prefetch(p, 0, 3); }
 
-static inline __attribute__((always_inline)) void vidx_pause(void) {
+VIDX_INLINE void vidx_pause(void) {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
 #elif defined(__aarch64__)
