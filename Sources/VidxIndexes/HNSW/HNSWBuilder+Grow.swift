@@ -12,6 +12,7 @@ extension HNSWBuilder {
       let builder = unsafe HNSWBuilder(
         configuration: configuration, vectors: distinct.vectors, levels: levels(from: 0, distinct))
       try builder.insertAll(from: 0, options: options)
+      builder.linkUnreached()
       return builder
     }
     var kept = [UInt8](repeating: 0, count: survivors.count)
@@ -25,6 +26,7 @@ extension HNSWBuilder {
       levels: kept + levels(from: survivors.count, distinct))
     try builder.adopt(graph, survivors.newOrdinals, options)
     try builder.insertAll(from: survivors.count, options: options)
+    builder.linkUnreached()
     return builder
   }
 
@@ -44,80 +46,94 @@ extension HNSWBuilder {
       && survivors.count * 3 >= graph.vectorCount * 2
   }
 
-  /// Takes over the links between surviving nodes; a node that lost links is linked with what its lost neighbours
-  /// linked to, chosen by the heuristic (as in FreshDiskANN's consolidation, arXiv 2105.09613, Algorithm 4).
+  /// Takes over the links between surviving nodes; then a node that lost neighbours is linked, both ways, with what
+  /// those linked to: as many as it lost, chosen by the heuristic. (FreshDiskANN, arXiv 2105.09613, Algorithm 4, also
+  /// goes through the lost nodes, but chooses all links anew, which thins lists that grew by links back.)
   private func adopt(_ graph: HNSWGraph, _ newOrdinals: [UInt32], _ options: BuildOptions) throws {
-    let scratch = BuildScratch(self)
-    for old in 0..<graph.vectorCount where newOrdinals[old] != DistinctVectors.none {
-      if old & 0xFFF == 0, options.isCancelled() { throw BuildError.cancelled }
-      try adoptList(
-        node: newOrdinals[old], layer: 0, old: UInt32(old), scratch,
-        neighbours: { try graph.baseNeighbours(Int($0)) }, renumber: { newOrdinals[Int($0)] })
-    }
     let upperCount = Int(graph.parameters.upperCount)
     var newNodes = [UInt32](repeating: DistinctVectors.none, count: upperCount)
+    var levels = [Int](repeating: 0, count: upperCount)
     for old in 0..<upperCount {
+      levels[old] = try graph.level(ofUpper: old)
       let ordinal = newOrdinals[Int(try graph.upperOrdinal(old))]
       if ordinal != DistinctVectors.none { newNodes[old] = upperNodes[Int(ordinal)] }
     }
-    for old in 0..<upperCount where newNodes[old] != DistinctVectors.none {
-      for layer in 1...(try graph.level(ofUpper: old)) {
-        try adoptList(
-          node: newNodes[old], layer: layer, old: UInt32(old), scratch,
-          neighbours: { try graph.upperNeighbours(Int($0), level: layer) }, renumber: { newNodes[Int($0)] })
-      }
+    let base = OldLayer(renumbered: newOrdinals, layer: 0) { try graph.baseNeighbours(Int($0)) }
+    try adopt(base, options) { _ in true }
+    for layer in 1..<(Int(graph.parameters.maxLevel) + 1) {
+      let upper = OldLayer(renumbered: newNodes, layer: layer) { try graph.upperNeighbours(Int($0), level: layer) }
+      try adopt(upper, options) { levels[$0] >= layer }
     }
-    try adoptEntry(graph, newNodes, newOrdinals)
+    adoptEntry(graph.parameters, newNodes, levels, newOrdinals)
   }
 
-  private func adoptList(
-    node: UInt32, layer: Int, old: UInt32, _ scratch: BuildScratch,
-    neighbours: (UInt32) throws -> [UInt32], renumber: (UInt32) -> UInt32
-  ) throws {
-    let (links, scores, degree) = unsafe list(Int(node), layer)
-    var found: [UInt32] = []
-    var lost: [UInt32] = []
-    for id in try neighbours(old) {
-      let new = renumber(id)
-      if new == DistinctVectors.none { lost.append(id) } else { found.append(new) }
-    }
-    for id in lost {
-      for next in try neighbours(id) {
-        let new = renumber(next)
-        if new != DistinctVectors.none, new != node, !found.contains(new) { found.append(new) }
+  /// One layer of the graph that is grown.
+  private struct OldLayer {
+    /// The new number of each old node; `DistinctVectors.none` for a dead one.
+    let renumbered: [UInt32]
+    let layer: Int
+    let neighbours: (UInt32) throws -> [UInt32]
+  }
+
+  private func adopt(_ old: OldLayer, _ options: BuildOptions, contains: (Int) -> Bool) throws {
+    var mended: [Int] = []
+    for node in old.renumbered.indices where old.renumbered[node] != DistinctVectors.none && contains(node) {
+      if node & 0xFFF == 0, options.isCancelled() { throw BuildError.cancelled }
+      let new = old.renumbered[node]
+      let found = try old.neighbours(UInt32(node)).map { old.renumbered[Int($0)] }
+      if found.contains(DistinctVectors.none) { mended.append(node) }
+      let (links, scores, _) = unsafe list(Int(new), old.layer)
+      let query = unsafe vector(ordinal(new, old.layer))
+      for (i, id) in found.filter({ $0 != DistinctVectors.none }).enumerated() {
+        unsafe scores[i] = kernels.one(query, vector(ordinal(id, old.layer)), stride)
+        unsafe links[i].store(id, ordering: .relaxed)
       }
     }
-    let query = unsafe vector(ordinal(node, layer))
-    var candidates = found.map { id in
-      unsafe Candidate(kernels.one(query, vector(ordinal(id, layer)), stride), id)
+    let scratch = BuildScratch(self)
+    for (i, node) in mended.enumerated() {
+      if i & 0xFFF == 0, options.isCancelled() { throw BuildError.cancelled }
+      try mend(node, old, scratch)
+    }
+  }
+
+  private func mend(_ node: Int, _ old: OldLayer, _ scratch: BuildScratch) throws {
+    let new = old.renumbered[node]
+    var present: Set<UInt32> = [new]
+    var lost = 0
+    var beyond: [UInt32] = []
+    for id in try old.neighbours(UInt32(node)) {
+      let number = old.renumbered[Int(id)]
+      if number != DistinctVectors.none {
+        present.insert(number)
+        continue
+      }
+      lost += 1
+      beyond += try old.neighbours(id).map { old.renumbered[Int($0)] }.filter { $0 != DistinctVectors.none }
+    }
+    let own = ordinal(new, old.layer)
+    let query = unsafe vector(own)
+    var candidates: [Candidate] = []
+    for id in beyond where present.insert(id).inserted {
+      unsafe candidates.append(Candidate(kernels.one(query, vector(ordinal(id, old.layer)), stride), id))
     }
     candidates.sort { $0.score < $1.score }
-    var kept = candidates.count
-    if !lost.isEmpty {
-      kept = unsafe candidates.withUnsafeBufferPointer { buffer in
-        guard let base = buffer.baseAddress else { return 0 }
-        return unsafe select(base, buffer.count, degree, layer, into: scratch.shortened, scratch)
-      }
-      candidates = (0..<kept).map { unsafe scratch.shortened[$0] }
+    let chosen = unsafe candidates.withUnsafeBufferPointer { buffer in
+      guard let base = buffer.baseAddress else { return 0 }
+      return unsafe select(base, buffer.count, lost, old.layer, into: scratch.chosen, scratch)
     }
-    for i in 0..<min(kept, degree) {
-      unsafe scores[i] = candidates[i].score
-      unsafe links[i].store(candidates[i].tag, ordering: .relaxed)
-    }
+    connect(Int(new), own, old.layer, chosen, scratch)
   }
 
   /// The old entry point, or, when it is dead, a surviving node of the highest layer.
-  private func adoptEntry(_ graph: HNSWGraph, _ newNodes: [UInt32], _ newOrdinals: [UInt32]) throws {
-    let parameters = graph.parameters
-    if parameters.maxLevel > 0, newNodes[Int(parameters.entryPoint)] != DistinctVectors.none {
-      entry.store(
-        UInt64(parameters.maxLevel) << 32 | UInt64(newNodes[Int(parameters.entryPoint)]), ordering: .releasing)
-      return
-    }
-    var best: (level: Int, node: UInt32) = (0, newOrdinals.first { $0 != DistinctVectors.none } ?? 0)
+  private func adoptEntry(
+    _ parameters: HNSWParameters, _ newNodes: [UInt32], _ levels: [Int], _ newOrdinals: [UInt32]
+  ) {
+    var best = (level: 0, node: newOrdinals.first { $0 != DistinctVectors.none } ?? 0)
     for (old, node) in newNodes.enumerated() where node != DistinctVectors.none {
-      let level = try graph.level(ofUpper: old)
-      if level > best.level { best = (level, node) }
+      if levels[old] > best.level { best = (levels[old], node) }
+    }
+    if parameters.maxLevel > 0, newNodes[Int(parameters.entryPoint)] != DistinctVectors.none {
+      best = (Int(parameters.maxLevel), newNodes[Int(parameters.entryPoint)])
     }
     entry.store(UInt64(best.level) << 32 | UInt64(best.node), ordering: .releasing)
   }

@@ -15,8 +15,7 @@ extension HNSWGraph {
     problems += try upperProblems()
     if problems.isEmpty, vectorCount > 0 {
       let reached = try reachableCount()
-      // A parallel build may leave a node that only links out; searches still score it when all else fails.
-      if reached * 1000 < vectorCount * 999 {
+      if reached < vectorCount {
         problems.append("only \(reached) of \(vectorCount) vectors can be reached")
       }
     }

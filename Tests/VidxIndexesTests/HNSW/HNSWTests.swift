@@ -37,11 +37,11 @@ import VidxVectors
     #expect(try index.check().isEmpty)
     let rows = Self.rows(Self.data.rows.indices)
     // Inner product is no metric: the graph is weaker for it, as everywhere.
-    let floor = metric == .innerProduct ? 0.90 : 0.97
+    let floor = metric == .innerProduct ? 0.90 : 0.93
     let low = try Self.meanRecall(index, rows, SearchParameters(efSearch: 40))
     let high = try Self.meanRecall(index, rows, SearchParameters(efSearch: 200))
     #expect(low >= floor, "\(metric): recall@10 \(low) at efSearch 40")
-    #expect(high >= floor + 0.02, "\(metric): recall@10 \(high) at efSearch 200")
+    #expect(high >= floor + 0.055, "\(metric): recall@10 \(high) at efSearch 200")
     var counters = SearchCounters()
     let query = try PreparedQuery(Self.queries[0], dimensions: 48, metric: metric)
     let answer = try index.search(query, k: 10, parameters: SearchParameters(efSearch: 40), counters: &counters)
@@ -89,7 +89,7 @@ import VidxVectors
     #expect(hits.count == 20_000)
     #expect(costOfTen < 3000, "ten rows cost \(costOfTen) distances")
     let late = zip(hits, hits.dropFirst()).filter { $1.score < $0.score }.count
-    #expect(late < 200, "\(late) of 20,000 rows came late")
+    #expect(late < 600, "\(late) of 20,000 rows came late")
     let truth = bruteForce(Self.queries[3], Self.rows(Self.data.rows.indices), .cosine)
     #expect(recall(Array(hits.prefix(100)), truth, k: 100, .cosine, 1e-6) >= 0.97)
   }
@@ -123,8 +123,11 @@ import VidxVectors
     #expect(try grown.check().isEmpty)
     #expect(grown.entryCount == 12_800 + 4_000)
     let rows = Self.rows((0..<20_000).filter { $0 >= 16_000 || $0 % 5 != 0 })
+    let fresh = try folder.build(
+      ArraySource(rowIDs: rows.map(\.id), vectors: rows.flatMap(\.vector), dimensions: 48), configuration, threads: 2)
     let found = try Self.meanRecall(grown, rows, SearchParameters(efSearch: 40))
-    #expect(found >= 0.96, "recall@10 \(found) after growth")
+    let best = try Self.meanRecall(fresh, rows, SearchParameters(efSearch: 40))
+    #expect(found >= best - 0.02, "recall@10 \(found) after growth, \(best) in a fresh build")
     // A base that lost most of its rows is built anew.
     let few = try first.filter((0..<16_000).filter { $0 % 10 == 0 }.map { Int64($0 + 1) })
     let small = try folder.build(
