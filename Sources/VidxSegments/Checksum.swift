@@ -5,6 +5,15 @@ func crc32c(_ bytes: UnsafeRawBufferPointer, seed: UInt32 = 0) -> UInt32 {
   unsafe vidx_crc32c(seed, bytes.baseAddress, bytes.count)
 }
 
+/// Where the first byte is that is not zero, eight at a time.
+func firstNonZero(in bytes: UnsafeRawBufferPointer) -> Int? {
+  var offset = 0
+  while offset + 8 <= bytes.count, unsafe bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self) == 0 {
+    offset += 8
+  }
+  return (offset..<bytes.count).first { unsafe bytes[$0] != 0 }
+}
+
 /// The unit of verification: each section is checksummed in blocks of this many bytes, the last one shorter.
 enum Block {
   static let shift = 16

@@ -7,7 +7,7 @@ import Synchronization
 // @unchecked: the memory is read only, the bits are atomics.
 @safe
 package final class Section: @unchecked Sendable {
-  /// Checks a block beyond its checksum: its bytes, and their offset in the section. Depends on nothing else.
+  /// Checks a block beyond its checksum, given its bytes and their offset in the section.
   package typealias Validation = @Sendable (_ block: UnsafeRawBufferPointer, _ offset: Int) -> Bool
 
   package let kind: SectionKind
@@ -47,10 +47,10 @@ package final class Section: @unchecked Sendable {
   /// - Parameter range: within `0..<byteCount`; a range outside is a programmer's error.
   /// - Throws: `checksumMismatch` or `invalidContent`, every time a damaged block is asked for.
   package func verify(_ range: Range<Int>) throws(SegmentError) {
-    if isVerified || range.isEmpty { return }
     precondition(
       range.lowerBound >= 0 && range.upperBound <= byteCount,
       "bytes \(range) of section \(kind), which has \(byteCount)")
+    if isVerified || range.isEmpty { return }
     for block in range.lowerBound >> Block.shift...(range.upperBound - 1) >> Block.shift
     where !verifiedBits.contains(block: block) {
       try verifyBlock(block)
@@ -66,16 +66,12 @@ package final class Section: @unchecked Sendable {
   // Two threads may verify the same block at once: both read the same bytes and reach the same verdict.
   @inline(never)
   private func verifyBlock(_ block: Int) throws(SegmentError) {
-    let content = try unsafe checkedBlock(block)
+    if let error = entry.mismatch(inBlock: block, of: file) { throw error }
+    let content = unsafe entry.bytes(ofBlock: block, of: file)
     if let validate = unsafe validate, unsafe !validate(content, block << Block.shift) {
       throw .invalidContent(section: kind, offset: block << Block.shift, path: file.path)
     }
     if verifiedBits.insert(block: block) { verifiedCount.add(1, ordering: .relaxed) }
-  }
-
-  private func checkedBlock(_ block: Int) throws(SegmentError) -> UnsafeRawBufferPointer {
-    if let error = entry.mismatch(inBlock: block, of: file) { throw error }
-    return unsafe entry.bytes(ofBlock: block, of: file)
   }
 }
 

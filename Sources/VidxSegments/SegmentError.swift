@@ -23,8 +23,8 @@ package enum SectionFault: String, Sendable {
 
 /// A system call of `FileSystem`, as messages name it.
 package enum FileOperation: String, Sendable {
-  case open, create, close, read, write, status, setPermissions, setOwner, synchronize, rename, remove
-  case makeDirectory, list, lock, map, unmap, advise
+  case open, create, read, write, status, setPermissions, setOwner, synchronize, rename, remove, makeDirectory, list
+  case lock, map
 }
 
 /// What can go wrong with segments and their folder. `description` names the file and says what to do.

@@ -33,26 +33,36 @@ package final class SegmentFile: Sendable {
     }
   }
 
-  /// A section that the index cannot do without.
+  /// A section that the index cannot do without, its blocks checked against their checksums only.
+  ///
+  /// - Parameter byteCount: the length that the header's counts require.
+  /// - Throws: `missingSection`, `wrongSectionLength`.
+  package func section(_ kind: SectionKind, expecting byteCount: Int) throws(SegmentError) -> Section {
+    try unsafe required(optionalSection(kind, expecting: byteCount, validate: nil), kind)
+  }
+
+  /// A section that the index cannot do without, whose blocks are validated beyond their checksums.
   ///
   /// - Parameters:
   ///   - byteCount: the length that the header's counts require.
-  ///   - validate: called once for each block, after its checksum matched; false makes `verify` throw
-  ///     `invalidContent`. All callers get the same `Section`, so the closure of the first one counts: it must
-  ///     depend on the segment only.
+  ///   - validate: called when a block is first verified, after its checksum matched (twice at most, if two threads
+  ///     meet in it); false makes `verify` throw `invalidContent`. All callers get the same `Section`, so the closure
+  ///     of the first one counts: it must depend on the segment only.
   /// - Throws: `missingSection`, `wrongSectionLength`.
   package func section(
-    _ kind: SectionKind, expecting byteCount: Int, validate: Section.Validation? = nil
+    _ kind: SectionKind, expecting byteCount: Int, validate: Section.Validation?
   ) throws(SegmentError) -> Section {
-    guard let section = try unsafe optionalSection(kind, expecting: byteCount, validate: validate) else {
-      throw .missingSection(section: kind, path: path)
-    }
-    return section
+    try unsafe required(optionalSection(kind, expecting: byteCount, validate: validate), kind)
+  }
+
+  /// A section that may be absent: nil then. Otherwise as `section`.
+  package func optionalSection(_ kind: SectionKind, expecting byteCount: Int) throws(SegmentError) -> Section? {
+    try unsafe optionalSection(kind, expecting: byteCount, validate: nil)
   }
 
   /// A section that may be absent: nil then. Otherwise as `section`.
   package func optionalSection(
-    _ kind: SectionKind, expecting byteCount: Int, validate: Section.Validation? = nil
+    _ kind: SectionKind, expecting byteCount: Int, validate: Section.Validation?
   ) throws(SegmentError) -> Section? {
     guard let entry = header.sections.first(where: { $0.kind == kind }) else { return nil }
     guard entry.byteCount == byteCount else {
@@ -66,6 +76,11 @@ package final class SegmentFile: Sendable {
       sections[key] = section
       return section
     }
+  }
+
+  private func required(_ section: Section?, _ kind: SectionKind) throws(SegmentError) -> Section {
+    guard let section else { throw .missingSection(section: kind, path: path) }
+    return section
   }
 
   /// Length of a section in bytes, nil when it is absent.

@@ -26,44 +26,56 @@ package struct SegmentFolder: Sendable {
 
   /// Where a file of the folder is.
   ///
-  /// - Throws: `invalidFileName` for anything that is not a plain name ending in `.seg`: the names come from the
-  ///   database, and a hostile one must not lead out of the folder.
+  /// - Throws: `invalidFileName` for what `fileName` cannot have made: the names come from the database, and a hostile
+  ///   one must not lead out of the folder.
   package func path(ofFile name: String) throws(SegmentError) -> String {
-    guard name.utf8.count > Self.segmentSuffix.utf8.count, name.hasSuffix(Self.segmentSuffix),
-      !name.utf8.contains(where: { $0 == UInt8(ascii: "/") || $0 == 0 })
-    else { throw .invalidFileName(name: name) }
+    guard Self.isSegmentName(name) else { throw .invalidFileName(name: name) }
     return path + "/" + name
   }
 
+  /// Whether a name could be one of `fileName`: ends in `.seg`, and has none but ASCII letters, digits and `_-%.`.
+  private static func isSegmentName(_ name: some StringProtocol) -> Bool {
+    name.utf8.count > segmentSuffix.utf8.count && name.hasSuffix(segmentSuffix)
+      && name.utf8.allSatisfy { isPlain($0) || punctuation.contains($0) }
+  }
+
+  private static let punctuation: [UInt8] = Array("-%.".utf8)
+
   /// Makes sure that the folder exists, with the owner of the database file and its permissions: who may read the
-  /// one may read the other.
+  /// one may read the other. Not durable before a segment is published in it.
   @discardableResult
   package func create() throws(SegmentError) -> FileStatus {
     if let status = try fileSystem.statusIfPresent(ofPath: path) { return status }
-    let database =
-      try path.hasSuffix(Self.suffix)
-      ? fileSystem.statusIfPresent(ofPath: String(path.dropLast(Self.suffix.count))) : nil
+    let database = try databaseStatus()
+    let permissions = database.map { Self.folderPermissions($0.permissions) } ?? 0o777
     do throws(SegmentError) {
       try fileSystem.complete(.makeDirectory, path) { () throws(SystemCallError) in
-        try fileSystem.makeDirectory(path, permissions: 0o777)
+        try fileSystem.makeDirectory(path, permissions: permissions)
       }
-    } catch .io(_, EEXIST, _) {
+      if let database {
+        let folder = try OpenFile(path, for: .directory, fileSystem: fileSystem)
+        try fileSystem.setAccess(of: folder.descriptor, permissions: permissions, like: database, path: path)
+      }
+    } catch .io(.makeDirectory, EEXIST, _) {
       // Another process was first, and gives it its permissions.
     }
-    if let database { try follow(database) }
-    try fileSystem.synchronizeDirectory(parentDirectory(of: path))
     guard let status = try fileSystem.statusIfPresent(ofPath: path) else { throw .notFound(path: path) }
     return status
   }
 
-  private func follow(_ database: FileStatus) throws(SegmentError) {
-    let directory = try OpenFile(path, for: .directory, fileSystem: fileSystem)
-    let readable = database.permissions & 0o444
-    try fileSystem.setAccess(
-      of: directory.descriptor, permissions: database.permissions & 0o666 | readable >> 2, like: database, path: path)
+  /// Status of the database file, nil when the folder is not named after one. Never opens it: closing a descriptor
+  /// of it would drop SQLite's locks.
+  private func databaseStatus() throws(SegmentError) -> FileStatus? {
+    guard path.hasSuffix(Self.suffix) else { return nil }
+    return try fileSystem.statusIfPresent(ofPath: String(path.dropLast(Self.suffix.count)))
   }
 
-  /// The segments and leftover temporary files, sorted; empty when there is no folder.
+  /// Those of the file, and to enter for whoever may read.
+  private static func folderPermissions(_ permissions: UInt32) -> UInt32 {
+    permissions & 0o666 | (permissions & 0o444) >> 2
+  }
+
+  /// The segments and temporary files, sorted; empty when there is no folder. Files of other names are not ours.
   package func list() throws(SegmentError) -> [String] {
     let names: [String]
     do throws(SegmentError) {
@@ -71,8 +83,10 @@ package struct SegmentFolder: Sendable {
     } catch .io(_, ENOENT, _) {
       return []
     }
-    return names.filter { $0.hasSuffix(Self.segmentSuffix) || $0.hasSuffix(Self.segmentSuffix + Self.temporarySuffix) }
-      .sorted()
+    return names.filter { name in
+      Self.isSegmentName(name)
+        || name.hasSuffix(Self.temporarySuffix) && Self.isSegmentName(name.dropLast(Self.temporarySuffix.utf8.count))
+    }.sorted()
   }
 
   /// Removes a segment that no manifest names any more. Who has it mapped keeps it; gone already is no error.
@@ -105,12 +119,17 @@ extension SegmentFolder {
   }
 
   private static func escaped(_ byte: UInt8) -> String {
+    if isPlain(byte) { return String(UnicodeScalar(byte)) }
+    return "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+  }
+
+  private static func isPlain(_ byte: UInt8) -> Bool {
     switch byte {
     case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
       UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"):
-      String(UnicodeScalar(byte))
+      true
     default:
-      "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+      false
     }
   }
 }

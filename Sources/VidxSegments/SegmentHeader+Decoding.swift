@@ -20,12 +20,10 @@ extension SegmentHeader {
 
   /// Refuses a file of which two parts claim the same byte.
   private func checkOverlaps(path: String) throws(SegmentError) {
-    var end = 0
-    for part in parts {
-      guard part.range.lowerBound >= end else {
-        throw .invalidSection(section: part.section?.rawValue ?? 0, fault: .overlap, path: path)
-      }
-      end = part.range.upperBound
+    for (part, next) in zip(parts, parts.dropFirst()) where next.range.lowerBound < part.range.upperBound {
+      // The header is a part without a section, and the only one.
+      let section = next.section ?? part.section
+      throw .invalidSection(section: section?.rawValue ?? 0, fault: .overlap, path: path)
     }
   }
 
@@ -126,7 +124,9 @@ private struct HeaderFields {
 
   /// Bytes that version 1 gives no meaning are zero, so that a later version can give them one.
   private func checkReserved(_ range: Range<Int>) throws(SegmentError) {
-    for offset in range where unsafe page[offset] != 0 { throw refuse(.reserved, UInt64(offset)) }
+    if let offset = unsafe firstNonZero(in: UnsafeRawBufferPointer(rebasing: page[range])) {
+      throw refuse(.reserved, UInt64(range.lowerBound + offset))
+    }
   }
 
   /// One line of the table; every product and sum is formed only after it is known to fit.

@@ -62,6 +62,8 @@ package struct SegmentWriter: ~Copyable {
     }
     try file.rename(to: directory + "/" + fileName)
     try fileSystem.synchronizeDirectory(directory)
+    // The folder's own name too: whoever created it may not have come that far yet.
+    try fileSystem.synchronizeDirectory(parentDirectory(of: directory))
     file.keep()
     return PublishedSegment(file, fileName: fileName, byteCount: fileLength)
   }
