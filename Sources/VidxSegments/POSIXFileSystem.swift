@@ -12,14 +12,14 @@ package struct POSIXFileSystem: FileSystem {
     switch access {
     case .reading:
       // O_NONBLOCK so that a FIFO in a segment's place is refused and not waited for; it changes nothing for files.
-      try checked(unsafe openFile(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK))
+      try checked(openFile(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK))
     case .locking:
-      try checked(unsafe openFile(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK))
+      try checked(openFile(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK))
     case .creating(let permissions):
       try checked(
-        unsafe openFile(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode_t(truncatingIfNeeded: permissions)))
+        openFile(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode_t(truncatingIfNeeded: permissions)))
     case .directory:
-      try checked(unsafe openFile(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC))
+      try checked(openFile(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC))
     }
   }
 
@@ -69,7 +69,7 @@ package struct POSIXFileSystem: FileSystem {
   }
 
   package func rename(_ source: String, to target: String) throws(SystemCallError) {
-    try checked(unsafe renameFile(source, target))
+    try checked(renameFile(source, target))
   }
 
   package func remove(_ path: String) throws(SystemCallError) {
@@ -123,7 +123,7 @@ package struct POSIXFileSystem: FileSystem {
   }
 
   package func advise(_ bytes: UnsafeRawBufferPointer, _ advice: MemoryAdvice) {
-    guard let start = unsafe bytes.baseAddress, bytes.count > 0 else { return }
+    guard let start = bytes.baseAddress, bytes.count > 0 else { return }
     // madvise wants the start of a page, and pages are larger than a section's alignment on some machines.
     let lead = Int(bitPattern: start) % Int(sysconf(Int32(_SC_PAGESIZE)))
     let flag =
