@@ -63,7 +63,7 @@ let package = Package(
     .testTarget(
       name: "VidxIndexesTests", dependencies: ["VidxIndexes", "VidxVectors", "VidxSegments"], swiftSettings: settings),
     .testTarget(
-      name: "VidxSQLiteTests", dependencies: ["VidxSQLite", "VidxIndexes", "VidxVectors"],
+      name: "VidxSQLiteTests", dependencies: ["CSQLite", "VidxSQLite", "VidxIndexes", "VidxSegments", "VidxVectors"],
       swiftSettings: settings, linkerSettings: sqlite),
     .testTarget(name: "VidxFilesTests", dependencies: ["VidxFiles"], swiftSettings: settings),
     .testTarget(name: "VidxTests", dependencies: ["Vidx"], swiftSettings: settings, linkerSettings: sqlite),

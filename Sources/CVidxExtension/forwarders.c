@@ -11,7 +11,7 @@
 const sqlite3_api_routines *vidx_sqlite;
 
 /* The first version of SQLite whose table has all of these. */
-const int vidx_sqlite_minimum = 3034000;
+const int vidx_sqlite_minimum = 3038000;
 
 #undef sqlite3_bind_blob64
 int sqlite3_bind_blob64(sqlite3_stmt *a0, int a1, const void *a2, sqlite3_uint64 a3, void(*a4)(void*)) {
@@ -123,6 +123,11 @@ int sqlite3_create_function_v2(sqlite3 *a0, const char *a1, int a2, int a3, void
   return vidx_sqlite->create_function_v2(a0, a1, a2, a3, a4, a5, a6, a7, a8);
 }
 
+#undef sqlite3_create_module_v2
+int sqlite3_create_module_v2(sqlite3 *a0, const char *a1, const sqlite3_module *a2, void *a3, void(*a4)(void*)) {
+  return vidx_sqlite->create_module_v2(a0, a1, a2, a3, a4);
+}
+
 #undef sqlite3_db_filename
 sqlite3_filename sqlite3_db_filename(sqlite3 *a0, const char *a1) {
   return vidx_sqlite->db_filename(a0, a1);
@@ -131,6 +136,11 @@ sqlite3_filename sqlite3_db_filename(sqlite3 *a0, const char *a1) {
 #undef sqlite3_db_readonly
 int sqlite3_db_readonly(sqlite3 *a0, const char *a1) {
   return vidx_sqlite->db_readonly(a0, a1);
+}
+
+#undef sqlite3_declare_vtab
+int sqlite3_declare_vtab(sqlite3 *a0, const char *a1) {
+  return vidx_sqlite->declare_vtab(a0, a1);
 }
 
 #undef sqlite3_errmsg
@@ -156,6 +166,11 @@ int sqlite3_extended_errcode(sqlite3 *a0) {
 #undef sqlite3_finalize
 int sqlite3_finalize(sqlite3_stmt *a0) {
   return vidx_sqlite->finalize(a0);
+}
+
+#undef sqlite3_free
+void sqlite3_free(void *a0) {
+  vidx_sqlite->free(a0);
 }
 
 #undef sqlite3_get_autocommit
@@ -247,6 +262,11 @@ int sqlite3_stmt_readonly(sqlite3_stmt *a0) {
   return vidx_sqlite->stmt_readonly(a0);
 }
 
+#undef sqlite3_total_changes
+int sqlite3_total_changes(sqlite3 *a0) {
+  return vidx_sqlite->total_changes(a0);
+}
+
 #undef sqlite3_txn_state
 int sqlite3_txn_state(sqlite3 *a0, const char *a1) {
   return vidx_sqlite->txn_state(a0, a1);
@@ -267,9 +287,24 @@ int sqlite3_value_bytes(sqlite3_value *a0) {
   return vidx_sqlite->value_bytes(a0);
 }
 
+#undef sqlite3_value_double
+double sqlite3_value_double(sqlite3_value *a0) {
+  return vidx_sqlite->value_double(a0);
+}
+
 #undef sqlite3_value_int64
 sqlite3_int64 sqlite3_value_int64(sqlite3_value *a0) {
   return vidx_sqlite->value_int64(a0);
+}
+
+#undef sqlite3_value_nochange
+int sqlite3_value_nochange(sqlite3_value *a0) {
+  return vidx_sqlite->value_nochange(a0);
+}
+
+#undef sqlite3_value_numeric_type
+int sqlite3_value_numeric_type(sqlite3_value *a0) {
+  return vidx_sqlite->value_numeric_type(a0);
 }
 
 #undef sqlite3_value_text
@@ -289,6 +324,31 @@ int sqlite3_vtab_config(sqlite3 *db, int op, ...) {
   int value = op == SQLITE_VTAB_CONSTRAINT_SUPPORT ? va_arg(arguments, int) : 0;
   va_end(arguments);
   return vidx_sqlite->vtab_config(db, op, value);
+}
+
+#undef sqlite3_vtab_in
+int sqlite3_vtab_in(sqlite3_index_info *a0, int a1, int a2) {
+  return vidx_sqlite->vtab_in(a0, a1, a2);
+}
+
+#undef sqlite3_vtab_in_first
+int sqlite3_vtab_in_first(sqlite3_value *a0, sqlite3_value **a1) {
+  return vidx_sqlite->vtab_in_first(a0, a1);
+}
+
+#undef sqlite3_vtab_in_next
+int sqlite3_vtab_in_next(sqlite3_value *a0, sqlite3_value **a1) {
+  return vidx_sqlite->vtab_in_next(a0, a1);
+}
+
+#undef sqlite3_vtab_nochange
+int sqlite3_vtab_nochange(sqlite3_context *a0) {
+  return vidx_sqlite->vtab_nochange(a0);
+}
+
+#undef sqlite3_vtab_on_conflict
+int sqlite3_vtab_on_conflict(sqlite3 *a0) {
+  return vidx_sqlite->vtab_on_conflict(a0);
 }
 
 #pragma GCC visibility pop

@@ -1,4 +1,5 @@
 internal import CSQLite
+package import VidxIndexes
 
 /// What makes a connection speak vidx: the virtual table module and the scalar functions.
 package enum Extension {
@@ -6,8 +7,14 @@ package enum Extension {
   package static let version = "0.1.0"
 
   /// Adds the module and the functions to a connection; adding them twice replaces the first.
+  /// - Parameter buildOptions: asked when a statement is about to build an index ('optimize', 'rebuild', CREATE VIRTUAL
+  ///   TABLE over a content table).
   /// - Returns: an SQLite result code; `sqlite3_errmsg` has the details.
-  package static func register(on database: OpaquePointer) -> Int32 {
-    unsafe ScalarFunctions.register(on: database)
+  package static func register(
+    on database: OpaquePointer, buildOptions: @escaping () -> BuildOptions = { BuildOptions() }
+  ) -> Int32 {
+    let code = unsafe ScalarFunctions.register(on: database)
+    guard code == SQLITE_OK else { return code }
+    return unsafe VirtualTableModule.register(on: database, buildOptions: buildOptions)
   }
 }

@@ -31,11 +31,13 @@ final class ShadowTables {
       CREATE TABLE \(name("segments"))(id INTEGER PRIMARY KEY, file TEXT NOT NULL UNIQUE, entries INTEGER NOT NULL, \
       bytes INTEGER NOT NULL)
       """)
-    // The vector comes last, so that reading ids and stamps does not read its overflow pages.
+    // The vector comes last, so that reading ids and stamps does not read its overflow pages. The index on the stamp is
+    // a constraint's, because SQLite renames those with the table: inside ALTER TABLE an index cannot be dropped.
     try connection.execute(
-      "CREATE TABLE \(name("delta"))(id INTEGER PRIMARY KEY, stamp INTEGER NOT NULL, vector BLOB NOT NULL)")
-    try connection.execute(
-      "CREATE INDEX \(name("delta_stamp")) ON \(quoted(identifier: table + "_delta"))(stamp)")
+      """
+      CREATE TABLE \(name("delta"))(id INTEGER PRIMARY KEY, stamp INTEGER NOT NULL, vector BLOB NOT NULL, \
+      UNIQUE(stamp, id))
+      """)
     try connection.execute(
       """
       CREATE TABLE \(name("tombstones"))(segment INTEGER NOT NULL, entry INTEGER NOT NULL, \
@@ -50,14 +52,11 @@ final class ShadowTables {
 
   func rename(to newTable: String) throws(SQLiteError) {
     finalize()
-    try connection.execute("DROP INDEX IF EXISTS \(name("delta_stamp"))")
     for suffix in Self.suffixes {
       try connection.execute(
         "ALTER TABLE \(name(suffix)) RENAME TO \(quoted(identifier: newTable + "_" + suffix))")
     }
     table = newTable
-    try connection.execute(
-      "CREATE INDEX \(name("delta_stamp")) ON \(quoted(identifier: table + "_delta"))(stamp)")
   }
 
   /// All tables are there.
@@ -68,7 +67,7 @@ final class ShadowTables {
 
   /// The first of the tables' names that something else has already.
   func firstTaken() throws(SQLiteError) -> String? {
-    for suffix in Self.suffixes + ["delta_stamp"] where try isTaken(table + "_" + suffix) {
+    for suffix in Self.suffixes where try isTaken(table + "_" + suffix) {
       return table + "_" + suffix
     }
     return nil

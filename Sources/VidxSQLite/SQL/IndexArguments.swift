@@ -1,0 +1,101 @@
+internal import VidxIndexes
+internal import VidxSegments
+internal import VidxVectors
+
+/// The arguments of `CREATE VIRTUAL TABLE ... USING vidx(option = value, ...)`.
+///
+/// Names and words do not depend on case; values may be quoted as SQL quotes strings or identifiers.
+package struct IndexArguments {
+  private var values: [String: String] = [:]
+
+  static let optionNames = [
+    "dimensions", "metric", "index", "m", "ef_construction", "lists", "codec", "content", "column", "seed",
+  ]
+  private static let kinds: [(name: String, kind: IndexKind)] = [
+    ("flat", .flat), ("ivfflat", .ivfflat), ("hnsw", .hnsw),
+  ]
+
+  /// What the arguments define.
+  /// - Parameter arguments: one text an argument, as SQLite splits them.
+  package static func definition(of arguments: [String]) throws(IndexArgumentError) -> IndexDefinition {
+    try IndexArguments(arguments).definition()
+  }
+
+  private init(_ arguments: [String]) throws(IndexArgumentError) {
+    for argument in arguments {
+      let text = argument.trimmed
+      // `USING vidx()` is one empty argument.
+      if text.isEmpty && arguments.count == 1 { continue }
+      guard let equals = text.firstIndex(of: "=") else { throw .malformed(text) }
+      let name = String(text[..<equals]).trimmed.lowercased()
+      let value = Self.unquoted(String(text[text.index(after: equals)...]).trimmed)
+      guard Self.optionNames.contains(name) else { throw .unknownOption(name) }
+      guard !value.isEmpty else { throw .malformed(text) }
+      guard values.updateValue(value, forKey: name) == nil else { throw .duplicate(name) }
+    }
+  }
+
+  private func definition() throws(IndexArgumentError) -> IndexDefinition {
+    guard let dimensions = try integer("dimensions", in: IndexLimits.dimensions) else { throw .missing("dimensions") }
+    // Codecs that store vectors in fewer bits will be further values of this option.
+    _ = try word("codec", among: ["f32"])
+    let metric = try word("metric", among: Metric.allCases.map(\.rawValue)).flatMap(Metric.init(rawValue:))
+    let kindName = try word("index", among: Self.kinds.map(\.name)) ?? "hnsw"
+    let kind = Self.kinds.first { $0.name == kindName }?.kind ?? .hnsw
+    try check(["m", "ef_construction"], belongTo: "hnsw", index: kindName)
+    try check(["lists"], belongTo: "ivfflat", index: kindName)
+    var configuration = IndexConfiguration(dimensions: dimensions, metric: metric ?? .cosine, kind: kind)
+    if let m = try integer("m", in: IndexLimits.m) { configuration.m = m }
+    if let ef = try integer("ef_construction", in: IndexLimits.efConstruction) { configuration.efConstruction = ef }
+    if let lists = try integer("lists", in: IndexLimits.lists) { configuration.lists = lists }
+    if let seed = try integer("seed", in: 0...Int.max) { configuration.seed = UInt64(seed) }
+    let (content, column) = (values["content"], values["column"])
+    if content == nil && column != nil { throw .needs(option: "column", other: "content") }
+    if content != nil && column == nil { throw .needs(option: "content", other: "column") }
+    return IndexDefinition(configuration: configuration, content: content, column: column)
+  }
+
+  private func check(_ options: [String], belongTo owner: String, index: String) throws(IndexArgumentError) {
+    guard index != owner, let option = options.first(where: { values[$0] != nil }) else { return }
+    throw .wrongKind(option: option, belongsTo: owner, index: index)
+  }
+
+  private func integer(_ option: String, in range: ClosedRange<Int>) throws(IndexArgumentError) -> Int? {
+    guard let text = values[option] else { return nil }
+    guard let value = Int(text) else { throw .notAnInteger(option: option, value: text) }
+    guard range.contains(value) else { throw .outOfRange(option: option, value: value, allowed: range) }
+    return value
+  }
+
+  private func word(_ option: String, among known: [String]) throws(IndexArgumentError) -> String? {
+    guard let text = values[option] else { return nil }
+    guard known.contains(text.lowercased()) else { throw .unknownValue(option: option, value: text, known: known) }
+    return text.lowercased()
+  }
+
+  /// The text inside SQL's quotes: 'a', "a", `a` or [a], a doubled quote standing for one.
+  private static func unquoted(_ text: String) -> String {
+    guard text.count >= 2, let first = text.first, let last = text.last else { return text }
+    if first == "[" && last == "]" { return String(text.dropFirst().dropLast()) }
+    guard "'\"`".contains(first), first == last else { return text }
+    var result = ""
+    var isEscaped = false
+    for character in text.dropFirst().dropLast() {
+      if character == first && !isEscaped {
+        isEscaped = true
+        continue
+      }
+      isEscaped = false
+      result.append(character)
+    }
+    return result
+  }
+}
+
+extension String {
+  /// Without white space at both ends.
+  fileprivate var trimmed: String {
+    let start = firstIndex { !$0.isWhitespace } ?? endIndex
+    return String(self[start...].reversed().drop { $0.isWhitespace }.reversed())
+  }
+}

@@ -1,0 +1,82 @@
+internal import CSQLite
+
+/// The columns a vidx table declares; the last bears the table's own name and takes commands.
+enum Column: Int32, Sendable {
+  case rowID = -1
+  case vector = 0
+  case distance, k, efSearch, probes, command
+
+  /// The declaration of a table of this name, for `sqlite3_declare_vtab`.
+  static func declaration(table: String) -> String {
+    "CREATE TABLE x(vector, distance HIDDEN, k HIDDEN, ef_search HIDDEN, probes HIDDEN, "
+      + "\(quoted(identifier: table)) HIDDEN)"
+  }
+
+  /// Names that a table cannot have, because its column of that name would be a second one.
+  static let reservedNames = ["vector", "distance", "k", "ef_search", "probes"]
+
+  var name: String {
+    switch self {
+    case .rowID: "rowid"
+    case .vector: "vector"
+    case .distance: "distance"
+    case .k: "k"
+    case .efSearch: "ef_search"
+    case .probes: "probes"
+    case .command: "the command column"
+    }
+  }
+}
+
+/// What SQLite tells `xBestIndex` about one way to run a query, in plain values.
+struct QueryShape: Equatable, Sendable {
+  /// One term of the WHERE clause: a column, an operator and a value that is not of this table.
+  struct Constraint: Equatable, Sendable {
+    /// SQLite's number of the column, -1 for the row id. Means nothing for LIMIT and OFFSET.
+    var column: Int32
+    /// `SQLITE_INDEX_CONSTRAINT_...`
+    var operation: Int32
+    /// The value is known before this table is read.
+    var isUsable: Bool
+    /// `IN (...)`, and SQLite can hand over the whole set at once.
+    var isSet: Bool
+
+    init(_ column: Int32, _ operation: Int32, isUsable: Bool = true, isSet: Bool = false) {
+      self.column = column
+      self.operation = operation
+      self.isUsable = isUsable
+      self.isSet = isSet
+    }
+
+    init(_ column: Column, _ operation: Int32, isUsable: Bool = true, isSet: Bool = false) {
+      self.init(column.rawValue, operation, isUsable: isUsable, isSet: isSet)
+    }
+
+    func isOn(_ other: Column) -> Bool { column == other.rawValue && !isLimit }
+
+    /// LIMIT or OFFSET, which are no terms of WHERE.
+    var isLimit: Bool {
+      operation == SQLITE_INDEX_CONSTRAINT_LIMIT || operation == SQLITE_INDEX_CONSTRAINT_OFFSET
+    }
+  }
+
+  /// One term of ORDER BY (or of GROUP BY and DISTINCT, where SQLite would like rows in order).
+  struct OrderTerm: Equatable, Sendable {
+    var column: Int32
+    var isDescending: Bool
+
+    init(_ column: Column, isDescending: Bool = false) {
+      self.init(column.rawValue, isDescending: isDescending)
+    }
+
+    init(_ column: Int32, isDescending: Bool) {
+      self.column = column
+      self.isDescending = isDescending
+    }
+  }
+
+  var constraints: [Constraint] = []
+  var order: [OrderTerm] = []
+  /// About how many rows the table has.
+  var rowCount = 0
+}

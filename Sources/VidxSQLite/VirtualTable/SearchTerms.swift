@@ -1,0 +1,117 @@
+internal import VidxIndexes
+
+/// What one run of a query asks for: the values handed to `xFilter`, understood.
+struct SearchTerms: Equatable {
+  /// The vector to search for; nil for a plain scan.
+  var query: [Float]?
+  /// How many rows; nil when the rows are streamed until SQLite stops asking.
+  var k: Int?
+  /// What LIMIT and OFFSET leave of the rows when nothing else drops any.
+  var limit: Int?
+  var parameters = SearchParameters()
+  /// Distances at or below this; SQLite checks the bound again, exactly.
+  var within: Float?
+  var lowerBound: LowerBound?
+  /// The only row ids wanted, ascending and distinct.
+  var rowIDs: [Int64]?
+  var excluded: Set<Int64> = []
+  var from = Int64.min
+  var through = Int64.max
+  /// Some term is NULL or cannot be met: there are no rows.
+  var isEmpty = false
+
+  /// `distance > value`, or `>=`.
+  struct LowerBound: Equatable {
+    var value: Double
+    var isStrict: Bool
+
+    func allows(_ distance: Float) -> Bool { isStrict ? Double(distance) > value : Double(distance) >= value }
+  }
+
+  /// The row id passes the terms that are no set.
+  func allows(_ rowID: Int64) -> Bool {
+    rowID >= from && rowID <= through && !excluded.contains(rowID)
+  }
+
+  /// The row passes all terms that the index is not asked to see to.
+  func allows(rowID: Int64, distance: Float?) -> Bool {
+    guard allows(rowID) else { return false }
+    guard let lowerBound, let distance else { return true }
+    return lowerBound.allows(distance)
+  }
+
+  /// Terms that can only be checked row by row, and may drop any share of the rows.
+  var needsChecking: Bool { lowerBound != nil || from != .min || through != .max }
+
+  mutating func restrict(to rowIDs: [Int64]) {
+    if let current = self.rowIDs {
+      let kept = Set(rowIDs)
+      self.rowIDs = current.filter(kept.contains)
+    } else {
+      self.rowIDs = Self.ascendingDistinct(rowIDs)
+    }
+  }
+
+  mutating func restrict(below bound: Double) {
+    // The index compares 32-bit floats: take the next one above the bound, and leave the rest to SQLite.
+    let rounded = Float(bound).nextUp
+    within = min(within ?? .infinity, rounded)
+  }
+
+  mutating func restrict(above bound: LowerBound) {
+    guard let current = lowerBound else {
+      lowerBound = bound
+      return
+    }
+    if bound.value > current.value || (bound.value == current.value && bound.isStrict) { lowerBound = bound }
+  }
+
+  /// How many rows will be read at most, as far as it is known.
+  var wanted: Int? { k ?? limit }
+
+  /// Ends the interpretation, when all terms are there.
+  mutating func finish(limit: Int64?, offset: Int64?) {
+    if let set = rowIDs { rowIDs = set.filter(allows) }
+    if from > through || rowIDs?.isEmpty == true { isEmpty = true }
+    // A negative limit is none; a negative offset is zero.
+    guard let limit, limit >= 0 else { return }
+    let (sum, overflow) = limit.addingReportingOverflow(max(offset ?? 0, 0))
+    if !overflow, sum <= Int64(SearchTerms.largestK) { self.limit = Int(sum) }
+  }
+
+  /// The most rows one segment, and so one answer, can hold.
+  static let largestK = IndexLimits.entries
+
+  private static func ascendingDistinct(_ rowIDs: [Int64]) -> [Int64] {
+    var sorted = rowIDs
+    sorted.sort()
+    var count = 0
+    for rowID in sorted where count == 0 || sorted[count - 1] != rowID {
+      sorted[count] = rowID
+      count += 1
+    }
+    sorted.removeLast(sorted.count - count)
+    return sorted
+  }
+}
+
+/// Why the values of a query are refused.
+enum SearchTermsError: Error, Equatable {
+  case query(VectorLiteralError)
+  case notANumber(Column, type: String)
+  case outOfRange(Column, value: Int64, allowed: ClosedRange<Int>)
+  /// The text between planning and running is not one of ours.
+  case unknownPlan(String)
+}
+
+extension SearchTermsError: CustomStringConvertible {
+  var description: String {
+    switch self {
+    case .query(let error): "MATCH: \(error)"
+    case .notANumber(let column, let type): "\(column.name) must be a whole number, not \(type)"
+    case .outOfRange(let column, let value, let allowed):
+      "\(column.name) must be between \(allowed.lowerBound) and \(allowed.upperBound), not \(value)"
+    case .unknownPlan(let text): "unknown query plan '\(text)': prepare the statement again"
+    }
+  }
+}

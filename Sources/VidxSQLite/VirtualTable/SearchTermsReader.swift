@@ -1,0 +1,150 @@
+internal import CSQLite
+internal import VidxIndexes
+
+/// Understands the values that `xFilter` is handed.
+struct SearchTermsReader {
+  private var terms = SearchTerms()
+  private var limit: Int64?
+  private var offset: Int64?
+
+  /// - Parameters:
+  ///   - plan: the text that `QueryPlan.text` made.
+  ///   - values: as many as the text has letters.
+  static func terms(
+    plan: String, values: UnsafeMutableBufferPointer<OpaquePointer?>
+  ) throws -> SearchTerms {
+    guard let uses = QueryPlan.uses(of: plan), uses.count == values.count else {
+      throw SearchTermsError.unknownPlan(plan)
+    }
+    var reader = SearchTermsReader()
+    for (i, use) in uses.enumerated() { try unsafe reader.read(values[i], as: use) }
+    reader.terms.finish(limit: reader.limit, offset: reader.offset)
+    return reader.terms
+  }
+
+  private mutating func read(_ value: OpaquePointer?, as use: QueryPlan.Use) throws {
+    switch use {
+    case .query: try unsafe readQuery(value)
+    case .k: terms.k = try unsafe setting(value, .k, in: 0...SearchTerms.largestK, isOptional: false)
+    case .efSearch: terms.parameters.efSearch = try unsafe setting(value, .efSearch, in: IndexLimits.efSearch)
+    case .probes: terms.parameters.probes = try unsafe setting(value, .probes, in: 1...IndexLimits.lists.upperBound)
+    case .within, .beyond, .from: unsafe readDistance(value, as: use)
+    case .rowID: unsafe readRowID(value)
+    case .rowIDs: try unsafe readSet(value)
+    case .notRowID: unsafe readExcluded(value)
+    case .above, .atLeast, .below, .atMost: unsafe readRange(value, as: use)
+    case .limit: limit = unsafe sqlite3_value_int64(value)
+    case .offset: offset = unsafe sqlite3_value_int64(value)
+    }
+  }
+
+  private mutating func readQuery(_ value: OpaquePointer?) throws(SearchTermsError) {
+    do throws(VectorLiteralError) {
+      terms.query = try unsafe SQLValue.vector(value)
+    } catch {
+      throw .query(error)
+    }
+    if terms.query == nil { terms.isEmpty = true }
+  }
+
+  /// - Parameter isOptional: NULL stands for the default.
+  private func setting(
+    _ value: OpaquePointer?, _ column: Column, in allowed: ClosedRange<Int>, isOptional: Bool = true
+  ) throws(SearchTermsError) -> Int? {
+    let type = unsafe sqlite3_value_numeric_type(value)
+    if type == SQLITE_NULL && isOptional { return nil }
+    guard type == SQLITE_INTEGER else { throw .notANumber(column, type: SQLValue.typeName(type)) }
+    let number = unsafe sqlite3_value_int64(value)
+    guard let small = Int(exactly: number), allowed.contains(small) else {
+      throw .outOfRange(column, value: number, allowed: allowed)
+    }
+    return small
+  }
+
+  private mutating func readDistance(_ value: OpaquePointer?, as use: QueryPlan.Use) {
+    switch unsafe sqlite3_value_numeric_type(value) {
+    case SQLITE_INTEGER, SQLITE_FLOAT:
+      let bound = unsafe sqlite3_value_double(value)
+      switch use {
+      case .within: terms.restrict(below: bound)
+      default: terms.restrict(above: SearchTerms.LowerBound(value: bound, isStrict: use == .beyond))
+      }
+    case SQLITE_NULL:
+      terms.isEmpty = true
+    default:
+      // Text and BLOBs are greater than every number.
+      if use != .within { terms.isEmpty = true }
+    }
+  }
+
+  private mutating func readRowID(_ value: OpaquePointer?) {
+    guard let rowID = unsafe rowID(value) else {
+      terms.isEmpty = true
+      return
+    }
+    terms.restrict(to: [rowID])
+  }
+
+  private mutating func readSet(_ set: OpaquePointer?) throws(SQLiteError) {
+    var rowIDs: [Int64] = []
+    var value: OpaquePointer?
+    var code = unsafe sqlite3_vtab_in_first(set, &value)
+    while code == SQLITE_OK, unsafe value != nil {
+      if let rowID = unsafe rowID(value) { rowIDs.append(rowID) }
+      code = unsafe sqlite3_vtab_in_next(set, &value)
+    }
+    guard code == SQLITE_OK || code == SQLITE_DONE else {
+      throw SQLiteError(code: code, message: unsafe String(cString: sqlite3_errstr(code)))
+    }
+    terms.restrict(to: rowIDs)
+  }
+
+  private mutating func readExcluded(_ value: OpaquePointer?) {
+    if unsafe sqlite3_value_type(value) == SQLITE_NULL {
+      terms.isEmpty = true
+      return
+    }
+    // What is no row id excludes no row.
+    if let rowID = unsafe rowID(value) { terms.excluded.insert(rowID) }
+  }
+
+  private mutating func readRange(_ value: OpaquePointer?, as use: QueryPlan.Use) {
+    switch unsafe sqlite3_value_numeric_type(value) {
+    case SQLITE_INTEGER: restrict(unsafe sqlite3_value_int64(value), as: use)
+    case SQLITE_FLOAT: restrict(unsafe sqlite3_value_double(value), as: use)
+    case SQLITE_NULL: terms.isEmpty = true
+    // Text and BLOBs are greater than every row id.
+    default: if use == .above || use == .atLeast { terms.isEmpty = true }
+    }
+  }
+
+  private mutating func restrict(_ bound: Int64, as use: QueryPlan.Use) {
+    switch use {
+    case .above where bound == .max, .below where bound == .min: terms.isEmpty = true
+    case .above: terms.from = max(terms.from, bound + 1)
+    case .atLeast: terms.from = max(terms.from, bound)
+    case .below: terms.through = min(terms.through, bound - 1)
+    default: terms.through = min(terms.through, bound)
+    }
+  }
+
+  private mutating func restrict(_ bound: Double, as use: QueryPlan.Use) {
+    let isLower = use == .above || use == .atLeast
+    // The first whole number on the side that the bound allows; beyond 64 bits, all row ids or none.
+    let whole = isLower ? bound.rounded(.up) : bound.rounded(.down)
+    if let exact = Int64(exactly: whole) {
+      restrict(exact, as: whole == bound ? use : (isLower ? .atLeast : .atMost))
+    } else if isLower == (whole > 0) {
+      terms.isEmpty = true
+    }
+  }
+
+  /// The row id that a value equals, if it is one.
+  private func rowID(_ value: OpaquePointer?) -> Int64? {
+    switch unsafe sqlite3_value_numeric_type(value) {
+    case SQLITE_INTEGER: unsafe sqlite3_value_int64(value)
+    case SQLITE_FLOAT: Int64(exactly: unsafe sqlite3_value_double(value))
+    default: nil
+    }
+  }
+}

@@ -1,0 +1,66 @@
+internal import VidxIndexes
+
+/// The indexes that are open on one connection. Not thread safe: used under the connection's own serialisation.
+///
+/// SQLite makes and drops the objects of virtual tables as it likes, a failed CREATE VIRTUAL TABLE drops those of all
+/// tables, and a prepared statement may hold one while another is made. The state of an index (its cache, its
+/// transaction) must be one per connection, so it lives here while any of them does, and no longer: statements of an
+/// index that nobody uses would keep the connection from closing.
+final class StoreRegistry {
+  let connection: Connection
+  let buildOptions: () -> BuildOptions
+  private var entries: [Key: Entry] = [:]
+
+  private struct Key: Hashable {
+    var schema: String
+    var table: String
+  }
+
+  private struct Entry {
+    weak var store: IndexStore?
+    /// The file and the arguments that the index was opened for: another database may be attached by the same name, and
+    /// another table made.
+    var file: String?
+    var arguments: [String]
+  }
+
+  init(connection: Connection, buildOptions: @escaping () -> BuildOptions) {
+    self.connection = connection
+    self.buildOptions = buildOptions
+  }
+
+  /// The index of a new table.
+  func create(schema: String, table: String, arguments: [String]) throws -> IndexStore {
+    let definition = try IndexArguments.definition(of: arguments)
+    let store = try IndexStore.create(
+      connection, schema: schema, table: table, definition: definition, options: buildOptions())
+    keep(store, schema: schema, table: table, arguments: arguments)
+    return store
+  }
+
+  /// The index of a table that exists.
+  func open(schema: String, table: String, arguments: [String]) throws -> IndexStore {
+    let entry = entries[Key(schema: schema, table: table)]
+    if let entry, let store = entry.store, entry.arguments == arguments,
+      entry.file == connection.filename(schema: schema)
+    {
+      return store
+    }
+    let store = try IndexStore.open(connection, schema: schema, table: table)
+    keep(store, schema: schema, table: table, arguments: arguments)
+    return store
+  }
+
+  /// The table is no more: one of the same name is another.
+  func forget(schema: String, table: String) { entries[Key(schema: schema, table: table)] = nil }
+
+  func rename(schema: String, from old: String, to new: String) {
+    entries[Key(schema: schema, table: new)] = entries.removeValue(forKey: Key(schema: schema, table: old))
+  }
+
+  private func keep(_ store: IndexStore, schema: String, table: String, arguments: [String]) {
+    entries = entries.filter { $0.value.store != nil }
+    entries[Key(schema: schema, table: table)] = Entry(
+      store: store, file: connection.filename(schema: schema), arguments: arguments)
+  }
+}

@@ -1,0 +1,99 @@
+internal import CSQLite
+
+extension VirtualTable {
+  /// The values of `xUpdate`: the old row id, the new row id, then the columns.
+  typealias UpdateValues = UnsafeMutableBufferPointer<OpaquePointer?>
+
+  /// DELETE, INSERT or UPDATE of one row, or a command.
+  /// - Returns: the row id of a new row.
+  func update(_ values: UpdateValues) throws -> Int64? {
+    let old = unsafe values[0]
+    if values.count == 1 {
+      _ = try store.delete(rowID: unsafe sqlite3_value_int64(old))
+      return nil
+    }
+    if unsafe sqlite3_value_type(old) == SQLITE_NULL { return try unsafe insert(values) }
+    try unsafe change(rowID: sqlite3_value_int64(old), values)
+    return nil
+  }
+
+  private func insert(_ values: UpdateValues) throws -> Int64? {
+    if let command = unsafe text(Self.value(.command, of: values)) {
+      for column in [Column.rowID, .vector, .distance, .k, .efSearch, .probes] {
+        guard unsafe Self.isNull(column, of: values) else { throw VirtualTableError.commandWithValues }
+      }
+      try run(command)
+      return nil
+    }
+    try unsafe refuseReadOnly(values)
+    let rowID = unsafe Self.isNull(.rowID, of: values) ? nil : try rowID(values[1])
+    return try unsafe store.insert(rowID: rowID, vector: vector(values), onConflict: conflictPolicy)
+  }
+
+  private func change(rowID old: Int64, _ values: UpdateValues) throws {
+    guard unsafe Self.isNull(.command, of: values) else { throw VirtualTableError.commandByUpdate(table: name) }
+    try unsafe refuseReadOnly(values)
+    let new = try unsafe rowID(values[1])
+    let isSameVector = unsafe sqlite3_value_nochange(Self.value(.vector, of: values)) != 0
+    let vector = isSameVector ? nil : try unsafe vector(values)
+    try store.update(rowID: old, to: new, vector: vector, onConflict: conflictPolicy)
+  }
+
+  private func run(_ command: String) throws {
+    switch command.lowercased() {
+    case "optimize": try store.optimize(options: registry.buildOptions())
+    case "rebuild": try store.rebuild(options: registry.buildOptions())
+    case "integrity-check":
+      let problems = try store.integrityCheck(deep: true)
+      if !problems.isEmpty {
+        throw VirtualTableError.damaged(problems: Array(problems.prefix(3)), count: problems.count)
+      }
+    default: throw VirtualTableError.unknownCommand(command)
+    }
+  }
+
+  /// REPLACE is the policy that is ours to follow; SQLite sees to the others when the index refuses.
+  private var conflictPolicy: ConflictPolicy {
+    unsafe sqlite3_vtab_on_conflict(connection.handle) == SQLITE_REPLACE ? .replace : .abort
+  }
+
+  private func refuseReadOnly(_ values: UpdateValues) throws(VirtualTableError) {
+    for column in [Column.distance, .k, .efSearch, .probes] {
+      let value = unsafe Self.value(column, of: values)
+      // A column that UPDATE does not name is marked as unchanged.
+      if unsafe sqlite3_value_nochange(value) != 0 { continue }
+      guard unsafe sqlite3_value_type(value) == SQLITE_NULL else { throw .readOnlyColumn(column) }
+    }
+  }
+
+  private func vector(_ values: UpdateValues) throws(VirtualTableError) -> [Float] {
+    let vector: [Float]?
+    do throws(VectorLiteralError) {
+      vector = try unsafe SQLValue.vector(Self.value(.vector, of: values))
+    } catch {
+      throw .vector(error)
+    }
+    guard let vector else { throw .missingVector }
+    return vector
+  }
+
+  private func rowID(_ value: OpaquePointer?) throws(VirtualTableError) -> Int64 {
+    let type = unsafe sqlite3_value_numeric_type(value)
+    if type == SQLITE_INTEGER { return unsafe sqlite3_value_int64(value) }
+    if type == SQLITE_FLOAT, let exact = Int64(exactly: unsafe sqlite3_value_double(value)) { return exact }
+    throw .rowIDType(SQLValue.typeName(type))
+  }
+
+  private func text(_ value: OpaquePointer?) -> String? {
+    guard unsafe sqlite3_value_type(value) != SQLITE_NULL else { return nil }
+    return unsafe String(decoding: SQLValue.text(value), as: UTF8.self)
+  }
+
+  private static func value(_ column: Column, of values: UpdateValues) -> OpaquePointer? {
+    unsafe values[Int(column.rawValue) + 2]
+  }
+
+  private static func isNull(_ column: Column, of values: UpdateValues) -> Bool {
+    unsafe sqlite3_value_type(value(column, of: values)) == SQLITE_NULL
+  }
+}

@@ -1,0 +1,150 @@
+internal import CSQLite
+internal import VidxIndexes
+
+/// One reading of a table, from `xFilter` to the last `xNext`. It may be started again, for the next row of a join.
+final class VirtualTableCursor {
+  let table: VirtualTable
+  private var terms = SearchTerms()
+  private var source = Source.none
+  /// Rows a stream may still give, when k or LIMIT bound it.
+  private var remaining = Int.max
+  private var current: Row?
+  private var kept: KeptSearch?
+
+  /// Where rows come from.
+  private enum Source {
+    case none
+    /// What a search found.
+    case hits(ArraySlice<StoreHit>)
+    /// Rows by distance, found as they are asked for.
+    case stream(StoreStream)
+    /// Rows by row id.
+    case scan(RowScan)
+    /// Some row ids, which may not be there.
+    case rowIDs(ArraySlice<Int64>)
+  }
+
+  private struct Row {
+    var rowID: Int64
+    var distance: Float?
+    /// Where a scan met the row.
+    var place: Place?
+  }
+
+  /// An inner loop of a join may ask the same for every row of the outer one.
+  private struct KeptSearch {
+    var terms: SearchTerms
+    var changes: Int32
+    var hits: ArraySlice<StoreHit>
+  }
+
+  init(table: VirtualTable) { self.table = table }
+
+  var isAtEnd: Bool { current == nil }
+  var rowID: Int64 { current?.rowID ?? 0 }
+
+  /// Starts reading, at the first row.
+  func start(plan: String, values: UnsafeMutableBufferPointer<OpaquePointer?>) throws {
+    current = nil
+    source = .none
+    terms = try unsafe SearchTermsReader.terms(plan: plan, values: values)
+    remaining = terms.wanted ?? .max
+    if terms.isEmpty || remaining == 0 { return }
+    source = try makeSource()
+    try advance()
+  }
+
+  /// Goes to the next row.
+  func advance() throws {
+    current = nil
+    guard remaining > 0 else { return }
+    current = try nextRow()
+    remaining -= 1
+  }
+
+  /// Gives the value of a column of the current row to SQLite.
+  func giveColumn(_ number: Int32, to context: OpaquePointer?) throws {
+    // An UPDATE that leaves the column alone need not carry its value; xUpdate is told so.
+    if unsafe sqlite3_vtab_nochange(context) != 0 { return }
+    guard let row = current, let column = Column(rawValue: number) else { return unsafe sqlite3_result_null(context) }
+    switch column {
+    case .vector:
+      // Without one, the row was deleted while the query runs.
+      guard let vector = try vector(of: row) else { return unsafe sqlite3_result_null(context) }
+      unsafe SQLResult.vector(vector, to: context)
+    case .distance: unsafe Self.give(row.distance.map(Double.init), to: context)
+    case .k: unsafe Self.give(terms.k, to: context)
+    case .efSearch: unsafe Self.give(terms.parameters.efSearch, to: context)
+    case .probes: unsafe Self.give(terms.parameters.probes, to: context)
+    case .rowID, .command: unsafe sqlite3_result_null(context)
+    }
+  }
+
+  private func vector(of row: Row) throws -> [Float]? {
+    // What a segment holds does not change; a row of the delta may have moved since the scan met it.
+    if let place = row.place, case .segment = place { return try table.store.vector(row.rowID, at: place) }
+    return try table.store.vector(rowID: row.rowID)
+  }
+
+  // MARK: Sources
+
+  private func makeSource() throws -> Source {
+    guard let query = terms.query else {
+      if let rowIDs = terms.rowIDs { return .rowIDs(rowIDs[...]) }
+      return .scan(try table.store.scan())
+    }
+    var request = StoreRequest(
+      query: query, filter: terms.rowIDs, within: terms.within, parameters: terms.parameters)
+    guard let wanted = terms.wanted, !terms.needsChecking else { return .stream(try table.store.stream(request)) }
+    // Excluded rows may be among the nearest.
+    request.k = min(wanted + terms.excluded.count, SearchTerms.largestK)
+    return .hits(try search(request))
+  }
+
+  private func search(_ request: StoreRequest) throws -> ArraySlice<StoreHit> {
+    let changes = unsafe sqlite3_total_changes(table.connection.handle)
+    if let kept, kept.changes == changes, kept.terms == terms { return kept.hits }
+    let hits = try table.store.search(request).hits[...]
+    kept = KeptSearch(terms: terms, changes: changes, hits: hits)
+    return hits
+  }
+
+  private func nextRow() throws -> Row? {
+    while let row = try takeRow() {
+      if terms.allows(rowID: row.rowID, distance: row.distance) { return row }
+    }
+    return nil
+  }
+
+  private func takeRow() throws -> Row? {
+    switch source {
+    case .none:
+      return nil
+    case .hits(var hits):
+      let hit = hits.popFirst()
+      source = .hits(hits)
+      return hit.map { Row(rowID: $0.rowID, distance: $0.distance) }
+    case .stream(let stream):
+      return try stream.next().map { Row(rowID: $0.rowID, distance: $0.distance) }
+    case .scan(let scan):
+      guard let (rowID, place) = try scan.nextPlace(), rowID <= terms.through else { return nil }
+      return Row(rowID: rowID, place: place)
+    case .rowIDs(var rowIDs):
+      while let rowID = rowIDs.popFirst() {
+        guard try table.store.contains(rowID: rowID) else { continue }
+        source = .rowIDs(rowIDs)
+        return Row(rowID: rowID)
+      }
+      source = .none
+      return nil
+    }
+  }
+
+  private static func give(_ value: Double?, to context: OpaquePointer?) {
+    if let value { unsafe sqlite3_result_double(context, value) } else { unsafe sqlite3_result_null(context) }
+  }
+
+  private static func give(_ value: Int?, to context: OpaquePointer?) {
+    if let value { unsafe sqlite3_result_int64(context, Int64(value)) } else { unsafe sqlite3_result_null(context) }
+  }
+}

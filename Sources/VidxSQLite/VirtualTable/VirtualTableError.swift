@@ -1,0 +1,90 @@
+internal import CSQLite
+internal import VidxIndexes
+internal import VidxSegments
+
+/// What the virtual table itself refuses.
+enum VirtualTableError: Error, Equatable {
+  case reservedName(String)
+  case unknownCommand(String)
+  case commandWithValues
+  case commandByUpdate(table: String)
+  case readOnlyColumn(Column)
+  case missingVector
+  case vector(VectorLiteralError)
+  case rowIDType(String)
+  /// 'integrity-check' found something; the first few problems.
+  case damaged(problems: [String], count: Int)
+
+  static let commands = ["optimize", "rebuild", "integrity-check"]
+}
+
+extension VirtualTableError: CustomStringConvertible {
+  var description: String {
+    switch self {
+    case .reservedName(let name):
+      "a vidx table cannot be called \(name), which is one of its columns: choose another name"
+    case .unknownCommand(let text):
+      "unknown command '\(text)'"
+        + (nearestSpelling(to: text, among: Self.commands).map { " (did you mean '\($0)'?)" } ?? "")
+        + ": known are \(Self.commands.joined(separator: ", "))"
+    case .commandWithValues:
+      "a command stands alone: INSERT INTO t(t) VALUES('optimize')"
+    case .commandByUpdate(let table):
+      "a command is given by INSERT: INSERT INTO \(table)(\(table)) VALUES('optimize')"
+    case .readOnlyColumn(let column):
+      "\(column.name) is not stored: it can be read or compared in a search only"
+    case .missingVector:
+      "the vector is NULL: give one, or DELETE the row"
+    case .vector(let error):
+      "\(error)"
+    case .rowIDType(let type):
+      "rowid must be an INTEGER, not \(type)"
+    case .damaged(let problems, let count):
+      problems.joined(separator: "; ") + (count > problems.count ? "; and \(count - problems.count) more" : "")
+    }
+  }
+}
+
+/// An error as SQLite is told of it: a result code and a message.
+struct SQLiteReport {
+  var code: Int32
+  var message: String
+
+  init(_ error: any Error, table: String) {
+    code = Self.code(of: error)
+    message =
+      switch error {
+      // SQLite's own messages name what they are about.
+      case let error as SQLiteError: error.message
+      case StoreError.vector, StoreError.query, StoreError.invalidCount: "vidx table \(table): \(error)"
+      case is StoreError: "vidx: \(error)"
+      default: "vidx table \(table): \(error)"
+      }
+  }
+
+  /// SQLITE_CORRUPT_VTAB, a macro that Swift does not import.
+  private static let corruptTable = SQLITE_CORRUPT | 1 << 8
+
+  private static func code(of error: any Error) -> Int32 {
+    switch error {
+    case let error as SQLiteError: error.code
+    case let error as StoreError: code(of: error)
+    case VirtualTableError.damaged: corruptTable
+    case VirtualTableError.rowIDType: SQLITE_MISMATCH
+    case is SegmentError: corruptTable
+    case BuildError.cancelled: SQLITE_INTERRUPT
+    default: SQLITE_ERROR
+    }
+  }
+
+  private static func code(of error: StoreError) -> Int32 {
+    switch error {
+    // SQLite acts on the conflict clause when it gets exactly this.
+    case .rowExists: SQLITE_CONSTRAINT
+    case .rowIDsExhausted: SQLITE_FULL
+    case .damagedDefinition, .damagedDelta, .damagedTombstone, .foreignSegment: corruptTable
+    case .segment(_, let error): code(of: error as any Error)
+    default: SQLITE_ERROR
+    }
+  }
+}

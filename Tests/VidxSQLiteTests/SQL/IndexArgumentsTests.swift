@@ -1,0 +1,77 @@
+import Testing
+import VidxIndexes
+import VidxSQLite
+import VidxSegments
+import VidxVectors
+
+@Suite struct IndexArgumentsTests {
+  private func definition(_ arguments: String...) throws(IndexArgumentError) -> IndexDefinition {
+    try IndexArguments.definition(of: arguments)
+  }
+
+  @Test func defaultsAreHNSWUnderCosine() throws {
+    #expect(try definition("dimensions=384") == IndexDefinition(configuration: IndexConfiguration(dimensions: 384)))
+    #expect(try definition("dimensions=384").configuration.kind == .hnsw)
+    #expect(try definition("dimensions=384").configuration.metric == .cosine)
+  }
+
+  @Test func readsEveryOption() throws {
+    let hnsw = try definition(
+      " dimensions = 8 ", "METRIC='l2'", "index = \"HNSW\"", "m\t=\n32", "ef_construction=[200]", "codec=`f32`",
+      "seed=7", "content='it''s'", "column=\"a b\"")
+    #expect(
+      hnsw
+        == IndexDefinition(
+          configuration: IndexConfiguration(
+            dimensions: 8, metric: .l2, kind: .hnsw, m: 32, efConstruction: 200, seed: 7),
+          content: "it's", column: "a b"))
+    let ivf = try definition("dimensions=8", "index=ivfflat", "lists=100", "metric=ip")
+    #expect(
+      ivf.configuration == IndexConfiguration(dimensions: 8, metric: .innerProduct, kind: .ivfflat, lists: 100))
+    #expect(try definition("dimensions=1", "index=flat", "metric=l1").configuration.metric == .l1)
+  }
+
+  @Test(
+    arguments: [
+      ([], .missing("dimensions")),
+      ([""], .missing("dimensions")),
+      (["metric=l2"], .missing("dimensions")),
+      (["dimensions"], .malformed("dimensions")),
+      (["dimensions="], .malformed("dimensions=")),
+      (["dimensions=8", ""], .malformed("")),
+      (["384"], .malformed("384")),
+      (["dimensions=8", "dimensions=8"], .duplicate("dimensions")),
+      (["dimensions=8", "Metric=l2", "metric=ip"], .duplicate("metric")),
+      (["dimension=8"], .unknownOption("dimension")),
+      (["dimensions=eight"], .notAnInteger(option: "dimensions", value: "eight")),
+      (["dimensions=8.0"], .notAnInteger(option: "dimensions", value: "8.0")),
+      (["dimensions=0"], .outOfRange(option: "dimensions", value: 0, allowed: 1...16_000)),
+      (["dimensions=-3"], .outOfRange(option: "dimensions", value: -3, allowed: 1...16_000)),
+      (["dimensions=16001"], .outOfRange(option: "dimensions", value: 16_001, allowed: 1...16_000)),
+      (["dimensions=99999999999999999999"], .notAnInteger(option: "dimensions", value: "99999999999999999999")),
+      (["dimensions=8", "m=1"], .outOfRange(option: "m", value: 1, allowed: IndexLimits.m)),
+      (
+        ["dimensions=8", "metric=euclid"],
+        .unknownValue(option: "metric", value: "euclid", known: ["cosine", "l2", "ip", "l1"])
+      ),
+      (
+        ["dimensions=8", "index=ivf"], .unknownValue(option: "index", value: "ivf", known: ["flat", "ivfflat", "hnsw"])
+      ),
+      (["dimensions=8", "codec=int8"], .unknownValue(option: "codec", value: "int8", known: ["f32"])),
+      (["dimensions=8", "index=flat", "m=16"], .wrongKind(option: "m", belongsTo: "hnsw", index: "flat")),
+      (["dimensions=8", "lists=16"], .wrongKind(option: "lists", belongsTo: "ivfflat", index: "hnsw")),
+      (["dimensions=8", "content=t"], .needs(option: "content", other: "column")),
+      (["dimensions=8", "column=t"], .needs(option: "column", other: "content")),
+    ] as [([String], IndexArgumentError)])
+  func refuses(_ arguments: [String], expected: IndexArgumentError) {
+    #expect(throws: expected) { try IndexArguments.definition(of: arguments) }
+  }
+
+  @Test func messagesNameTheNearestSpelling() {
+    let option = "\(IndexArgumentError.unknownOption("ef_constuction"))"
+    #expect(option.contains("did you mean 'ef_construction'?") && option.contains("known are dimensions, metric"))
+    let metric = "\(IndexArgumentError.unknownValue(option: "metric", value: "cosin", known: ["cosine", "l2"]))"
+    #expect(metric == "metric cannot be 'cosin' (did you mean 'cosine'?): known are cosine, l2")
+    #expect(!"\(IndexArgumentError.unknownOption("entirely_different"))".contains("did you mean"))
+  }
+}
