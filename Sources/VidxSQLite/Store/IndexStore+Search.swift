@@ -9,7 +9,7 @@ extension IndexStore {
     try check(request)
     let query = try prepare(request)
     try refresh(includingDelta: true)
-    var search = StoreSearch(request: request, query: query, rowCount: liveCount)
+    let search = StoreSearch(request: request, query: query, rowCount: liveCount)
     for view in views { try search.add(view, of: self) }
     if let delta { search.add(delta.cache) }
     return search.answer(metric: definition.configuration.metric)
@@ -67,7 +67,9 @@ extension IndexStore {
 }
 
 /// One search in progress: asks the segments and the delta one by one and merges what they find.
-private struct StoreSearch {
+///
+/// A class because the optimiser of Swift 6.3.1 fails its own ownership check on the struct.
+private final class StoreSearch {
   let request: StoreRequest
   let query: PreparedQuery
   /// As asked, but no more than there are rows: what is allocated depends on it.
@@ -82,12 +84,12 @@ private struct StoreSearch {
     k = min(request.k, rowCount)
   }
 
-  mutating func add(_ view: SegmentView, of store: IndexStore) throws {
+  func add(_ view: SegmentView, of store: IndexStore) throws {
     if k == 0 { return }
     try store.settling { try search(view, of: store) }
   }
 
-  private mutating func search(_ view: SegmentView, of store: IndexStore) throws {
+  private func search(_ view: SegmentView, of store: IndexStore) throws {
     guard let passing = try store.passing(request.filter, in: view) else { return }
     let answer = try view.index.search(
       query, k: k, parameters: request.parameters, filter: passing.rows, counters: &counters)
@@ -100,14 +102,14 @@ private struct StoreSearch {
     hits += try view.index.searchExact(query, k: k, filter: passing.rows, counters: &counters)
   }
 
-  mutating func add(_ delta: DeltaCache) {
+  func add(_ delta: DeltaCache) {
     if k == 0 || delta.slotCount == 0 { return }
     var nearest = TopK(k: k)
     delta.search(query, filter: request.filter, nearest: &nearest, counters: &counters)
     hits += nearest.sorted()
   }
 
-  consuming func answer(metric: Metric) -> StoreAnswer {
+  func answer(metric: Metric) -> StoreAnswer {
     hits.sort(by: Hit.isNearer)
     var found: [StoreHit] = []
     found.reserveCapacity(min(k, hits.count))
