@@ -1,4 +1,4 @@
-import Dispatch
+import Foundation
 import Synchronization
 import Testing
 
@@ -103,6 +103,33 @@ struct SectionTests {
     }
     #expect(failures.load(ordering: .relaxed) == 0, "seed \(seed)")
     #expect(section.isVerified, "seed \(seed)")
+  }
+
+  @Test("Two threads that meet in one block do not make it count twice")
+  func meeting() throws {
+    let inside = DispatchSemaphore(value: 0)
+    let go = DispatchSemaphore(value: 0)
+    let done = DispatchSemaphore(value: 0)
+    let section = try unsafe file(.vectors, byteCount: 2 << 16).section(
+      .vectors, expecting: 2 << 16,
+      validate: { _, _ in
+        inside.signal()
+        go.wait()
+        return true
+      })
+    let failures = Atomic<Int>(0)
+    for _ in 0..<2 {
+      Thread.detachNewThread {
+        do { try section.verify(0..<1) } catch { failures.add(1, ordering: .relaxed) }
+        done.signal()
+      }
+    }
+    for _ in 0..<2 { inside.wait() }
+    for _ in 0..<2 { go.signal() }
+    for _ in 0..<2 { done.wait() }
+    #expect(failures.load(ordering: .relaxed) == 0)
+    #expect(section.isBlockVerified(containing: 0) && !section.isBlockVerified(containing: 65_536))
+    #expect(!section.isVerified)
   }
 
   @Test("Threads that meet in a damaged block all get the error")
