@@ -4,7 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-swift build -c release --quiet "$@"
+quiet=(--quiet)
+if [ -t 1 ]; then quiet=(); else echo "building (minutes, when little has been built before)"; fi
+swift build -c release "${quiet[@]}" "$@"
 
 # SwiftPM names a library after its product, and "vidx" is the program: libvidx.so is the extension, stripped.
 products=.build/release
