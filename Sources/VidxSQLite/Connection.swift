@@ -7,12 +7,13 @@ import CVidxSQLite
 /// from another thread.
 @safe package final class Connection {
   package let handle: OpaquePointer
-  private let isOwned: Bool
+  /// Milliseconds to wait for another connection's lock; nil when that is the host's business.
+  private let busyTimeout: Int32?
 
   /// Wraps a connection of the host, which stays its owner and must outlive this object.
   package init(borrowing handle: OpaquePointer) {
     unsafe self.handle = handle
-    isOwned = false
+    busyTimeout = nil
   }
 
   /// Opens a database file and owns the connection.
@@ -33,13 +34,13 @@ import CVidxSQLite
       throw SQLiteError(code: code, message: "\(message): \(path)")
     }
     unsafe handle = opened
-    isOwned = true
+    self.busyTimeout = busyTimeout
     unsafe _ = sqlite3_busy_timeout(opened, busyTimeout)
   }
 
   deinit {
     // v2: statements still alive keep the connection until the last of them is finalised.
-    if isOwned { unsafe _ = sqlite3_close_v2(handle) }
+    if busyTimeout != nil { unsafe _ = sqlite3_close_v2(handle) }
   }
 
   /// Runs statements that answer nothing.
@@ -84,6 +85,15 @@ import CVidxSQLite
 
   /// Stops the statement that is running, from any thread; it throws an error whose `isInterrupt` is true.
   package func interrupt() { unsafe sqlite3_interrupt(handle) }
+
+  /// Runs the body so that a lock of another connection is an error at once. A borrowed connection waits as it always
+  /// does: its busy handler is the host's.
+  func withoutWaiting<Result>(_ body: () throws -> Result) rethrows -> Result {
+    guard let busyTimeout else { return try body() }
+    unsafe _ = sqlite3_busy_timeout(handle, 0)
+    defer { unsafe _ = sqlite3_busy_timeout(handle, busyTimeout) }
+    return try body()
+  }
 
   /// Runs the body in a transaction of its own, or in a savepoint when one is open; an error undoes all of it.
   /// - Parameter isImmediate: take the write lock at once, so that what the body reads cannot go stale under it.

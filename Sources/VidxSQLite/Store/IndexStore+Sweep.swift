@@ -42,9 +42,12 @@ extension IndexStore {
     let isWriteAhead = mode.text(0) == "wal"
     mode.finalize()
     if !isWriteAhead { return true }
-    let outcome = Result { () throws(SQLiteError) in
-      let checkpoint = try connection.prepare("PRAGMA \(schema).wal_checkpoint(RESTART)")
-      return try checkpoint.step() && checkpoint.int64(0) == 0
+    // A reader may take its time: the files can wait for the next sweep, whoever sweeps cannot.
+    let outcome = connection.withoutWaiting {
+      Result { () throws(SQLiteError) in
+        let checkpoint = try connection.prepare("PRAGMA \(schema).wal_checkpoint(RESTART)")
+        return try checkpoint.step() && checkpoint.int64(0) == 0
+      }
     }
     if case .failure(let error) = outcome, error.isBusy || error.isLocked { return false }
     return try outcome.get()

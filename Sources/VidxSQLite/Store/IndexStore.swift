@@ -75,9 +75,15 @@ package final class IndexStore {
   }
 
   /// How many rows the index holds, those with a zero vector included.
+  /// - Complexity: O(delta) at most, and no vector is read.
   package func rowCount() throws -> Int {
-    try refresh(includingDelta: true)
-    return (settled?.liveCount ?? 0) + (delta?.cache.count ?? 0)
+    try refresh(includingDelta: false) { revision in
+      let settledCount = settled?.liveCount ?? 0
+      if let delta, delta.token == revision.token { return settledCount + delta.cache.count }
+      let statement = try tables.statement(.deltaCount)
+      defer { statement.reset() }
+      return try settledCount + (statement.step() ? Int(statement.int64(0)) : 0)
+    }
   }
 
   /// Drops the shadow tables and the triggers. The segments' files stay until a sweep: the transaction may yet be

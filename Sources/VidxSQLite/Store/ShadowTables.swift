@@ -99,7 +99,7 @@ final class ShadowTables {
     case readRevision, writeRevision
     case segments, insertSegment, deleteSegment, deleteAllSegments
     case tombstones, insertTombstone, deleteTombstones, deleteAllTombstones
-    case deltaVector, deltaSince, deltaIDs, deltaIDsUntil, deltaHighest, deltaRows
+    case deltaVector, deltaSince, deltaIDs, deltaIDsUntil, deltaHighest, deltaCount, deltaRows
     case insertDelta, replaceDelta, deleteDelta, deleteDeltaUntil, deleteAllDelta
     case retire, retireAll, retired, forgetRetired
   }
@@ -123,6 +123,7 @@ final class ShadowTables {
     case .deltaIDs: "SELECT id FROM \(name("delta")) ORDER BY id"
     case .deltaIDsUntil: "SELECT id FROM \(name("delta")) WHERE stamp <= ?1 ORDER BY id"
     case .deltaHighest: "SELECT max(id) FROM \(name("delta"))"
+    case .deltaCount: "SELECT count(*) FROM \(name("delta"))"
     case .deltaRows: "SELECT id, vector FROM \(name("delta")) ORDER BY id"
     case .insertDelta: "INSERT INTO \(name("delta"))(id, stamp, vector) VALUES (?1, ?2, ?3)"
     case .replaceDelta: "UPDATE \(name("delta")) SET stamp = ?2, vector = ?3 WHERE id = ?1"

@@ -1,0 +1,130 @@
+import Foundation
+import Testing
+import VidxIndexes
+import VidxSegments
+import VidxVectors
+
+@testable import VidxSQLite
+
+/// Which files a sweep takes, and which it leaves.
+struct IndexStoreSweepTests {
+  private func rows(_ range: ClosedRange<Int64>) -> [Int64: [Float]] {
+    IndexStoreTransactionTests.rows(range, seed: 1)
+  }
+
+  @Test(arguments: ["DELETE", "WAL"])
+  func mergedSegmentsGo(journalMode: String) throws {
+    let database = try TestDatabase()
+    let connection = try database.open()
+    try connection.execute("PRAGMA journal_mode = \(journalMode)")
+    let store = try IndexStore.make(connection, definition())
+    let other = try IndexStore.make(connection, definition(), table: "other_index")
+    try store.addSegment(rows(1...5))
+    try store.addSegment(rows(6...9))
+    try other.addSegment(rows(1...3))
+    let old = try database.segmentFiles()
+    #expect(old.count == 3)
+    try store.optimizeOutsideTransaction(options: .serial)
+    let new = try database.segmentFiles()
+    #expect(new.count == 2)
+    #expect(Set(new).intersection(old).allSatisfy { $0.hasPrefix("other_index-") })
+    try expectAgreement(other, rows(1...3), seed: 1)
+  }
+
+  @Test func garbageGoesAndForeignFilesStay() throws {
+    let database = try TestDatabase()
+    let store = try IndexStore.make(database.open(), definition())
+    try store.addSegment(rows(1...5))
+    let named = try database.segmentFiles()
+    let segment = try #require(named.first)
+    try FileManager.default.copyItem(
+      atPath: database.segments + "/" + segment, toPath: database.segments + "/v-crashed.seg")
+    for name in ["v-half.seg.tmp", "notes.txt"] {
+      #expect(FileManager.default.createFile(atPath: database.segments + "/" + name, contents: Data([1])))
+    }
+    let result = try #require(try store.sweep())
+    #expect(Set(result.removed) == ["v-crashed.seg", "v-half.seg.tmp"])
+    #expect(try database.segmentFiles() == (named + ["notes.txt"]).sorted())
+  }
+
+  @Test func aFileThatIsBeingPublishedStays() throws {
+    let database = try TestDatabase()
+    let store = try IndexStore.make(database.open(), definition())
+    let published = try store.build(
+      ArraySource(rowIDs: [1], vectors: [Float](repeating: 1, count: 8), dimensions: 8), options: .serial)
+    try IndexStore.open(database.open()).sweep()
+    #expect(try database.segmentFiles() == [published.fileName])
+    try store.transaction { try store.adopt(published) }
+    try IndexStore.open(database.open()).sweep()
+    #expect(try database.segmentFiles() == [published.fileName])
+    #expect(try store.rowCount() == 1)
+  }
+
+  @Test func aSweepInsideATransactionIsRefused() throws {
+    let database = try TestDatabase()
+    let store = try IndexStore.make(database.open(), definition())
+    try store.connection.execute("BEGIN")
+    #expect(throws: StoreError.insideTransaction(index: "v")) { try store.sweep() }
+    try store.connection.execute("COMMIT")
+  }
+
+  /// Inside statements nothing proves that no reader needs a file: it has to be old.
+  @Test func maintenanceInsideStatementsRemovesWhatIsLongRetired() throws {
+    let database = try TestDatabase()
+    let connection = try database.open()
+    let store = try IndexStore.make(connection, definition())
+    try store.addSegment(rows(1...5))
+    let first = try database.segmentFiles()
+    try store.add(rows(6...9))
+    try store.transaction { try store.optimize(options: .serial) }
+    #expect(try database.segmentFiles().count == 2)
+    try store.optimize(options: .serial)
+    #expect(try database.segmentFiles().count == 2, "retired a moment ago")
+
+    try connection.execute("UPDATE v_config SET value = value - 3601 WHERE key LIKE 'retired:%'")
+    try connection.execute("BEGIN")
+    try store.optimize(options: .serial)
+    #expect(try database.segmentFiles().count == 2, "the transaction may have retired it itself")
+    try connection.execute("ROLLBACK")
+    store.rollback()
+    try store.optimize(options: .serial)
+    #expect(try database.segmentFiles().count == 1)
+    #expect(try Set(database.segmentFiles()).isDisjoint(with: first))
+    try store.add(rows(10...11))
+    try store.optimizeOutsideTransaction(options: .serial)
+    let retired = try connection.prepare("SELECT key FROM v_config WHERE key LIKE 'retired:%'")
+    #expect(try retired.step())
+    #expect(retired.text(0) != "retired:" + first[0], "a file that is gone is forgotten")
+  }
+
+  @Test func theFilesOfADroppedIndexGo() throws {
+    let database = try TestDatabase()
+    let connection = try database.open()
+    let store = try IndexStore.make(connection, definition())
+    try store.addSegment(rows(1...5))
+    try connection.execute("BEGIN")
+    try store.destroy()
+    try connection.execute("ROLLBACK")
+    try expectAgreement(IndexStore.open(connection), rows(1...5), seed: 1)
+    try connection.transaction { try store.destroy() }
+    #expect(throws: StoreError.noIndex(schema: "main", table: "v")) { try IndexStore.open(connection) }
+    try IndexStore.sweep(connection, schema: "main")
+    #expect(try database.segmentFiles() == [])
+    let tables = try connection.prepare("SELECT count(*) FROM sqlite_master")
+    #expect(try tables.step())
+    #expect(tables.int64(0) == 0)
+  }
+
+  /// A name too many keeps a file, one too few loses it: whatever looks like a manifest counts.
+  @Test func everythingLikeAManifestIsRead() throws {
+    let database = try TestDatabase()
+    let connection = try database.open()
+    let store = try IndexStore.make(connection, definition())
+    try store.addSegment(rows(1...5))
+    #expect(try IndexStore.namedFiles(connection, schema: "main") == Set(database.segmentFiles()))
+    try connection.execute("CREATE TABLE \"odd _segments\"(file)")
+    try connection.execute("INSERT INTO \"odd _segments\" VALUES ('x.seg')")
+    try connection.execute("CREATE TABLE plain_segments(a)")
+    #expect(try IndexStore.namedFiles(connection, schema: "main") == Set(database.segmentFiles() + ["x.seg"]))
+  }
+}
