@@ -42,10 +42,11 @@ let package = Package(
     .target(
       name: "VidxSQLite", dependencies: ["CSQLite", "CVidxSQLite", "VidxIndexes", "VidxSegments", "VidxVectors"],
       swiftSettings: settings),
-    .target(name: "Vidx", dependencies: ["VidxSQLite", "VidxIndexes", "VidxVectors"], swiftSettings: settings),
+    .target(
+      name: "Vidx", dependencies: ["VidxSQLite", "VidxIndexes", "VidxSegments", "VidxVectors"], swiftSettings: settings),
     .target(name: "VidxFiles", swiftSettings: settings),
     .executableTarget(
-      name: "VidxCLI", dependencies: ["Vidx", "VidxFiles"], swiftSettings: settings, linkerSettings: sqlite),
+      name: "VidxCLI", dependencies: ["Vidx", "VidxFiles", "VidxSQLite", "VidxIndexes"], swiftSettings: settings, linkerSettings: sqlite),
 
     .target(name: "CVidxExtension"),
     .target(

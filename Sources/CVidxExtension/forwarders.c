@@ -252,6 +252,11 @@ void sqlite3_set_auxdata(sqlite3_context *a0, int a1, void *a2, void (*a3)(void*
   vidx_sqlite->set_auxdata(a0, a1, a2, a3);
 }
 
+#undef sqlite3_sql
+const char *sqlite3_sql(sqlite3_stmt *a0) {
+  return vidx_sqlite->sql(a0);
+}
+
 #undef sqlite3_step
 int sqlite3_step(sqlite3_stmt *a0) {
   return vidx_sqlite->step(a0);

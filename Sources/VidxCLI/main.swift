@@ -1,1 +1,7 @@
-print("vidx")
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+exit(Tool.run(Array(CommandLine.arguments.dropFirst())))

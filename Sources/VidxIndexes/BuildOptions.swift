@@ -8,6 +8,12 @@ package struct BuildProgress: Sendable, Equatable {
   /// Units done of this stage, of `total`: rows, vectors or bytes.
   package var done: Int
   package var total: Int
+
+  package init(stage: Stage, done: Int, total: Int) {
+    self.stage = stage
+    self.done = done
+    self.total = total
+  }
 }
 
 /// How a build may use the machine.

@@ -5,7 +5,7 @@ import CVidxSQLite
 @safe package final class Statement {
   package let sql: String
   private let connection: Connection
-  private var handle: OpaquePointer?
+  private(set) var handle: OpaquePointer?
 
   init(connection: Connection, sql: String, isPersistent: Bool) throws(SQLiteError) {
     self.sql = sql

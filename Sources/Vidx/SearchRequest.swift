@@ -1,0 +1,64 @@
+/// Which rows may be neighbours.
+public enum RowFilter: Sendable, Equatable {
+  case all
+  /// Rows of the index's table for which an SQL condition holds, for example `"section = 'graphics'"`.
+  case `where`(String, parameters: [Value] = [])
+  /// Rows whose id a SELECT answers in its first column.
+  case idsFrom(String, parameters: [Value] = [])
+  /// These rows; in any order, ids that are not in the index are ignored.
+  case ids([Int64])
+}
+
+/// What a search may spend, and how far it looks. Settings of the query, never of the index.
+public struct SearchSettings: Sendable, Equatable {
+  /// Only rows nearer than this distance (of the index's metric).
+  public var within: Double?
+  /// HNSW: candidates kept while walking the graph; nil for 40.
+  public var efSearch: Int?
+  /// IVFFlat: lists scanned; nil for the square root of their number.
+  public var probes: Int?
+
+  public init(within: Double? = nil, efSearch: Int? = nil, probes: Int? = nil) {
+    self.within = within
+    self.efSearch = efSearch
+    self.probes = probes
+  }
+}
+
+/// One neighbour.
+public struct SearchHit: Sendable, Equatable {
+  /// The row id: the INTEGER PRIMARY KEY of the row.
+  public let id: Int64
+  /// Smaller is nearer, always; the values are pgvector's.
+  public let distance: Float
+
+  package init(id: Int64, distance: Float) {
+    self.id = id
+    self.distance = distance
+  }
+}
+
+/// The nearest rows, and how they were found.
+public struct SearchResult: Sendable, Equatable {
+  /// What the search did.
+  public struct Counters: Sendable, Equatable {
+    /// Query-to-vector distances computed, those to centroids included.
+    public var distanceComputations = 0
+    /// Rows that passed the filter and were scored.
+    public var rowsScored = 0
+    /// HNSW: nodes whose links were followed.
+    public var nodesExpanded = 0
+    /// IVFFlat: lists scanned.
+    public var listsProbed = 0
+  }
+
+  /// Nearest first; at equal distance the smaller row id.
+  public let hits: [SearchHit]
+  /// What the planner chose, in its own words.
+  public let plan: String
+  /// The hits are the true nearest, not an approximation.
+  public let isExact: Bool
+  /// k rows were found, or all there are that pass.
+  public let isComplete: Bool
+  public let counters: Counters
+}

@@ -1,0 +1,192 @@
+package import VidxIndexes
+internal import VidxSQLite
+internal import VidxSegments
+
+/// What an index is and holds.
+public struct IndexSummary: Sendable, Equatable {
+  public struct Segment: Sendable, Equatable {
+    /// The file's name in the folder beside the database.
+    public let file: String
+    public let rows: Int
+    public let bytes: Int
+  }
+
+  public let name: String
+  public let options: IndexOptions
+  /// Rows in the index.
+  public let rows: Int
+  public let segments: [Segment]
+  /// Rows not yet in a segment.
+  public let deltaRows: Int
+  /// Rows of segments that are deleted or replaced.
+  public let tombstones: Int
+}
+
+extension Session {
+  /// The key of an index's configuration that names the table its row ids are of.
+  private static let rowTableKey = "rows_table"
+
+  /// Makes an index; the rows of a content table are indexed at once.
+  ///
+  /// - Parameter build: threads, progress and cancellation of that first build.
+  package func createIndex(
+    _ name: String, _ options: IndexOptions, build: BuildOptions = BuildOptions()
+  ) throws(VidxError) {
+    try options.validate()
+    try requireFreeName(name)
+    if let table = options.rowTable { _ = try primaryKey(of: table) }
+    try transaction {
+      try connection.execute(
+        "CREATE VIRTUAL TABLE \(quoted(identifier: name)) USING vidx(\(options.moduleArguments))")
+      if case .own = options.content, let table = options.rowTable {
+        try execute(
+          "INSERT OR REPLACE INTO \(shadow(name, "config"))(key, value) VALUES (?, ?)",
+          [.text(Self.rowTableKey), .text(table)])
+      }
+    }
+  }
+
+  package func dropIndex(_ name: String) throws(VidxError) {
+    _ = try store(name)
+    try wrappingErrors { try connection.execute("DROP TABLE \(quoted(identifier: name))") }
+  }
+
+  /// Names of the indexes, in alphabetical order.
+  package func indexNames() throws(VidxError) -> [String] {
+    let rows = try query(
+      """
+      SELECT t.name FROM sqlite_schema t JOIN sqlite_schema c ON c.type = 'table' AND c.name = t.name || '_config'
+      WHERE t.type = 'table' AND t.sql LIKE 'CREATE VIRTUAL TABLE%USING%vidx%' ORDER BY t.name
+      """)
+    return rows.compactMap { row in
+      if case .text(let name) = row.values[0] { name } else { nil }
+    }
+  }
+
+  package func summary(of name: String) throws(VidxError) -> IndexSummary {
+    let store = try store(name)
+    let segments = try query("SELECT file, entries, bytes FROM \(shadow(name, "segments")) ORDER BY id")
+    let listed = segments.compactMap { row -> IndexSummary.Segment? in
+      guard case .text(let file) = row.values[0], case .integer(let rows) = row.values[1],
+        case .integer(let bytes) = row.values[2]
+      else { return nil }
+      return IndexSummary.Segment(file: file, rows: Int(rows), bytes: Int(bytes))
+    }
+    let deltaRows = try count(shadow(name, "delta"))
+    let tombstones = try count(shadow(name, "tombstones"))
+    return IndexSummary(
+      name: name, options: try options(of: name, store: store),
+      rows: listed.reduce(0) { $0 + $1.rows } - tombstones + deltaRows, segments: listed, deltaRows: deltaRows,
+      tombstones: tombstones)
+  }
+
+  private func count(_ table: String) throws(VidxError) -> Int {
+    guard case .integer(let count)? = try query("SELECT count(*) FROM \(table)").first?.values[0] else { return 0 }
+    return Int(count)
+  }
+
+  private func options(of name: String, store: IndexStore) throws(VidxError) -> IndexOptions {
+    let definition = store.definition
+    let configuration = definition.configuration
+    let type: IndexType =
+      switch configuration.kind {
+      case .flat: .flat
+      case .ivfflat: .ivfflat(lists: configuration.lists == 0 ? nil : configuration.lists)
+      case .hnsw: .hnsw(m: configuration.m, efConstruction: configuration.efConstruction)
+      }
+    var content = IndexContent.own
+    if let table = definition.content, let column = definition.column { content = .column(column, ofTable: table) }
+    return IndexOptions(
+      dimensions: configuration.dimensions, metric: configuration.metric, type: type, content: content,
+      rowTable: try rowTable(of: name, store: store))
+  }
+
+  /// The table whose rows the index's row ids are; nil when none was named.
+  package func rowTable(of name: String) throws(VidxError) -> String? {
+    try rowTable(of: name, store: try store(name))
+  }
+
+  private func rowTable(of name: String, store: IndexStore) throws(VidxError) -> String? {
+    if let content = store.definition.content { return content }
+    let rows = try query("SELECT value FROM \(shadow(name, "config")) WHERE key = ?", [.text(Self.rowTableKey)])
+    guard case .text(let table)? = rows.first?.values[0] else { return nil }
+    return table
+  }
+
+  /// Merges new and deleted rows into the segments, outside any transaction: readers and writers go on meanwhile.
+  package func optimize(_ name: String, build: BuildOptions = BuildOptions()) throws(VidxError) {
+    let store = try store(name)
+    try wrappingErrors { try store.optimizeOutsideTransaction(options: build) }
+  }
+
+  /// Everything that is wrong with an index, one line each; empty when it is sound. Reads every byte.
+  package func problems(of name: String) throws(VidxError) -> [String] {
+    let store = try store(name)
+    return try wrappingErrors { try store.integrityCheck(deep: true) }
+  }
+
+  /// What SQLite's own check says about the database file; empty when it is sound.
+  package func databaseProblems() throws(VidxError) -> [String] {
+    let lines = try query("PRAGMA integrity_check").compactMap { row -> String? in
+      if case .text(let line) = row.values[0] { line } else { nil }
+    }
+    return lines == ["ok"] ? [] : lines
+  }
+
+  // MARK: Names
+
+  /// The store of an index, which must exist.
+  func store(_ name: String) throws(VidxError) -> IndexStore {
+    do {
+      let version = try schemaVersion()
+      if version != storesVersion { (stores, storesVersion) = ([:], version) }
+      if let store = stores[name] { return store }
+      let store = try IndexStore.open(connection, schema: "main", table: name)
+      stores[name] = store
+      return store
+    } catch let error as StoreError {
+      guard case .noIndex = error else { throw VidxError(wrapping: error) }
+      throw try noSuchIndex(name, cause: error)
+    } catch { throw VidxError(wrapping: error) }
+  }
+
+  private func schemaVersion() throws -> Int64 {
+    let statement = try connection.prepare("PRAGMA schema_version")
+    return try statement.step() ? statement.int64(0) : 0
+  }
+
+  private func noSuchIndex(_ name: String, cause: any Error) throws(VidxError) -> VidxError {
+    let names = try indexNames()
+    let advice =
+      names.isEmpty ? "the database has none: build one" : "the database has \(names.joined(separator: ", "))"
+    return VidxError(.noSuchIndex, "there is no index \"\(name)\"; \(advice)", cause: cause)
+  }
+
+  func shadow(_ index: String, _ suffix: String) -> String { "main." + quoted(identifier: "\(index)_\(suffix)") }
+
+  func requireFreeName(_ name: String) throws(VidxError) {
+    guard !name.isEmpty else { throw VidxError(.badOption, "the name is empty; give one of at least one letter") }
+    let rows = try query(
+      "SELECT type FROM sqlite_schema WHERE name = ? COLLATE NOCASE AND type IN ('table', 'view')", [.text(name)])
+    guard rows.isEmpty else {
+      throw VidxError(
+        .alreadyExists, "\"\(name)\" exists already; choose another name, or drop it first (DROP TABLE \(name))")
+    }
+  }
+
+  /// The INTEGER PRIMARY KEY of a table.
+  package func primaryKey(of table: String) throws(VidxError) -> String {
+    let columns = try query("SELECT name, type, pk FROM pragma_table_info(?)", [.text(table)])
+    guard !columns.isEmpty else { throw VidxError(.badRows, "there is no table \"\(table)\"; check the name") }
+    let keys = columns.filter { $0.values[2] != .integer(0) }
+    guard keys.count == 1, case .text(let name) = keys[0].values[0], case .text(let type) = keys[0].values[1],
+      type.uppercased() == "INTEGER"
+    else {
+      throw VidxError(
+        .badRows,
+        "table \"\(table)\" has no INTEGER PRIMARY KEY, and VACUUM moves the implicit row ids an index would name; "
+          + "give it one (CREATE TABLE with id INTEGER PRIMARY KEY, then INSERT ... SELECT)")
+    }
+    return name
+  }
+}

@@ -1,0 +1,142 @@
+internal import VidxIndexes
+internal import VidxSQLite
+internal import VidxVectors
+
+extension Session {
+  /// The rows nearest to a query, on one snapshot of rows and vectors.
+  package func search(
+    _ index: String, near query: [Float], k: Int, filter: RowFilter = .all, settings: SearchSettings = SearchSettings()
+  ) throws(VidxError) -> SearchResult {
+    try snapshot {
+      let ids = try resolve(filter, index: index)
+      return try search(index, near: query, k: k, ids: ids, settings: settings)
+    }
+  }
+
+  /// Many searches on one snapshot; the filter is resolved once.
+  package func search(
+    _ index: String, nearEach queries: [[Float]], k: Int, filter: RowFilter = .all,
+    settings: SearchSettings = SearchSettings()
+  ) throws(VidxError) -> [SearchResult] {
+    try snapshot {
+      let ids = try resolve(filter, index: index)
+      return try queries.map { query in try search(index, near: query, k: k, ids: ids, settings: settings) }
+    }
+  }
+
+  /// One search among row ids that are resolved already.
+  ///
+  /// - Parameter ids: ascending and distinct; nil for all rows.
+  package func search(
+    _ index: String, near query: [Float], k: Int, ids: [Int64]?, settings: SearchSettings
+  ) throws(VidxError) -> SearchResult {
+    try Self.validate(k: k, settings)
+    let store = try store(index)
+    let request = StoreRequest(
+      query: query, k: k, filter: ids, within: settings.within.map(Float.init),
+      parameters: SearchParameters(efSearch: settings.efSearch, probes: settings.probes))
+    let answer = try wrappingErrors { try store.search(request) }
+    return SearchResult(answer)
+  }
+
+  /// The most neighbours one search returns.
+  package static let maximumK = 1_000_000
+
+  static func validate(k: Int, _ settings: SearchSettings) throws(VidxError) {
+    guard (1...maximumK).contains(k) else {
+      throw VidxError(.badOption, "k is \(k); give a number from 1 to \(maximumK)")
+    }
+    if let efSearch = settings.efSearch, !IndexLimits.efSearch.contains(efSearch) {
+      throw VidxError(
+        .badOption,
+        "ef_search is \(efSearch); give a number from \(IndexLimits.efSearch.lowerBound) to "
+          + "\(IndexLimits.efSearch.upperBound)")
+    }
+    if let probes = settings.probes, !(1...IndexLimits.lists.upperBound).contains(probes) {
+      throw VidxError(
+        .badOption, "probes is \(probes); give a number from 1 to \(IndexLimits.lists.upperBound)")
+    }
+    if let within = settings.within, within.isNaN {
+      throw VidxError(.badOption, "the distance to stay within is not a number; give one")
+    }
+  }
+
+  /// The vector of a row, at its original length.
+  package func vector(of rowID: Int64, in index: String) throws(VidxError) -> [Float] {
+    let store = try store(index)
+    guard let vector = try wrappingErrors({ try store.vector(rowID: rowID) }) else {
+      throw VidxError(.noSuchRow, "index \"\(index)\" has no row \(rowID); give the id of a row that has a vector")
+    }
+    return vector
+  }
+
+  /// The row ids that pass, ascending and distinct; nil when all do.
+  package func resolve(_ filter: RowFilter, index: String) throws(VidxError) -> [Int64]? {
+    switch filter {
+    case .all: return nil
+    case .ids(let ids): return Self.ascending(ids)
+    case .idsFrom(let sql, let parameters): return try rowIDs(sql, parameters)
+    case .where(let condition, let parameters):
+      guard let table = try rowTable(of: index) else {
+        throw VidxError(
+          .badCondition,
+          "index \"\(index)\" was built without a table of rows, so a condition has nothing to speak of; "
+            + "filter by a SELECT of row ids instead")
+      }
+      let key = quoted(identifier: try primaryKey(of: table))
+      // The newline ends a comment at the end of the condition.
+      return try rowIDs("SELECT \(key) FROM \(quoted(identifier: table)) WHERE (\(condition)\n)", parameters)
+    }
+  }
+
+  private func rowIDs(_ sql: String, _ parameters: [Value]) throws(VidxError) -> [Int64] {
+    do {
+      let statement = try connection.prepare(sql)
+      guard statement.tail.isEmpty else {
+        throw VidxError(.badCondition, "the condition is more than one statement; give a single one")
+      }
+      guard statement.isReadOnly, statement.columnCount > 0 else {
+        throw VidxError(.badCondition, "the statement does not read rows; give a SELECT of row ids")
+      }
+      try bind(parameters, to: statement)
+      var ids: [Int64] = []
+      var isAscending = true
+      while try statement.step() {
+        switch statement.type(0) {
+        case .integer: break
+        case .null: continue
+        default:
+          throw VidxError(
+            .badCondition,
+            "the SELECT answers \"\(statement.text(0) ?? "")\" where a row id was expected; "
+              + "put the INTEGER PRIMARY KEY first")
+        }
+        let id = statement.int64(0)
+        if let last = ids.last, last >= id { isAscending = false }
+        ids.append(id)
+      }
+      return isAscending ? ids : Self.ascending(ids)
+    } catch let error as SQLiteError where error.code == 1 {
+      throw VidxError(.badCondition, "\(error.message); correct the SQL of the condition", cause: error)
+    } catch { throw VidxError(wrapping: error) }
+  }
+
+  private static func ascending(_ ids: [Int64]) -> [Int64] {
+    var result: [Int64] = []
+    result.reserveCapacity(ids.count)
+    for id in ids.sorted() where result.last != id { result.append(id) }
+    return result
+  }
+}
+
+extension SearchResult {
+  init(_ answer: StoreAnswer) {
+    hits = answer.hits.map { SearchHit(id: $0.rowID, distance: $0.distance) }
+    plan = answer.plan.rawValue
+    isExact = answer.exact
+    isComplete = answer.complete
+    counters = Counters(
+      distanceComputations: answer.counters.distanceComputations, rowsScored: answer.counters.rowsScored,
+      nodesExpanded: answer.counters.nodesExpanded, listsProbed: answer.counters.listsProbed)
+  }
+}

@@ -1,0 +1,173 @@
+internal import Synchronization
+internal import VidxIndexes
+
+/// A database of rows and vectors: an SQLite file, and a folder of index files beside it.
+///
+/// Sendable: use one object from any number of tasks. Writes go one after the other through one connection; searches
+/// and queries run side by side on a few others, each on the state that was last committed.
+///
+/// ```swift
+/// let database = try await VectorDatabase(path: path)
+/// try await database.execute("CREATE TABLE notes(id INTEGER PRIMARY KEY, text TEXT, stars INTEGER)")
+/// let index = try await database.createIndex(
+///   "note_vectors", options: IndexOptions(dimensions: 3, metric: .cosine, rowTable: "notes"))
+///
+/// try await database.transaction { transaction in
+///   try transaction.execute("INSERT INTO notes VALUES (1, 'a heron', 5), (2, 'a tractor', 2)")
+///   try transaction.insert([0.9, 0.1, 0.2], id: 1, into: "note_vectors")
+///   try transaction.insert([0.1, 0.8, 0.3], id: 2, into: "note_vectors")
+/// }
+///
+/// let result = try await index.search(near: [1, 0, 0], k: 1, where: "stars >= 4")
+/// print(result.hits[0].id, result.hits[0].distance, result.isExact)
+/// ```
+public final class VectorDatabase: Sendable {
+  /// The database file.
+  public let path: String
+  private let writer: SessionQueue
+  private let readers: [SessionQueue]
+  /// Long work that lets the writer go on; the writer itself for a database in memory.
+  private let caretaker: SessionQueue
+  private let nextReader = Atomic<Int>(0)
+
+  /// Opens a database, making the file when there is none. Cost: that of opening SQLite; no index is read.
+  ///
+  /// - Parameters:
+  ///   - path: a file. `":memory:"` makes a database without one, for tests: its vectors stay in memory.
+  ///   - busyTimeout: how long to wait for another process that is writing, in milliseconds.
+  ///   - readers: how many searches and queries may run at the same time.
+  /// - Throws: `.cannotOpen`, `.notADatabase`.
+  public init(path: String, busyTimeout: Int = 5_000, readers: Int = 4) async throws(VidxError) {
+    self.path = path
+    let timeout = Int32(clamping: busyTimeout)
+    writer = SessionQueue(label: "vidx.writer") { () throws(VidxError) in
+      try Session(path: path, mode: .create, busyTimeout: timeout)
+    }
+    // Each connection to a database in memory has one of its own.
+    let count = path == ":memory:" ? 0 : max(1, readers)
+    self.readers = (0..<count).map { number in
+      SessionQueue(label: "vidx.reader.\(number)") { () throws(VidxError) in
+        try Session(path: path, mode: .read, busyTimeout: timeout)
+      }
+    }
+    caretaker =
+      path == ":memory:"
+      ? writer
+      : SessionQueue(label: "vidx.caretaker") { () throws(VidxError) in
+        try Session(path: path, mode: .readWrite, busyTimeout: timeout)
+      }
+    try await writer.run { _, _ in }
+  }
+
+  // MARK: Indexes
+
+  /// Makes an index; with `content: .column`, over the rows that are there. Cancelling the task undoes it.
+  ///
+  /// - Throws: `.alreadyExists`, `.badOption`; `.badRows` when a table has no INTEGER PRIMARY KEY (VACUUM moves implicit
+  ///   row ids); `.badVector` naming the row.
+  @discardableResult
+  public func createIndex(_ name: String, options: IndexOptions) async throws(VidxError) -> VectorIndex {
+    try await writer.run { session, cancellation in
+      try session.createIndex(name, options, build: BuildOptions(isCancelled: { cancellation.isRequested }))
+    }
+    return VectorIndex(name: name, database: self)
+  }
+
+  /// An index that is there.
+  /// - Throws: `.noSuchIndex`, naming those that are.
+  public func index(_ name: String) async throws(VidxError) -> VectorIndex {
+    try await read { session in _ = try session.store(name) }
+    return VectorIndex(name: name, database: self)
+  }
+
+  /// What the indexes are and hold, in alphabetical order.
+  public func indexes() async throws(VidxError) -> [IndexSummary] {
+    try await read { session in
+      try session.snapshot { try session.indexNames().map { try session.summary(of: $0) } }
+    }
+  }
+
+  /// Removes an index and its files; the rows of your tables stay.
+  public func dropIndex(_ name: String) async throws(VidxError) {
+    try await writer.run { session, _ in try session.dropIndex(name) }
+  }
+
+  // MARK: Rows
+
+  /// Runs one statement that writes; values stand for its `?` in order.
+  ///
+  /// - Returns: how many rows it changed.
+  @discardableResult
+  public func execute(_ sql: String, _ parameters: [Value] = []) async throws(VidxError) -> Int {
+    try await writer.run { session, _ in try session.execute(sql, parameters) }
+  }
+
+  /// Runs one statement that only reads, on the state last committed. Everything that `vidx` adds to SQL works in it.
+  ///
+  /// ```swift
+  /// let rows = try await database.query(
+  ///   """
+  ///   SELECT n.text, v.distance FROM note_vectors v JOIN notes n ON n.id = v.rowid
+  ///   WHERE v.vector MATCH ? AND n.stars >= ? ORDER BY v.distance LIMIT 5
+  ///   """, [.vector([1, 0, 0]), 4])
+  /// for row in rows { print(row["text"] ?? .null, row["distance"] ?? .null) }
+  /// ```
+  public func query(_ sql: String, _ parameters: [Value] = []) async throws(VidxError) -> [Row] {
+    try await read { session in try session.query(sql, parameters) }
+  }
+
+  /// Runs the body in one transaction over rows and vectors: all of it is committed, or, when it throws, nothing.
+  ///
+  /// The body runs on the writer's thread and must not wait for other tasks.
+  ///
+  /// ```swift
+  /// do {
+  ///   try await database.transaction { transaction in
+  ///     try transaction.execute("UPDATE notes SET stars = 0 WHERE id = 2")
+  ///     try transaction.delete(id: 2, from: "note_vectors")
+  ///     throw VidxExampleError.changedMyMind
+  ///   }
+  /// } catch { print("row 2 and its vector are as they were") }
+  /// ```
+  public func transaction<Result: Sendable>(
+    _ body: @escaping @Sendable (Transaction) throws -> Result
+  ) async throws(VidxError) -> Result {
+    try await writer.run { session, _ in
+      let transaction = Transaction(session)
+      defer { transaction.end() }
+      return try session.transaction { try body(transaction) }
+    }
+  }
+
+  /// Everything that is wrong with the database and its indexes, one line each; empty when all is sound. Reads every
+  /// byte of both.
+  public func check() async throws(VidxError) -> [String] {
+    try await read { session in
+      var problems = try session.databaseProblems()
+      for name in try session.indexNames() { problems += try session.problems(of: name) }
+      return problems
+    }
+  }
+
+  // MARK: Queues
+
+  func optimize(_ name: String) async throws(VidxError) {
+    try await caretaker.run { session, cancellation in
+      try session.optimize(name, build: BuildOptions(isCancelled: { cancellation.isRequested }))
+    }
+  }
+
+  func write<Result: Sendable>(
+    _ body: @escaping @Sendable (Session, Cancellation) throws -> Result
+  ) async throws(VidxError) -> Result {
+    try await writer.run(body)
+  }
+
+  func read<Result: Sendable>(
+    _ body: @escaping @Sendable (Session) throws -> Result
+  ) async throws(VidxError) -> Result {
+    guard !readers.isEmpty else { return try await writer.run { session, _ in try body(session) } }
+    let turn = nextReader.wrappingAdd(1, ordering: .relaxed).oldValue
+    return try await readers[Int(UInt(bitPattern: turn) % UInt(readers.count))].run { session, _ in try body(session) }
+  }
+}

@@ -1,0 +1,122 @@
+internal import VidxIndexes
+
+/// One index of a database. Sendable; a handle, nothing is kept open by it.
+public struct VectorIndex: Sendable {
+  public let name: String
+  private let database: VectorDatabase
+
+  init(name: String, database: VectorDatabase) {
+    self.name = name
+    self.database = database
+  }
+
+  // MARK: Searching
+
+  /// The k rows nearest to a query, among those for which a condition holds.
+  ///
+  /// ```swift
+  /// let nearest = try await index.search(near: [1, 0, 0], k: 2)
+  /// let good = try await index.search(near: [1, 0, 0], k: 2, where: "stars >= ?", [4])
+  /// let close = try await index.search(near: [1, 0, 0], k: 2, settings: SearchSettings(within: 0.5))
+  /// print(nearest.hits.count, good.hits.count, close.hits.count)
+  /// ```
+  ///
+  /// - Parameters:
+  ///   - query: as many components as the index has dimensions.
+  ///   - k: at least 1.
+  ///   - condition: SQL over the index's table of rows; nil for all rows.
+  ///   - parameters: values of the condition's `?`, in order.
+  /// - Returns: fewer than k hits only when fewer rows pass.
+  /// - Throws: `.badVector`, `.badOption`, `.badCondition` with SQLite's words, `.corrupt` naming the file.
+  public func search(
+    near query: [Float], k: Int = 10, where condition: String? = nil, _ parameters: [Value] = [],
+    settings: SearchSettings = SearchSettings()
+  ) async throws(VidxError) -> SearchResult {
+    let filter = condition.map { RowFilter.where($0, parameters: parameters) } ?? .all
+    return try await search(near: query, k: k, filter: filter, settings: settings)
+  }
+
+  /// The k rows nearest to a query, among those that pass a filter.
+  public func search(
+    near query: [Float], k: Int = 10, filter: RowFilter, settings: SearchSettings = SearchSettings()
+  ) async throws(VidxError) -> SearchResult {
+    let name = name
+    return try await database.read { session in
+      try session.search(name, near: query, k: k, filter: filter, settings: settings)
+    }
+  }
+
+  /// Many searches over one snapshot of the database, the filter evaluated once.
+  ///
+  /// - Returns: one result for each query, in their order.
+  public func search(
+    nearEach queries: [[Float]], k: Int = 10, filter: RowFilter = .all, settings: SearchSettings = SearchSettings()
+  ) async throws(VidxError) -> [SearchResult] {
+    let name = name
+    return try await database.read { session in
+      try session.search(name, nearEach: queries, k: k, filter: filter, settings: settings)
+    }
+  }
+
+  /// The vector of a row.
+  /// - Throws: `.noSuchRow`.
+  public func vector(id: Int64) async throws(VidxError) -> [Float] {
+    let name = name
+    return try await database.read { session in try session.vector(of: id, in: name) }
+  }
+
+  // MARK: Writing
+
+  /// Adds a row, in a transaction of its own. For many, and for rows with their vectors, see
+  /// `VectorDatabase.transaction`.
+  ///
+  /// ```swift
+  /// let id = try await index.insert([0.3, 0.3, 0.9])
+  /// try await index.upsert([0.3, 0.4, 0.8], id: id)
+  /// let wasThere = try await index.delete(id: id)
+  /// print(id, wasThere)
+  /// ```
+  ///
+  /// - Parameter id: nil for one more than the largest.
+  /// - Returns: the row id.
+  @discardableResult
+  public func insert(_ vector: [Float], id: Int64? = nil) async throws(VidxError) -> Int64 {
+    let name = name
+    return try await database.write { session, _ in try session.insert(vector, id: id, into: name) }
+  }
+
+  /// Adds a row, or replaces its vector.
+  public func upsert(_ vector: [Float], id: Int64) async throws(VidxError) {
+    let name = name
+    try await database.write { session, _ in try session.upsert(vector, id: id, into: name) }
+  }
+
+  /// Takes a row out of the index.
+  /// - Returns: whether it was there.
+  @discardableResult
+  public func delete(id: Int64) async throws(VidxError) -> Bool {
+    let name = name
+    return try await database.write { session, _ in try session.delete(id: id, from: name) }
+  }
+
+  // MARK: Care
+
+  /// Merges new and deleted rows into the index's files. Searches and writes go on meanwhile; cancelling the task
+  /// leaves everything as it was.
+  public func optimize() async throws(VidxError) {
+    let name = name
+    try await database.optimize(name)
+  }
+
+  /// Everything that is wrong with the index, one line each; empty when it is sound. Reads every byte.
+  public func check() async throws(VidxError) -> [String] {
+    let name = name
+    return try await database.read { session in try session.problems(of: name) }
+  }
+
+  /// What the index is and holds.
+  public func summary() async throws(VidxError) -> IndexSummary {
+    let name = name
+    return try await database.read { session in try session.summary(of: name) }
+  }
+}

@@ -1,0 +1,40 @@
+/// Every option there is, once: commands pick from here.
+enum Options {
+  static let help = Option(name: "help", short: "h", help: "show this help")
+  static let json = Option(name: "json", help: "print JSON, one object a line, for programs")
+
+  // Files and tables
+  static let index = Option(name: "index", value: "NAME", help: "the index")
+  static let vectors = Option(name: "vectors", value: "FILE", help: "vectors: .npy (f16, f32), .fvecs or .jsonl")
+  static let field = Option(name: "field", value: "NAME", help: "the field of the .jsonl objects that holds the vector")
+  static let rows = Option(name: "rows", value: "FILE", help: "rows, .jsonl or .csv, in the order of the vectors")
+  static let table = Option(name: "table", value: "NAME", help: "the table of the rows")
+  static let column = Option(name: "column", value: "NAME", help: "the column of --table that holds the vectors")
+
+  // The index
+  static let metric = Option(name: "metric", value: "METRIC", help: "cosine (default), l2, ip or l1")
+  static let type = Option(name: "type", value: "TYPE", help: "flat, ivfflat or hnsw (default)")
+  static let m = Option(name: "m", value: "N", help: "hnsw: links per node (16)")
+  static let efConstruction = Option(
+    name: "ef-construction", value: "N", help: "hnsw: candidates kept while building (128)")
+  static let lists = Option(name: "lists", value: "N", help: "ivfflat: lists (default: by the number of rows)")
+  static let threads = Option(name: "threads", value: "N", help: "threads to use (default: all processors)")
+
+  // The query
+  static let vector = Option(name: "vector", value: "'[...]'", help: "the query, as a JSON array")
+  static let queryFile = Option(name: "query-file", value: "FILE", help: "queries from a file: all, or --row N")
+  static let row = Option(name: "row", value: "N", help: "only row N of --query-file, from 0")
+  static let like = Option(name: "like", value: "ROWID", help: "the vector of this row is the query")
+  static let k = Option(name: "k", value: "N", help: "how many neighbours (10)", hasOneDash: true)
+  static let whereCondition = Option(
+    name: "where", value: "SQL", help: "only rows for which this condition on the index's table holds")
+  static let idsFrom = Option(name: "ids-from", value: "SELECT", help: "only rows whose id this query answers")
+  static let within = Option(name: "within", value: "DISTANCE", help: "only rows nearer than this")
+  static let efSearch = Option(name: "ef-search", value: "N", help: "hnsw: candidates kept while searching (40)")
+  static let probes = Option(name: "probes", value: "N", help: "ivfflat: lists scanned (square root of their number)")
+  static let columns = Option(
+    name: "columns", value: "A,B", help: "columns of the table to print (all but the vectors)")
+  static let param = Option(
+    name: "param", value: "NAME=VALUE", help: "value of a parameter; @file.npy[row] for a vector", repeats: true)
+  static let version = Option(name: "version", help: "print the version")
+}

@@ -1,0 +1,157 @@
+import Vidx
+import VidxFiles
+import VidxIndexes
+
+/// `vidx build`: makes an index, and a table of rows, from files or over an existing table.
+struct BuildCommand: Command {
+  static let syntax = CommandSyntax(
+    name: "build",
+    summary: "make an index from a file of vectors, or over a column of a table",
+    operands: ["DB"],
+    options: [
+      Options.index, Options.vectors, Options.field, Options.rows, Options.table, Options.column, Options.metric,
+      Options.type, Options.m, Options.efConstruction, Options.lists, Options.threads, Options.json,
+    ],
+    lesson: """
+      All of it is one transaction: when it fails or Ctrl-C ends it, nothing has changed.
+
+      Vectors and rows from files: row i goes with vector i. A whole-number column "id" becomes the primary key,
+      otherwise rows are numbered from 1. Column types come from the values.
+
+        vidx build packages.db --index packages_vectors --vectors packages.npy --rows packages.jsonl --table packages
+
+      Vectors only; row ids are 1, 2, 3, ...:
+
+        vidx build sift.db --index sift --vectors sift_base.fvecs --metric l2 --type ivfflat --lists 1000
+
+      Rows and vectors in one .jsonl, the vector in the field "embedding":
+
+        vidx build notes.db --index note_vectors --vectors notes.jsonl --field embedding --rows notes.jsonl --table notes
+
+      A BLOB column (32-bit floats, little-endian) or a column of JSON arrays of a table that is there; the index
+      then follows the table by triggers. The table needs an INTEGER PRIMARY KEY:
+
+        vidx build app.db --index message_vectors --table messages --column embedding
+      """)
+
+  private enum Source {
+    case files(vectors: String, field: String?, rows: String?, table: String?)
+    case column(String, table: String)
+  }
+
+  private let database: String
+  private let index: String
+  private let source: Source
+  private let metric: Metric
+  private let type: IndexType
+  private let threads: Int?
+  private let isJSON: Bool
+
+  init(_ arguments: Arguments) throws {
+    database = arguments.operands[0]
+    index = try arguments.required(Options.index)
+    metric = try arguments.choice(Options.metric, Metric.self) ?? .cosine
+    type = try Self.type(arguments)
+    threads = try arguments.integer(Options.threads, in: 1...1024)
+    isJSON = arguments.has(Options.json)
+    source = try Self.source(arguments)
+  }
+
+  private enum TypeName: String, CaseIterable {
+    case flat, ivfflat, hnsw
+  }
+
+  private static func type(_ arguments: Arguments) throws -> IndexType {
+    let name = try arguments.choice(Options.type, TypeName.self) ?? .hnsw
+    func refuse(_ options: [Option]) throws(UsageError) {
+      for option in options where arguments.has(option) {
+        throw UsageError("\(option.spelling) does not go with --type \(name.rawValue); leave it out")
+      }
+    }
+    switch name {
+    case .flat:
+      try refuse([Options.m, Options.efConstruction, Options.lists])
+      return .flat
+    case .ivfflat:
+      try refuse([Options.m, Options.efConstruction])
+      return .ivfflat(lists: try arguments.integer(Options.lists, in: 1...IndexLimits.lists.upperBound))
+    case .hnsw:
+      try refuse([Options.lists])
+      return .hnsw(
+        m: try arguments.integer(Options.m, in: IndexLimits.m) ?? 16,
+        efConstruction: try arguments.integer(Options.efConstruction, in: IndexLimits.efConstruction) ?? 128)
+    }
+  }
+
+  private static func source(_ arguments: Arguments) throws(UsageError) -> Source {
+    let table = arguments.string(Options.table)
+    let rows = arguments.string(Options.rows)
+    guard let vectors = arguments.string(Options.vectors) else {
+      guard rows == nil else { throw UsageError("--rows needs the vectors of the rows: add --vectors FILE") }
+      guard let table, let column = arguments.string(Options.column) else {
+        throw UsageError("no vectors: give --vectors FILE, or --table NAME --column NAME of a table that is there")
+      }
+      return .column(column, table: table)
+    }
+    guard !arguments.has(Options.column) else {
+      throw UsageError("--column is for vectors that are in a table; leave it out, or leave out --vectors")
+    }
+    guard (rows == nil) == (table == nil) else {
+      throw UsageError(
+        rows == nil
+          ? "--table names the table that --rows FILE makes; add --rows, or take --column instead of --vectors"
+          : "--rows makes a table; name it with --table NAME")
+    }
+    return .files(vectors: vectors, field: arguments.string(Options.field), rows: rows, table: table)
+  }
+
+  func run() throws -> Int32 {
+    let start = ContinuousClock.now
+    let rows = try LongWork.run(threads: threads) { build in
+      switch source {
+      case .column(let column, let table):
+        let session = try Session(path: database, mode: .readWrite)
+        return try session.build(
+          index, column: column, ofTable: table, metric: metric, type: type, build: build)
+      case .files(let vectors, let field, let rows, let table):
+        return try buildFromFiles(vectors: vectors, field: field, rows: rows, table: table, build)
+      }
+    }
+    report(rows: rows, start: start)
+    return 0
+  }
+
+  private func buildFromFiles(
+    vectors: String, field: String?, rows: String?, table: String?, _ build: BuildOptions
+  ) throws -> Int {
+    let vectorField = field ?? "vector"
+    let blocks = FileVectors(file: try VectorFormat.open(vectors, field: vectorField))
+    // The vector's field is not a column too when both come from one file.
+    let source = try rows.map { try FileRows(RowFormat.open($0, excluding: $0 == vectors ? [vectorField] : [])) }
+    let options = IndexOptions(dimensions: blocks.dimensions, metric: metric, type: type)
+    return try NewDatabase.undoingCreation(of: database) {
+      let session = try Session(path: database, mode: .create)
+      do {
+        return try session.build(index, options, vectors: blocks, rows: source, table: table, build: build)
+      } catch let error as VidxError where error.code == .badVector {
+        // The builder knows the row's number, not the file.
+        throw VidxError(.badVector, "\(vectors), \(error.message)", cause: error)
+      }
+    }
+  }
+
+  private func report(rows: Int, start: ContinuousClock.Instant) {
+    if isJSON {
+      var json = JSONWriter()
+      json.object { json in
+        json.member("index", index)
+        json.member("rows", rows)
+        json.key("seconds")
+        json.number((ContinuousClock.now - start) / .seconds(1))
+      }
+      Terminal.print(json.text)
+    } else {
+      Terminal.print("built \(index) over \(grouped(rows)) rows in \(LongWork.duration(since: start))")
+    }
+  }
+}

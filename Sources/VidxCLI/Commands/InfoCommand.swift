@@ -1,0 +1,101 @@
+import Vidx
+
+/// `vidx info`: what the indexes are and hold.
+struct InfoCommand: Command {
+  static let syntax = CommandSyntax(
+    name: "info",
+    summary: "show the indexes of a database: kind, metric, dimensions, rows, files",
+    operands: ["DB"],
+    options: [Options.index, Options.json],
+    lesson: """
+      "new" counts rows that are not yet in a segment file, "deleted" rows of segments that are gone; vidx optimize
+      merges both.
+
+        vidx info packages.db
+        vidx info packages.db --index packages_vectors --json
+      """)
+
+  private let database: String
+  private let index: String?
+  private let isJSON: Bool
+
+  init(_ arguments: Arguments) throws {
+    database = arguments.operands[0]
+    index = arguments.string(Options.index)
+    isJSON = arguments.has(Options.json)
+  }
+
+  func run() throws -> Int32 {
+    let session = try Session(path: database, mode: .read)
+    let summaries = try session.snapshot {
+      try (index.map { [$0] } ?? session.indexNames()).map { try session.summary(of: $0) }
+    }
+    if isJSON {
+      for summary in summaries { Terminal.print(Self.json(summary)) }
+    } else if summaries.isEmpty {
+      Terminal.print("no indexes; make one with vidx build \(database) --index NAME --vectors FILE")
+    } else {
+      Terminal.print(summaries.map(Self.text).joined(separator: "\n\n"))
+    }
+    return 0
+  }
+
+  private static func text(_ summary: IndexSummary) -> String {
+    var lines = [
+      "\(summary.name): \(kind(summary.options.type)), \(summary.options.metric.rawValue), "
+        + "\(summary.options.dimensions) dimensions, \(grouped(summary.rows)) rows"
+    ]
+    switch summary.options.content {
+    case .own: if let table = summary.options.rowTable { lines.append("  rows of table \(table)") }
+    case .column(let column, let table): lines.append("  follows column \(column) of table \(table)")
+    }
+    for segment in summary.segments {
+      lines.append("  segment \(segment.file): \(grouped(segment.rows)) rows, \(byteSize(segment.bytes))")
+    }
+    lines.append("  new: \(grouped(summary.deltaRows)) rows, deleted: \(grouped(summary.tombstones)) rows")
+    return lines.joined(separator: "\n")
+  }
+
+  private static func kind(_ type: IndexType) -> String {
+    switch type {
+    case .flat: "flat"
+    case .ivfflat(let lists): "ivfflat" + (lists.map { " (\($0) lists)" } ?? "")
+    case .hnsw(let m, let efConstruction): "hnsw (m \(m), ef_construction \(efConstruction))"
+    }
+  }
+
+  private static func json(_ summary: IndexSummary) -> String {
+    var json = JSONWriter()
+    json.object { json in
+      json.member("index", summary.name)
+      switch summary.options.type {
+      case .flat: json.member("type", "flat")
+      case .ivfflat(let lists):
+        json.member("type", "ivfflat")
+        if let lists { json.member("lists", lists) }
+      case .hnsw(let m, let efConstruction):
+        json.member("type", "hnsw")
+        json.member("m", m)
+        json.member("ef_construction", efConstruction)
+      }
+      json.member("metric", summary.options.metric.rawValue)
+      json.member("dimensions", summary.options.dimensions)
+      if let table = summary.options.rowTable { json.member("table", table) }
+      if case .column(let column, _) = summary.options.content { json.member("column", column) }
+      json.member("rows", summary.rows)
+      json.key("segments")
+      json.array { json in
+        for segment in summary.segments {
+          json.object { json in
+            json.member("file", segment.file)
+            json.member("rows", segment.rows)
+            json.member("bytes", segment.bytes)
+          }
+        }
+      }
+      json.member("delta_rows", summary.deltaRows)
+      json.member("tombstones", summary.tombstones)
+    }
+    return json.text
+  }
+}

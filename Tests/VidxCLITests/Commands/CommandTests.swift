@@ -1,0 +1,206 @@
+import Foundation
+import Testing
+
+/// Every command, as users run it.
+@Suite struct CommandTests {
+  let sandbox: Sandbox
+  let sample = Sample(count: 300)
+
+  init() throws {
+    sandbox = try Sandbox()
+    try sandbox.write("vectors.npy", sample.npy)
+    try sandbox.write("rows.jsonl", sample.rows)
+  }
+
+  func build(_ extra: String...) throws {
+    let arguments = ["build", "t.db", "--index", "v", "--vectors", "vectors.npy", "--rows", "rows.jsonl"]
+    let outcome = try sandbox.start(arguments + ["--table", "things"] + extra).wait()
+    try #require(outcome.status == 0, "\(outcome.errors)")
+    #expect(outcome.output.hasPrefix("built v over 300 rows"))
+  }
+
+  func ids(_ outcome: Sandbox.Outcome, line: Int = 0) throws -> [Int] {
+    let hits = try #require(try outcome.objects()[line]["hits"] as? [[String: Any]])
+    return hits.compactMap { $0["id"] as? Int }
+  }
+
+  @Test(arguments: [["--type", "flat"], ["--type", "ivfflat", "--lists", "4"], ["--type", "hnsw", "--m", "8"]])
+  func buildsAndSearches(type: [String]) throws {
+    let arguments = ["build", "t.db", "--index", "v", "--vectors", "vectors.npy", "--rows", "rows.jsonl"]
+    let outcome = try sandbox.start(arguments + ["--table", "things"] + type).wait()
+    try #require(outcome.status == 0, "\(outcome.errors)")
+    let query = sample.vectors[17].map(String.init(describing:)).joined(separator: ",")
+    let found = try sandbox.succeed(
+      "search", "t.db", "--index", "v", "--vector", "[\(query)]", "-k", "5", "--json", "--ef-search", "300",
+      "--probes", "4")
+    let object = try #require(try found.objects().first)
+    #expect(object["query"] as? Int == 0)
+    #expect(object["complete"] as? Bool == true)
+    #expect(object["exact"] is Bool)
+    #expect(object["plan"] is String)
+    let hits = try #require(object["hits"] as? [[String: Any]])
+    #expect(hits.compactMap { $0["id"] as? Int } == sample.nearest(to: sample.vectors[17], k: 5))
+    #expect(hits.first?["name"] as? String == "row 17")
+    #expect(hits.first?["size"] as? Int == 17)
+    #expect(found.output.hasPrefix("{\"query\": 0, \"plan\": \""))
+  }
+
+  @Test func filters() throws {
+    try build()
+    let expected = sample.nearest(to: sample.vectors[5], k: 4) { $0 % 3 == 0 }
+    let byWhere = try sandbox.succeed(
+      "search", "t.db", "--index", "v", "--query-file", "vectors.npy", "--row", "5", "-k", "4", "--json", "--where",
+      "category = 'red' -- a comment")
+    #expect(try ids(byWhere) == expected)
+    let byIDs = try sandbox.succeed(
+      "search", "t.db", "--index", "v", "--query-file", "vectors.npy", "--row", "5", "-k", "4", "--json", "--ids-from",
+      "SELECT id FROM things WHERE size % 3 = 0 ORDER BY size DESC")
+    #expect(try ids(byIDs) == expected)
+    let none = try sandbox.succeed("search", "t.db", "--index", "v", "--like", "1", "--json", "--where", "0")
+    #expect(try ids(none) == [])
+    let few = try sandbox.succeed("search", "t.db", "--index", "v", "--like", "1", "--json", "--where", "size < 3")
+    #expect(try ids(few).sorted() == [1, 11, 21])
+  }
+
+  @Test func findsLikeARowAndWithinADistance() throws {
+    try build()
+    let like = try sandbox.succeed("search", "t.db", "--index", "v", "--like", "41", "-k", "3", "--json")
+    #expect(try ids(like).first == 41)
+    let hits = try #require(try like.objects()[0]["hits"] as? [[String: Any]])
+    let second = try #require(hits[1]["distance"] as? Double)
+    let within = try sandbox.succeed(
+      "search", "t.db", "--index", "v", "--like", "41", "-k", "300", "--within", "\(second + 1e-6)", "--json")
+    #expect(try ids(within) == Array(try ids(like).prefix(2)))
+  }
+
+  @Test(arguments: ["1", "3"]) func answersManyQueriesInOrder(threads: String) throws {
+    try build("--type", "flat")
+    let found = try sandbox.succeed(
+      "search", "t.db", "--index", "v", "--query-file", "vectors.npy", "-k", "2", "--json", "--threads", threads)
+    let objects = try found.objects()
+    #expect(objects.count == 300)
+    for (number, object) in objects.enumerated() {
+      #expect(object["query"] as? Int == number)
+      #expect(try ids(found, line: number) == sample.nearest(to: sample.vectors[number], k: 2))
+    }
+  }
+
+  @Test func printsATable() throws {
+    try build()
+    let found = try sandbox.succeed(
+      "search", "t.db", "--index", "v", "--like", "41", "-k", "2", "--columns", "size,name")
+    let lines = found.output.split(separator: "\n")
+    #expect(lines.count == 5)
+    #expect(lines[0].split(separator: " ") == ["id", "distance", "size", "name"])
+    #expect(lines[2].split(separator: " ") == ["41", "0.0000", "4", "row", "4"])
+    #expect(lines[4].hasPrefix("(2 rows, ") && lines[4].contains("; plan: "))
+  }
+
+  @Test func readsOtherFormats() throws {
+    let jsonl = sample.vectors.enumerated().map { number, vector in
+      "{\"id\": \(number + 1), \"embedding\": [\(vector.map(String.init(describing:)).joined(separator: ", "))]}\n"
+    }.joined()
+    try sandbox.write("all.jsonl", jsonl)
+    try sandbox.succeed(
+      "build", "j.db", "--index", "v", "--vectors", "all.jsonl", "--field", "embedding", "--rows", "all.jsonl",
+      "--table", "t", "--metric", "l2")
+    let columns = try sandbox.succeed("sql", "j.db", "SELECT name FROM pragma_table_info('t')", "--json")
+    #expect(columns.output == "{\"name\": \"id\"}\n")
+    let like = try sandbox.succeed("search", "j.db", "--index", "v", "--like", "5", "-k", "1", "--json")
+    #expect(try ids(like) == [5])
+
+    var fvecs = Data()
+    for vector in sample.vectors {
+      fvecs.append(contentsOf: [8, 0, 0, 0])
+      for component in vector {
+        fvecs.append(contentsOf: (0..<4).map { UInt8(truncatingIfNeeded: component.bitPattern >> (8 * UInt32($0))) })
+      }
+    }
+    try sandbox.write("all.fvecs", fvecs)
+    try sandbox.succeed("build", "f.db", "--index", "v", "--vectors", "all.fvecs", "--json")
+    let first = try sandbox.succeed("search", "f.db", "--index", "v", "--like", "1", "-k", "1", "--json")
+    #expect(try ids(first) == [1])
+  }
+
+  @Test func indexesAColumnOfATable() throws {
+    try sandbox.write(
+      "docs.csv", "id,body,embedding\n7,one,\"[1, 0]\"\n8,two,\"[0, 1]\"\n9,none,\n10,three,\"[1, 1]\"\n")
+    try sandbox.succeed("import", "c.db", "--rows", "docs.csv", "--table", "docs")
+    let built = try sandbox.succeed(
+      "build", "c.db", "--index", "v", "--table", "docs", "--column", "embedding", "--metric", "l2", "--json")
+    #expect(try built.objects()[0]["rows"] as? Int == 3)
+    let found = try sandbox.succeed("search", "c.db", "--index", "v", "--vector", "[1, 0.1]", "--json")
+    #expect(try ids(found) == [7, 10, 8])
+    let hits = try #require(try found.objects()[0]["hits"] as? [[String: Any]])
+    #expect(hits[0].keys.sorted() == ["body", "distance", "id"])
+    // The index follows the table.
+    try sandbox.succeed(
+      "sql", "c.db", "UPDATE docs SET embedding = '[1, 0.1]' WHERE id = 9; DELETE FROM docs WHERE id = 7")
+    #expect(
+      try ids(try sandbox.succeed("search", "c.db", "--index", "v", "--vector", "[1, 0.1]", "--json")) == [9, 10, 8])
+  }
+
+  @Test func runsSQL() throws {
+    try build("--type", "flat")
+    let found = try sandbox.succeed(
+      "sql", "t.db",
+      "SELECT t.name, v.distance FROM v JOIN things t ON t.id = v.rowid WHERE v.vector MATCH :q AND t.category = :c "
+        + "ORDER BY v.distance LIMIT 3",
+      "--param", "q=@vectors.npy[5]", "--param", "c=red", "--json")
+    let expected = sample.nearest(to: sample.vectors[5], k: 3) { $0 % 3 == 0 }.map { "row \(($0 - 1) / 10)" }
+    #expect(try found.objects().compactMap { $0["name"] as? String } == expected)
+    let table = try sandbox.succeed("sql", "t.db", "SELECT count(*) AS n FROM things; SELECT 'x' AS y")
+    #expect(table.output == "n\n---\n300\ny\n-\nx\n".replacingOccurrences(of: "n\n---", with: "n\n---"))
+    let unused = try sandbox.run("sql", "t.db", "SELECT 1", "--param", "q=1")
+    #expect(unused.status == 0)
+    #expect(unused.errors.contains("--param q is not used"))
+  }
+
+  @Test func tellsAndMergesAndChecks() throws {
+    try build()
+    try sandbox.succeed(
+      "sql", "t.db",
+      "INSERT INTO v(rowid, vector) VALUES (5000, '[1,2,3,4,5,6,7,8]'); DELETE FROM v WHERE rowid IN (1, 11)")
+    let before = try #require(try sandbox.succeed("info", "t.db", "--json").objects().first)
+    #expect(before["index"] as? String == "v")
+    #expect(before["type"] as? String == "hnsw")
+    #expect(before["metric"] as? String == "cosine")
+    #expect(before["dimensions"] as? Int == 8)
+    #expect(before["table"] as? String == "things")
+    #expect(before["rows"] as? Int == 299)
+    #expect(before["delta_rows"] as? Int == 1)
+    #expect(before["tombstones"] as? Int == 2)
+    #expect((before["segments"] as? [[String: Any]])?.first?["rows"] as? Int == 300)
+
+    let merged = try sandbox.succeed("optimize", "t.db")
+    #expect(merged.output.hasPrefix("v: 299 rows in 1 segment, in "))
+    let after = try #require(try sandbox.succeed("info", "t.db", "--json").objects().first)
+    #expect(after["rows"] as? Int == 299)
+    #expect(after["delta_rows"] as? Int == 0)
+    #expect(after["tombstones"] as? Int == 0)
+    #expect(try sandbox.succeed("info", "t.db").output.contains("v: hnsw (m 16, ef_construction 128), cosine, 8 dim"))
+    #expect(try sandbox.succeed("check", "t.db").output == "ok: 1 index\n")
+    #expect(
+      try ids(try sandbox.succeed("search", "t.db", "--index", "v", "--like", "5000", "-k", "1", "--json")) == [5000])
+  }
+
+  @Test func importsRows() throws {
+    try sandbox.write("more.csv", "name,score\nA,1.5\nB,\n")
+    let outcome = try sandbox.succeed("import", "n.db", "--rows", "more.csv", "--table", "more")
+    #expect(outcome.output == "imported 2 rows into more\n")
+    let rows = try sandbox.succeed("sql", "n.db", "SELECT * FROM more", "--json")
+    #expect(
+      rows.output == "{\"id\": 1, \"name\": \"A\", \"score\": 1.5}\n{\"id\": 2, \"name\": \"B\", \"score\": null}\n")
+  }
+
+  @Test func helps() throws {
+    #expect(try sandbox.succeed("--version").output.hasPrefix("vidx "))
+    #expect(try sandbox.succeed("--help").output.contains("usage: vidx COMMAND"))
+    for command in ["build", "import", "search", "sql", "info", "check", "optimize"] {
+      #expect(try sandbox.succeed(command, "--help").output.hasPrefix("vidx \(command): "))
+    }
+    let bare = try sandbox.run()
+    #expect(bare.status == 2)
+    #expect(bare.errors.contains("usage: vidx COMMAND"))
+  }
+}
