@@ -1,0 +1,83 @@
+import Testing
+import VidxIndexes
+import VidxSegments
+import VidxVectors
+
+@testable import VidxSQLite
+
+struct DeltaCacheTests {
+  private func put(_ cache: DeltaCache, _ rowID: Int64, _ vector: [Float]) throws(VectorError) {
+    try unsafe cache.put(rowID, vector)
+  }
+
+  private func search(_ cache: DeltaCache, _ query: [Float], k: Int, filter: [Int64]? = nil) throws -> [Hit] {
+    let prepared = try PreparedQuery(query, dimensions: cache.dimensions, metric: cache.metric)
+    var nearest = TopK(k: k)
+    var counters = SearchCounters()
+    cache.search(prepared, filter: filter, nearest: &nearest, counters: &counters)
+    let hits = nearest.sorted()
+    var others = SearchCounters()
+    var all = HitHeap(cache.hits(prepared, filter: filter, counters: &others))
+    #expect(counters == others)
+    for hit in hits { #expect(all.pop() == hit) }
+    return hits
+  }
+
+  /// Random puts and removals; sizes around the block of 256 that is scored at once.
+  @Test(arguments: [Metric.cosine, .l2], [1, 15, 16, 17])
+  func agreesWithBruteForce(metric: Metric, dimensions: Int) throws {
+    var random = SeededGenerator(seed: 5)
+    let cache = DeltaCache(dimensions: dimensions, metric: metric)
+    var rows: [Int64: [Float]] = [:]
+    for step in 0..<1_200 {
+      let rowID = Int64.random(in: 0..<600, using: &random)
+      if Int.random(in: 0..<4, using: &random) == 0 {
+        cache.remove(rowID)
+        rows[rowID] = nil
+      } else {
+        let isZero = Int.random(in: 0..<10, using: &random) == 0
+        let vector = isZero ? [Float](repeating: 0, count: dimensions) : random.vector(dimensions)
+        try put(cache, rowID, vector)
+        rows[rowID] = vector
+      }
+      if step % 100 != 99 { continue }
+      #expect(cache.count == rows.count)
+      for filter in [nil, Array(Int64(0)...50), Array(Int64(0)...2000), []] {
+        let query = random.vector(dimensions)
+        let hits = try search(cache, query, k: 10, filter: filter)
+        let found = hits.map { StoreHit(rowID: $0.rowID, distance: metric.distance(fromScore: $0.score)) }
+        expect(found, are: neighbours(of: query, in: rows, metric, filter: filter), k: 10, rows, query, metric)
+      }
+    }
+  }
+
+  @Test func aRefusedVectorLeavesTheRowAsItWas() throws {
+    let cache = DeltaCache(dimensions: 2, metric: .cosine)
+    try put(cache, 1, [3, 4])
+    #expect(throws: VectorError.notFinite(index: 1)) { try put(cache, 1, [0, .nan]) }
+    let huge = Float.greatestFiniteMagnitude
+    #expect(throws: VectorError.tooLarge) { try put(cache, 1, [huge, huge]) }
+    #expect(throws: VectorError.tooLarge) { try put(cache, 2, [huge, huge]) }
+    #expect(cache.count == 1)
+    #expect(try search(cache, [3, 4], k: 1) == [Hit(score: -1, rowID: 1)])
+  }
+
+  @Test func aHeapHandsOutEverythingInOrder() {
+    var random = SeededGenerator(seed: 3)
+    for count in [0, 1, 2, 3, 7, 100] {
+      let hits = (0..<count).map { Hit(score: Float(Int.random(in: 0..<10, using: &random)), rowID: Int64($0)) }
+      var heap = HitHeap(hits)
+      #expect(hits.sorted(by: Hit.isNearer).allSatisfy { heap.pop() == $0 })
+      #expect(heap.pop() == nil)
+    }
+  }
+
+  @Test func aRevisionReadsBackAsWritten() {
+    let revision = Revision(token: 1, deltaMark: .max, settledMark: 0x0102_0304_0506_0708, stamp: -5)
+    #expect(unsafe revision.withBytes { unsafe Revision($0) } == revision)
+    #expect(unsafe revision.withBytes { unsafe Revision(UnsafeRawBufferPointer(rebasing: $0.dropLast())) } == nil)
+    let next = revision.next()
+    #expect(next.token != revision.token && next.stamp == -4)
+    #expect(next.deltaMark == revision.deltaMark && next.settledMark == revision.settledMark)
+  }
+}
