@@ -138,6 +138,9 @@ struct Survivors {
     for entry in 0..<index.entryCount {
       while owner < index.vectorCount, try entry >= index.rows.entries(ordinal: owner).upperBound { owner += 1 }
       if let live = base.live, !live.entries.contains(entry) { continue }
+      guard entry >= searchable || owner < index.vectorCount else {
+        throw SegmentError.invalidContent(section: .entryStarts, offset: owner * 4, path: index.file.path)
+      }
       distinct.addRow(
         try index.rows.rowID(entry: entry), ordinal: entry < searchable ? map[owner] : DistinctVectors.none,
         norm: try index.rows.norm(entry: entry))

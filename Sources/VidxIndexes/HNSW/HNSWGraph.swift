@@ -75,15 +75,23 @@ import VidxVectors
     guard let upper else { return 0 }
     let start = try upper.starts.load(UInt32.self, at: node)
     let end = try upper.starts.load(UInt32.self, at: node + 1)
-    guard start < end else { throw .invalidContent(section: .upperStarts, offset: 0, path: upper.starts.path) }
+    guard start < end, end - start <= parameters.maxLevel else {
+      throw .invalidContent(section: .upperStarts, offset: node * 4, path: upper.starts.path)
+    }
     return Int(end - start)
   }
 
   /// The linked upper nodes of an upper node, in layer 1 and above.
+  /// - Throws: `SegmentError.invalidContent` when one of them is not in that layer.
   func upperNeighbours(_ node: Int, level: Int) throws(SegmentError) -> [UInt32] {
     guard let upper else { return [] }
     let start = Int(try upper.starts.load(UInt32.self, at: node))
-    return try Self.list(upper.links, start + level - 1, degree: Int(parameters.m))
+    let list = try Self.list(upper.links, start + level - 1, degree: Int(parameters.m))
+    for other in list where try self.level(ofUpper: Int(other)) < level {
+      throw .invalidContent(
+        section: .upperLinks, offset: (start + level - 1) * Int(parameters.m) * 4, path: upper.links.path)
+    }
+    return list
   }
 
   private static func list(_ section: Section, _ index: Int, degree: Int) throws(SegmentError) -> [UInt32] {

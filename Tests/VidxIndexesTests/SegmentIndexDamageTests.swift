@@ -1,0 +1,149 @@
+import Testing
+import VidxIndexes
+import VidxSegments
+import VidxVectors
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// Segments that are damaged, or forged with checksums that hold: every use throws or answers, none traps.
+@Suite struct SegmentIndexDamageTests {
+  static let dimensions = 12
+
+  /// 1,500 rows that share 1,200 vectors, with zero vectors and lengths: every section there is.
+  static func source() -> ArraySource {
+    var rows = TestVectors(count: 1_200, dimensions: dimensions, seed: 31).rows
+    rows += rows.prefix(280)
+    rows += [[Float]](repeating: [Float](repeating: 0, count: dimensions), count: 20)
+    return ArraySource(
+      rowIDs: rows.indices.map { Int64($0) * 3 }, vectors: rows.flatMap { $0 }, dimensions: dimensions)
+  }
+
+  /// Everything a segment can be asked. Errors count; what is answered must be of the right shape.
+  static func use(_ path: String, _ folder: TemporaryFolder) throws -> [String] {
+    let index = try SegmentIndex(SegmentFile(path: path))
+    let query = try PreparedQuery([Float](repeating: 1, count: dimensions), dimensions: dimensions, metric: .cosine)
+    var problems: [String] = []
+    func attempt(_ body: () throws -> Void) {
+      do { try body() } catch { problems.append("\(error)") }
+    }
+    for parameters in [SearchParameters(efSearch: 3, probes: 2), SearchParameters(exact: true)] {
+      attempt {
+        var counters = SearchCounters()
+        let hits = try index.search(query, k: 5, parameters: parameters, counters: &counters).hits
+        #expect(hits.count <= 5)
+      }
+    }
+    attempt {
+      let filter = try index.filter((0..<300).map { Int64($0) * 6 })
+      var counters = SearchCounters()
+      _ = try index.search(query, k: 5, parameters: SearchParameters(efSearch: 5), filter: filter, counters: &counters)
+    }
+    attempt {
+      let stream = index.stream(query, parameters: SearchParameters(efSearch: 4, probes: 1))
+      var count = 0
+      while try stream.next() != nil, count < 5_000 { count += 1 }
+    }
+    attempt { for id in stride(from: Int64(-3), to: 5_000, by: 7) { _ = try index.entry(ofRowID: id) } }
+    attempt { for entry in 0..<index.entryCount { _ = try index.vector(ofEntry: entry) } }
+    attempt {
+      let live = try index.filter((0..<1_500).filter { $0 % 4 != 0 }.map { Int64($0) * 3 })
+      let added = ArraySource(rowIDs: [-1], vectors: [Float](repeating: 0.5, count: dimensions), dimensions: dimensions)
+      _ = try folder.build(added, index.configuration, base: GrowthBase(index: index, live: live))
+    }
+    attempt { problems += try index.check() }
+    return problems
+  }
+
+  @Test(arguments: [IndexKind.flat, .hnsw, .ivfflat])
+  func findsFlippedBytes(kind: IndexKind) throws {
+    let folder = TemporaryFolder()
+    let index = try folder.build(Self.source(), IndexConfiguration(dimensions: Self.dimensions, kind: kind))
+    let sound = try Self.bytes(index.file.path)
+    var random = SeededGenerator(seed: 77)
+    for _ in 0..<60 {
+      let position = Int.random(in: 0..<sound.count, using: &random)
+      var bytes = sound
+      bytes[position] ^= 1 << UInt8.random(in: 0..<8, using: &random)
+      let path = "\(folder.path)/flipped.seg"
+      try Self.write(bytes, path)
+      do {
+        _ = try Self.use(path, folder)
+        #expect(try !SegmentFile(path: path).check().isEmpty, "bit flipped in byte \(position)")
+      } catch is SegmentError {}
+    }
+  }
+
+  @Test(arguments: [IndexKind.flat, .hnsw, .ivfflat])
+  func survivesForgedContent(kind: IndexKind) throws {
+    let folder = TemporaryFolder()
+    let index = try folder.build(Self.source(), IndexConfiguration(dimensions: Self.dimensions, kind: kind))
+    #expect(try Self.use(index.file.path, folder).isEmpty)
+    var random = SeededGenerator(seed: 78)
+    let values: [UInt32] = [0, 1, 7, 1_199, 1_200, 1_499, 1_500, 0x7FFF_FFFF, 0x8000_0000, 0x7FC0_0000, .max - 1, .max]
+    for kind in SectionKind.allCases {
+      guard let section = try Self.section(kind, of: index.file) else { continue }
+      for _ in 0..<24 {
+        var bytes = section
+        for _ in 0..<Int.random(in: 1...4, using: &random) {
+          let word = Int.random(in: 0..<bytes.count / 4, using: &random)
+          let value = values.randomElement(using: &random) ?? 0
+          for i in 0..<4 { bytes[word * 4 + i] = UInt8(truncatingIfNeeded: value >> UInt32(8 * i)) }
+        }
+        let path = try Self.forge(index.file, kind, bytes, folder)
+        do {
+          _ = try Self.use(path, folder)
+        } catch is SegmentError {}
+      }
+    }
+  }
+
+  // MARK: Bytes
+
+  /// A segment like another but for one section; all its checksums hold.
+  private static func forge(
+    _ file: SegmentFile, _ kind: SectionKind, _ bytes: [UInt8], _ folder: TemporaryFolder
+  ) throws -> String {
+    let name = "forged-\(UInt64.random(in: 0...UInt64.max)).seg"
+    var writer = try SegmentWriter(directory: folder.path, fileName: name, description: file.description)
+    for other in SectionKind.allCases {
+      guard let content = other == kind ? bytes : try section(other, of: file) else { continue }
+      try writer.begin(other)
+      var failure: SegmentError?
+      unsafe content.withUnsafeBytes { raw in
+        do throws(SegmentError) { unsafe try writer.append(raw) } catch { failure = error }
+      }
+      if let failure { throw failure }
+    }
+    let published = try writer.publish()
+    published.release()
+    return published.path
+  }
+
+  private static func section(_ kind: SectionKind, of file: SegmentFile) throws -> [UInt8]? {
+    guard let length = file.byteCount(of: kind) else { return nil }
+    return try unsafe file.section(kind, expecting: length).bytes.map { $0 }
+  }
+
+  private static func bytes(_ path: String) throws -> [UInt8] {
+    let file = try #require(unsafe fopen(path, "rb"))
+    defer { unsafe fclose(file) }
+    var result: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+      let count = unsafe fread(&buffer, 1, buffer.count, file)
+      if count == 0 { return result }
+      result += buffer[..<count]
+    }
+  }
+
+  private static func write(_ bytes: [UInt8], _ path: String) throws {
+    unlink(path)
+    let file = try #require(unsafe fopen(path, "wb"))
+    #expect(unsafe fwrite(bytes, 1, bytes.count, file) == bytes.count)
+    #expect(unsafe fclose(file) == 0)
+  }
+}
