@@ -57,6 +57,27 @@ package final class Section: @unchecked Sendable {
     }
   }
 
+  /// Verifies rows of a fixed size that lie all over the section, as a graph visits them. Near free when already done.
+  ///
+  /// - Parameters:
+  ///   - rows: `count` numbers of rows, each within the section; one outside is a programmer's error.
+  ///   - rowByteCount: from one row to the next; at least 1.
+  /// - Throws: as `verify`, for the first row that is damaged.
+  package func verify(rows: UnsafePointer<UInt32>, count: Int, rowByteCount: Int) throws(SegmentError) {
+    if isVerified { return }
+    let bits = verifiedBits
+    let byteCount = byteCount
+    for index in 0..<count {
+      let start = unsafe Int(rows[index]) * rowByteCount
+      let end = start + rowByteCount
+      precondition(end <= byteCount, "row at \(start) of section \(kind), which has \(byteCount) bytes")
+      let first = start >> Block.shift
+      let last = (end - 1) >> Block.shift
+      if last - first <= 1, bits.contains(block: first), bits.contains(block: last) { continue }
+      try verify(start..<end)
+    }
+  }
+
   /// Verifies the whole section. Reads all of it unless that has been done before.
   package func verifyAll() throws(SegmentError) { try verify(0..<byteCount) }
 

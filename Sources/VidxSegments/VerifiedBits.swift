@@ -1,16 +1,19 @@
-package import Synchronization
+public import Synchronization
 
 /// Which blocks of a section have been verified: one bit a block, set once, never cleared.
 ///
 /// Trivial, for a hot loop to copy into a local: one test is a shift, a load and a bit test. Valid as long as the
 /// `Section` it came from.
+///
+/// Public for one reason: a release build inlines `@inlinable public` across targets, but calls `@inlinable package`
+/// (seen in the machine code of Swift 6.3.1). Not part of the library's interface.
 // @unchecked: the words are atomics. Relaxed order is enough, as a bit stands for bytes that never change.
 @safe
-package struct VerifiedBits: @unchecked Sendable {
+public struct VerifiedBits: @unchecked Sendable {
   @usableFromInline let words: UnsafeMutablePointer<Atomic<UInt64>>
 
   /// Bytes to a block, as a power of two.
-  @inlinable package static var blockShift: Int { 16 }
+  @inlinable public static var blockShift: Int { 16 }
 
   init(allocating blockCount: Int) {
     let wordCount = Self.wordCount(blockCount)
@@ -25,15 +28,15 @@ package struct VerifiedBits: @unchecked Sendable {
 
   private static func wordCount(_ blockCount: Int) -> Int { (blockCount + 63) / 64 }
 
-  // Inlinable: tested once for every node that a graph search visits, from another target.
   /// Whether the block with this byte of the section has been verified. The offset is not checked.
   @inlinable @inline(__always)
-  package func contains(offset: Int) -> Bool {
+  public func contains(offset: Int) -> Bool {
     contains(block: offset &>> Self.blockShift)
   }
 
+  /// Whether this block of the section has been verified. The number is not checked.
   @inlinable @inline(__always)
-  package func contains(block: Int) -> Bool {
+  public func contains(block: Int) -> Bool {
     let word = unsafe words[block &>> 6].load(ordering: .relaxed)
     return word &>> UInt64(truncatingIfNeeded: block & 63) & 1 != 0
   }

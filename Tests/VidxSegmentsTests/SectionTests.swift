@@ -31,6 +31,36 @@ struct SectionTests {
     #expect(section.isVerified && verified() == Array(0..<70))
   }
 
+  @Test(
+    "Rows are verified where they lie, over one block, two or more", arguments: [1, 4, 1536, 64_000, 65_536, 200_000])
+  func rows(rowByteCount: Int) throws {
+    let byteCount = 12 << 16
+    let section = try file(.vectors, byteCount: byteCount).section(.vectors, expecting: byteCount)
+    let rowCount = byteCount / rowByteCount
+    let ids = [0, rowCount / 2, rowCount - 1].map { UInt32($0) }
+    for _ in 0..<2 { try unsafe section.verify(rows: ids, count: ids.count, rowByteCount: rowByteCount) }
+    var expected = Set<Int>()
+    for id in ids {
+      let start = Int(id) * rowByteCount
+      expected.formUnion(start >> 16...(start + rowByteCount - 1) >> 16)
+    }
+    #expect(Set((0..<12).filter { section.isBlockVerified(containing: $0 << 16) }) == expected)
+  }
+
+  @Test("A row is not taken for verified because its first block is, or its last", arguments: [0, 1, 2])
+  func rowAcrossDamage(damaged: Int) throws {
+    var bytes = try SampleSegment.section(.vectors, byteCount: 3 << 16).encoded()
+    bytes[4096 + damaged << 16] ^= 1
+    let section = try SegmentFile(path: Self.path, fileSystem: MemoryFileSystem(bytes))
+      .section(.vectors, expecting: 3 << 16)
+    for block in 0..<3 where block != damaged { try section.verify(block << 16..<(block + 1) << 16) }
+    #expect(throws: SegmentError.self) { try unsafe section.verify(rows: [0], count: 1, rowByteCount: 3 << 16) }
+    let pair = damaged == 0 ? 0 : 1  // Rows of a block and a half: 0 covers blocks 0 and 1, 1 covers 1 and 2.
+    #expect(throws: SegmentError.self) {
+      try unsafe section.verify(rows: [UInt32(pair)], count: 1, rowByteCount: 3 << 15)
+    }
+  }
+
   @Test("An empty section is verified from the start")
   func empty() throws {
     let section = try file(.norms, byteCount: 0).section(.norms, expecting: 0)
