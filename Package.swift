@@ -43,10 +43,12 @@ let package = Package(
       name: "VidxSQLite", dependencies: ["CSQLite", "CVidxSQLite", "VidxIndexes", "VidxSegments", "VidxVectors"],
       swiftSettings: settings),
     .target(
-      name: "Vidx", dependencies: ["VidxSQLite", "VidxIndexes", "VidxSegments", "VidxVectors"], swiftSettings: settings),
+      name: "Vidx", dependencies: ["VidxSQLite", "VidxIndexes", "VidxSegments", "VidxVectors"],
+      swiftSettings: settings),
     .target(name: "VidxFiles", swiftSettings: settings),
     .executableTarget(
-      name: "VidxCLI", dependencies: ["Vidx", "VidxFiles", "VidxSQLite", "VidxIndexes"], swiftSettings: settings, linkerSettings: sqlite),
+      name: "VidxCLI", dependencies: ["Vidx", "VidxFiles", "VidxSQLite", "VidxIndexes"], swiftSettings: settings,
+      linkerSettings: sqlite),
 
     .target(name: "CVidxExtension"),
     .target(
@@ -67,9 +69,11 @@ let package = Package(
       name: "VidxSQLiteTests", dependencies: ["CSQLite", "VidxSQLite", "VidxIndexes", "VidxSegments", "VidxVectors"],
       swiftSettings: settings, linkerSettings: sqlite),
     .testTarget(name: "VidxFilesTests", dependencies: ["VidxFiles"], swiftSettings: settings),
-    .testTarget(name: "VidxTests", dependencies: ["Vidx"], swiftSettings: settings, linkerSettings: sqlite),
     .testTarget(
-      name: "VidxCLITests", dependencies: ["VidxCLI", "VidxFiles"], swiftSettings: settings, linkerSettings: sqlite),
+      name: "VidxTests", dependencies: ["Vidx", "VidxIndexes"], swiftSettings: settings, linkerSettings: sqlite),
+    .testTarget(
+      name: "VidxCLITests", dependencies: ["Vidx", "VidxCLI", "VidxFiles"], swiftSettings: settings,
+      linkerSettings: sqlite),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c17

@@ -59,7 +59,7 @@ def blank_out(text, language):
         end = match.end()
         if match.group().startswith("/*"):
             end = end_of_comment(text, end, nests=swift)
-        elif swift and match.group().endswith('"'):
+        elif swift and (match["hashes"] is not None or match["more"] is not None):
             end = end_of_swift_string(text, match)
         out.append("".join(c if c == "\n" else " " for c in text[start:end]))
         position = end
@@ -207,7 +207,8 @@ def check_lines(path, text, problems):
         problems.error(path, text.count("\n") + 1, "no line break at the end of the file")
 
 
-IMPORT = re.compile(r"^\s*(?:@\w+(?:\(\w+\))?\s+)*(?:(?:public|package|internal|private)\s+)?import\s+(\w+)", re.M)
+IMPORT = re.compile(r"^\s*(?:@\w+(?:\(\w+\))?\s+)*(?:(?:public|package|internal|private)\s+)?import\s+"
+    r"(?:(?:enum|struct|class|protocol|func|var|let|typealias)\s+)?(\w+)", re.M)
 
 
 def check_imports(path, text, dependencies, problems):

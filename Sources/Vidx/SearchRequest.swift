@@ -11,7 +11,7 @@ public enum RowFilter: Sendable, Equatable {
 
 /// What a search may spend, and how far it looks. Settings of the query, never of the index.
 public struct SearchSettings: Sendable, Equatable {
-  /// Only rows nearer than this distance (of the index's metric).
+  /// Only rows at this distance (of the index's metric) or nearer.
   public var within: Double?
   /// HNSW: candidates kept while walking the graph; nil for 40.
   public var efSearch: Int?

@@ -36,8 +36,10 @@ extension Session {
     try requireFreeName(name)
     if let table = options.rowTable { _ = try primaryKey(of: table) }
     try transaction {
-      try connection.execute(
-        "CREATE VIRTUAL TABLE \(quoted(identifier: name)) USING vidx(\(options.moduleArguments))")
+      try building(build) {
+        try connection.execute(
+          "CREATE VIRTUAL TABLE \(quoted(identifier: name)) USING vidx(\(options.moduleArguments))")
+      }
       if case .own = options.content, let table = options.rowTable {
         try execute(
           "INSERT OR REPLACE INTO \(shadow(name, "config"))(key, value) VALUES (?, ?)",
@@ -48,14 +50,19 @@ extension Session {
 
   package func dropIndex(_ name: String) throws(VidxError) {
     _ = try store(name)
-    try wrappingErrors { try connection.execute("DROP TABLE \(quoted(identifier: name))") }
+    forgetStores()
+    try wrappingErrors {
+      try connection.execute("DROP TABLE \(quoted(identifier: name))")
+      // Inside a transaction the files stay until the next sweep: it may be rolled back.
+      if connection.isAutocommit { try IndexStore.sweep(connection, schema: "main") }
+    }
   }
 
   /// Names of the indexes, in alphabetical order.
   package func indexNames() throws(VidxError) -> [String] {
     let rows = try query(
       """
-      SELECT t.name FROM sqlite_schema t JOIN sqlite_schema c ON c.type = 'table' AND c.name = t.name || '_config'
+      SELECT t.name FROM sqlite_schema t JOIN sqlite_schema c ON c.type = 'table' AND c.name = t.name || '_tombstones'
       WHERE t.type = 'table' AND t.sql LIKE 'CREATE VIRTUAL TABLE%USING%vidx%' ORDER BY t.name
       """)
     return rows.compactMap { row in

@@ -23,6 +23,7 @@ package final class Session {
 
   package let connection: Connection
   package let path: String
+  private let statementBuild: StatementBuild
   /// The open indexes of this connection, and the version of the schema they were opened in.
   var stores: [String: IndexStore] = [:]
   var storesVersion: Int64 = -1
@@ -34,6 +35,7 @@ package final class Session {
   /// - Parameter busyTimeout: how long to wait for another connection's lock, in milliseconds.
   package init(path: String, mode: Mode, busyTimeout: Int32 = 5_000) throws(VidxError) {
     self.path = path
+    statementBuild = StatementBuild()
     let isNew = unsafe access(path, F_OK) != 0
     if mode != .create, isNew { throw Self.openError(path) }
     connection = try wrappingErrors {
@@ -49,7 +51,8 @@ package final class Session {
 
   private func prepare(mode: Mode, isNew: Bool) throws(VidxError) {
     do {
-      guard unsafe Extension.register(on: connection.handle) == 0 else {
+      let build = statementBuild
+      guard unsafe Extension.register(on: connection.handle, buildOptions: { build.options }) == 0 else {
         throw VidxError(.other, "the vidx module cannot be registered with this SQLite; use version 3.38 or later")
       }
       // With a write-ahead log readers and the writer do not wait for each other. A file of the user's stays as it is.
@@ -70,6 +73,16 @@ package final class Session {
 
   private static func openMessage(_ path: String, _ error: SQLiteError) -> String {
     "\(path): \(error.message); check that the folder exists and that the file may be opened"
+  }
+
+  /// Runs the body; indexes that its statements build are built with these options.
+  func building<Result>(_ options: BuildOptions, _ body: () throws -> Result) throws -> Result {
+    statementBuild.options = options
+    defer { statementBuild.options = BuildOptions() }
+    do { return try body() } catch {
+      // What SQLite says of it is a text.
+      throw options.isCancelled() ? CancellationError() : error
+    }
   }
 
   // MARK: Transactions
@@ -134,4 +147,9 @@ package final class Session {
     }
     for (index, value) in parameters.enumerated() { try statement.bind(value, at: Int32(index + 1)) }
   }
+}
+
+/// How statements that build an index may use the machine, for the module to ask. Belongs to one session.
+private final class StatementBuild {
+  var options = BuildOptions()
 }

@@ -23,7 +23,8 @@ final class SessionQueue: @unchecked Sendable {
     self.open = open
   }
 
-  /// Runs the body on the queue. Cancelling the task sets the `Cancellation`; what the body makes of it is its business.
+  /// Runs the body on the queue. Cancelling the task sets the `Cancellation`; what the body makes of it is its own
+  /// business.
   func run<Result: Sendable>(
     _ body: @escaping @Sendable (Session, Cancellation) throws -> Result
   ) async throws(VidxError) -> Result {

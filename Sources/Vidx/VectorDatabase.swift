@@ -63,8 +63,8 @@ public final class VectorDatabase: Sendable {
 
   /// Makes an index; with `content: .column`, over the rows that are there. Cancelling the task undoes it.
   ///
-  /// - Throws: `.alreadyExists`, `.badOption`; `.badRows` when a table has no INTEGER PRIMARY KEY (VACUUM moves implicit
-  ///   row ids); `.badVector` naming the row.
+  /// - Throws: `.alreadyExists`, `.badOption`; `.badRows` when a table has no INTEGER PRIMARY KEY (VACUUM moves
+  ///   implicit row ids); `.sql` naming the row of a content table whose vector cannot be taken.
   @discardableResult
   public func createIndex(_ name: String, options: IndexOptions) async throws(VidxError) -> VectorIndex {
     try await writer.run { session, cancellation in

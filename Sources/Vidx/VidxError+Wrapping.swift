@@ -25,7 +25,7 @@ extension VidxError {
     case let error as VidxError: self = error
     case let error as SQLiteError: self.init(error)
     case let error as StoreError: self.init(error)
-    case let error as SegmentError: self.init(.corrupt, error.message, cause: error)
+    case let error as SegmentError: self.init(Self.code(of: error), error.message, cause: error)
     case let error as BuildError: self.init(error)
     case let error as VectorError: self.init(.badVector, "\(error)", cause: error)
     case let error as VectorLiteralError: self.init(.badVector, "\(error)", cause: error)
@@ -67,10 +67,16 @@ extension VidxError {
       case .noRow: .noSuchRow
       case .content, .contentRow: .badRows
       case .overtaken: .busy
-      case .damagedDefinition, .damagedDelta, .damagedTombstone, .segment, .foreignSegment: .corrupt
+      case .segment(_, let error): Self.code(of: error)
+      case .damagedDefinition, .damagedDelta, .damagedTombstone, .foreignSegment: .corrupt
       default: .other
       }
     self.init(code, error.message, cause: error)
+  }
+
+  /// A file that cannot be read or written now is not a damaged one.
+  private static func code(of error: SegmentError) -> Code {
+    if case .io = error { .storage } else { .corrupt }
   }
 
   private init(_ error: BuildError) {

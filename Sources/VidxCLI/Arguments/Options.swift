@@ -29,7 +29,7 @@ enum Options {
   static let whereCondition = Option(
     name: "where", value: "SQL", help: "only rows for which this condition on the index's table holds")
   static let idsFrom = Option(name: "ids-from", value: "SELECT", help: "only rows whose id this query answers")
-  static let within = Option(name: "within", value: "DISTANCE", help: "only rows nearer than this")
+  static let within = Option(name: "within", value: "DISTANCE", help: "only rows at this distance or nearer")
   static let efSearch = Option(name: "ef-search", value: "N", help: "hnsw: candidates kept while searching (40)")
   static let probes = Option(name: "probes", value: "N", help: "ivfflat: lists scanned (square root of their number)")
   static let columns = Option(

@@ -26,7 +26,7 @@ struct BuildCommand: Command {
 
       Rows and vectors in one .jsonl, the vector in the field "embedding":
 
-        vidx build notes.db --index note_vectors --vectors notes.jsonl --field embedding --rows notes.jsonl --table notes
+        vidx build notes.db --index note_vectors --vectors n.jsonl --field embedding --rows n.jsonl --table notes
 
       A BLOB column (32-bit floats, little-endian) or a column of JSON arrays of a table that is there; the index
       then follows the table by triggers. The table needs an INTEGER PRIMARY KEY:

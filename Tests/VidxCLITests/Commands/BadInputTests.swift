@@ -341,6 +341,24 @@ import Testing
     #expect(check.output.contains("elsewhere/t.db-vidx"), "\(check.output)")
   }
 
+  /// A file system that takes no more than 64 blocks of a file stands for a full disk.
+  @Test func diskFull() throws {
+    try build()
+    let large = Sample(count: 5_000)
+    try sandbox.write("large.npy", large.npy)
+    let before = try sandbox.contents()
+    for database in ["t.db", "new.db"] {
+      // Without the signal, a write beyond the limit fails with EFBIG.
+      let script = "trap '' XFSZ; ulimit -f 64; exec \"$0\" build \(database) --index w --vectors large.npy --type flat"
+      let outcome = try sandbox.start(["-c", script, Sandbox.toolPath], program: "/bin/sh").wait()
+      #expect(outcome.status == 1, "\(outcome.errors)")
+      #expect(outcome.errors.contains("\(database)-vidx/w-"), "\(outcome.errors)")
+      #expect(outcome.errors.contains("File too large"), "\(outcome.errors)")
+      #expect(try sandbox.contents() == before)
+    }
+    #expect(try sandbox.succeed("check", "t.db").output == "ok: 1 index\n")
+  }
+
   // MARK: Processes
 
   @Test func twoProcessesWrite() throws {

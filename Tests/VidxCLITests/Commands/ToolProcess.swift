@@ -149,8 +149,9 @@ struct Sample {
 
   /// Row i has id 10 * i + 1, so that ids are not positions.
   var rows: String {
-    vectors.indices.map {
-      "{\"id\": \($0 * 10 + 1), \"name\": \"row \($0)\", \"category\": \"\($0 % 3 == 0 ? "red" : "blue")\", \"size\": \($0)}\n"
+    vectors.indices.map { row in
+      let category = row % 3 == 0 ? "red" : "blue"
+      return "{\"id\": \(row * 10 + 1), \"name\": \"row \(row)\", \"category\": \"\(category)\", \"size\": \(row)}\n"
     }.joined()
   }
 

@@ -1,0 +1,147 @@
+import Foundation
+import Synchronization
+import Testing
+import VidxIndexes
+
+@testable import Vidx
+
+/// Bulk loading: all or nothing, files included.
+@Suite struct SessionBuildTests {
+  let directory: TemporaryDirectory
+  let sample = SampleVectors(count: 200)
+
+  init() throws { directory = try TemporaryDirectory() }
+
+  struct Rows: RowSource {
+    let name = "rows"
+    let columns: [RowColumn]
+    let values: [[Value]]
+    var position = 0
+
+    init(_ columns: [RowColumn], _ values: [[Value]]) { (self.columns, self.values) = (columns, values) }
+
+    var count: Int { values.count }
+
+    mutating func next() -> [Value]? {
+      guard position < values.count else { return nil }
+      defer { position += 1 }
+      return values[position]
+    }
+  }
+
+  static let idAndSize = [RowColumn(name: "ID", type: "INTEGER"), RowColumn(name: "size", type: "REAL")]
+
+  func session() throws -> Session { try Session(path: directory.file("t.db"), mode: .create) }
+
+  @Test func loadsRowsWithTheirVectors() throws {
+    let session = try session()
+    let rows = Rows(Self.idAndSize, (0..<200).map { [.integer(Int64(1000 - $0)), .real(Double($0))] })
+    let count = try session.build(
+      "v", IndexOptions(dimensions: 8, metric: .l2), vectors: sample, rows: rows, table: "things", build: BuildOptions()
+    )
+    #expect(count == 200)
+    #expect(try session.vector(of: 1000, in: "v") == sample.vectors[0])
+    let result = try session.search("v", near: sample.vectors[4], k: 1, filter: .where("size < 10"))
+    #expect(result.hits.map(\.id) == [996])
+    #expect(try session.summary(of: "v").deltaRows == 0)
+    #expect(try session.primaryKey(of: "things") == "ID")
+    #expect(try session.rowLookup(for: "v", columns: nil)?.values(of: 996) == [.real(4)])
+    #expect(try session.rowLookup(for: "v", columns: nil)?.values(of: 1) == nil)
+    #expect(try session.problems(of: "v") == [])
+  }
+
+  @Test func numbersRowsWithoutAnIntegerID() throws {
+    let session = try session()
+    let columns = [RowColumn(name: "id", type: "TEXT")]
+    let ids = try session.importRows(
+      Rows(columns, [[.text("a")], [.text("b")]]), into: "words", build: BuildOptions())
+    #expect(ids == [1, 2])
+    #expect(try session.query("SELECT row_id, id FROM words WHERE row_id = 2")[0].values == [.integer(2), .text("b")])
+  }
+
+  @Test func aBadVectorUndoesEverything() throws {
+    let session = try session()
+    var bad = sample
+    bad = SampleVectors(replacing: 150, with: .nan, in: sample)
+    let rows = Rows(Self.idAndSize, (0..<200).map { [.integer(Int64($0)), .null] })
+    for _ in 0..<2 {
+      let error = try #require(throws: VidxError.self) {
+        try session.build(
+          "v", IndexOptions(dimensions: 8), vectors: bad, rows: rows, table: "things", build: BuildOptions())
+      }
+      #expect(error.code == .badVector)
+      #expect(error.message.contains("row 151"), "\(error.message)")
+      #expect(try session.query("SELECT * FROM sqlite_schema").isEmpty)
+      #expect(directory.segments(of: "t.db").isEmpty)
+    }
+    _ = try session.build("v", IndexOptions(dimensions: 8), vectors: sample, build: BuildOptions())
+    #expect(try session.summary(of: "v").rows == 200)
+  }
+
+  @Test(arguments: ["files", "column"]) func cancellingUndoesEverything(source: String) throws {
+    let session = try session()
+    let large = SampleVectors(count: 3_000)
+    try session.execute("CREATE TABLE docs(id INTEGER PRIMARY KEY, e BLOB)")
+    if source == "column" {
+      try session.transaction {
+        for vector in large.vectors { try session.execute("INSERT INTO docs(e) VALUES (?)", [.vector(vector)]) }
+      }
+    }
+    let asked = Atomic<Int>(0)
+    // Late enough for the build to have begun, before it can be over.
+    let build = BuildOptions(threads: 1, isCancelled: { asked.wrappingAdd(1, ordering: .relaxed).newValue > 2 })
+    let error = try #require(throws: VidxError.self) {
+      if source == "column" {
+        _ = try session.build("v", column: "e", ofTable: "docs", metric: .l2, type: .hnsw(), build: build)
+      } else {
+        _ = try session.build("v", IndexOptions(dimensions: 8), vectors: large, build: build)
+      }
+    }
+    #expect(error.code == .cancelled, "\(error.message)")
+    #expect(asked.load(ordering: .relaxed) > 2)
+    #expect(try session.query("SELECT name FROM sqlite_schema").map { $0.values[0] } == [.text("docs")])
+    #expect(directory.segments(of: "t.db").isEmpty)
+  }
+
+  @Test func countsMustAgree() throws {
+    let session = try session()
+    let rows = Rows(Self.idAndSize, [[.integer(1), .null]])
+    let error = try #require(throws: VidxError.self) {
+      try session.build(
+        "v", IndexOptions(dimensions: 8), vectors: sample, rows: rows, table: "t", build: BuildOptions())
+    }
+    #expect(error.code == .badRows)
+    #expect(error.message.contains("rows has 1 rows and sample has 200 vectors"))
+  }
+
+  @Test func reportsProgress() throws {
+    let session = try session()
+    let stages = Mutex<Set<String>>([])
+    let build = BuildOptions(progress: { report in
+      _ = stages.withLock { $0.insert(report.stage.rawValue) }
+      #expect(report.done <= report.total)
+    })
+    _ = try session.build("v", IndexOptions(dimensions: 8), vectors: SampleVectors(count: 5_000), build: build)
+    #expect(stages.withLock { $0 }.contains("linking"))
+  }
+
+  @Test func searchesOnThreads() throws {
+    let session = try session()
+    _ = try session.build(
+      "v", IndexOptions(dimensions: 8, metric: .l2, type: .flat), vectors: sample, build: BuildOptions())
+    let batch = BatchSearch(
+      path: directory.file("t.db"), index: "v", k: 2, ids: Array(1...100), settings: SearchSettings())
+    let results = try batch.run(sample.vectors, threads: 3)
+    #expect(results.map { $0.hits.map(\.id) } == sample.vectors.map { sample.nearest(to: $0, k: 2) { $0 <= 100 } })
+    let error = try #require(throws: VidxError.self) { try batch.run(sample.vectors + [[1]], threads: 3) }
+    #expect(error.code == .badVector)
+  }
+}
+
+extension SampleVectors {
+  init(replacing row: Int, with component: Float, in other: SampleVectors) {
+    var vectors = other.vectors
+    vectors[row][3] = component
+    self.init(vectors: vectors)
+  }
+}
