@@ -64,7 +64,8 @@ let package = Package(
     .testTarget(
       name: "VidxSegmentsTests", dependencies: ["VidxSegments", "CVidxKernels"], swiftSettings: settings),
     .testTarget(
-      name: "VidxIndexesTests", dependencies: ["VidxIndexes", "VidxVectors", "VidxSegments"], swiftSettings: settings),
+      name: "VidxIndexesTests", dependencies: ["VidxFiles", "VidxIndexes", "VidxSegments", "VidxVectors"],
+      exclude: ["CounterThresholds.json"], swiftSettings: settings),
     .testTarget(
       name: "VidxSQLiteTests", dependencies: ["CSQLite", "VidxSQLite", "VidxIndexes", "VidxSegments", "VidxVectors"],
       swiftSettings: settings, linkerSettings: sqlite),

@@ -1,0 +1,130 @@
+import Foundation
+import Testing
+import VidxFiles
+import VidxIndexes
+import VidxSegments
+import VidxVectors
+
+/// What searches over the demo data cost and find, against the committed figures. Time depends on the machine; these
+/// counts do not, so a change that makes searches dearer or worse shows here.
+///
+/// `VIDX_BASELINES=overwrite` writes the figures anew, for a change that is meant to move them: review the difference.
+@Suite(.tags(.recall)) struct CounterThresholdTests {
+  /// Figures per query, the mean over all queries.
+  struct Figures: Codable, Equatable {
+    var recall: Double
+    var distanceComputations: Double
+    var nodesExpanded: Double
+    var listsProbed: Double
+  }
+
+  struct Setting {
+    var name: String
+    var kind: IndexKind
+    var parameters: SearchParameters
+  }
+
+  static let settings = [
+    Setting(name: "exact", kind: .flat, parameters: SearchParameters()),
+    Setting(name: "hnsw efSearch 40", kind: .hnsw, parameters: SearchParameters(efSearch: 40)),
+    Setting(name: "hnsw efSearch 100", kind: .hnsw, parameters: SearchParameters(efSearch: 100)),
+    Setting(name: "ivfflat probes 1", kind: .ivfflat, parameters: SearchParameters(probes: 1)),
+    Setting(name: "ivfflat probes 3", kind: .ivfflat, parameters: SearchParameters(probes: 3)),
+  ]
+  static let k = 10
+  /// Kernels of other instruction sets round otherwise, which moves a graph a little.
+  static let slack = (recall: 0.005, cost: 1.03)
+
+  static let here = URL(filePath: #filePath).deletingLastPathComponent()
+  static let committed = here.appending(path: "CounterThresholds.json")
+  static let data = here.appending(path: "../../datasets/debian-packages").standardized
+
+  @Test func searchesCostNoMoreAndFindNoLess() throws {
+    let folder = TemporaryFolder()
+    let source = try Self.packages()
+    let queries = try Self.vectors("queries.npy")
+    var indexes: [IndexKind: SegmentIndex] = [:]
+    for kind in [IndexKind.flat, .hnsw, .ivfflat] {
+      // One thread: a parallel build makes another graph each time.
+      indexes[kind] = try folder.build(source, IndexConfiguration(dimensions: source.dimensions, kind: kind))
+    }
+    let flat = try #require(indexes[.flat])
+    let worst = try queries.map { query in
+      try #require(flat.nearest(query, k: Self.k).hits.last).score
+    }
+    var measured: [String: Figures] = [:]
+    for setting in Self.settings {
+      let index = try #require(indexes[setting.kind])
+      measured[setting.name] = try Self.measure(index, queries, setting.parameters, worst)
+    }
+    if ProcessInfo.processInfo.environment["VIDX_BASELINES"] == "overwrite" {
+      try Self.write(measured)
+    }
+    let thresholds = try JSONDecoder().decode([String: Figures].self, from: Data(contentsOf: Self.committed))
+    #expect(thresholds.keys.sorted() == measured.keys.sorted())
+    for (name, threshold) in thresholds {
+      try Self.compare(name, #require(measured[name]), threshold)
+    }
+  }
+
+  /// The exact figures above are measured against themselves: this ties them to double precision.
+  @Test func exactSearchIsExact() throws {
+    let folder = TemporaryFolder()
+    let source = try Self.packages()
+    let index = try folder.build(source, IndexConfiguration(dimensions: source.dimensions, kind: .flat))
+    let rows = source.rowIDs.indices.map { row in
+      let start = row * source.dimensions
+      return (id: source.rowIDs[row], vector: Array(source.vectors[start..<start + source.dimensions]))
+    }
+    for query in try Self.vectors("queries.npy").prefix(3) {
+      let found = try index.nearest(query, k: Self.k).hits
+      let truth = bruteForce(query, rows, .cosine)
+      #expect(recall(found, truth, k: Self.k, .cosine, 1e-6) == 1)
+    }
+  }
+
+  private static func packages() throws -> ArraySource {
+    let vectors = try vectors("packages.npy")
+    return ArraySource(
+      rowIDs: vectors.indices.map { Int64($0 + 1) }, vectors: vectors.flatMap { $0 },
+      dimensions: vectors.first?.count ?? 0)
+  }
+
+  private static func vectors(_ name: String) throws -> [[Float]] {
+    let file = try NPYFile(path: data.appending(path: name).path(percentEncoded: false))
+    return try (0..<file.count).map { try file.vector($0) }
+  }
+
+  private static func measure(
+    _ index: SegmentIndex, _ queries: [[Float]], _ parameters: SearchParameters, _ worst: [Float]
+  ) throws -> Figures {
+    var counters = SearchCounters()
+    var found = 0
+    for (query, worst) in zip(queries, worst) {
+      let prepared = try PreparedQuery(
+        query, dimensions: index.configuration.dimensions, metric: index.configuration.metric)
+      let answer = try index.search(prepared, k: k, parameters: parameters, counters: &counters)
+      found += answer.hits.count { $0.score <= worst + 1e-6 }
+    }
+    let count = Double(queries.count)
+    return Figures(
+      recall: Double(found) / (count * Double(k)), distanceComputations: Double(counters.distanceComputations) / count,
+      nodesExpanded: Double(counters.nodesExpanded) / count, listsProbed: Double(counters.listsProbed) / count)
+  }
+
+  private static func compare(_ name: String, _ measured: Figures, _ threshold: Figures) {
+    #expect(measured.recall >= threshold.recall - slack.recall, "\(name): \(measured), was \(threshold)")
+    #expect(
+      measured.distanceComputations <= threshold.distanceComputations * slack.cost,
+      "\(name): \(measured), was \(threshold)"
+    )
+    #expect(measured.nodesExpanded <= threshold.nodesExpanded * slack.cost, "\(name): \(measured), was \(threshold)")
+    #expect(measured.listsProbed <= threshold.listsProbed, "\(name): \(measured), was \(threshold)")
+  }
+
+  private static func write(_ figures: [String: Figures]) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+    try (encoder.encode(figures) + Data("\n".utf8)).write(to: committed)
+  }
+}
