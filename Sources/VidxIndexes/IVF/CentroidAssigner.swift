@@ -17,22 +17,18 @@ import VidxVectors
   private let origin: [Float]
   /// The L1 kernels, when scores are L1 distances.
   private let kernels: VectorKernels?
-  /// Keeps the shifted centroids.
-  private let shifted: VectorMatrix?
 
   /// Scores of a block of vectors: 4 MiB at most, unless there are very many centroids.
   private static let blockScores = 1 << 20
 
   /// - Parameters:
-  ///   - centroids: at least one; must outlive the assigner.
+  ///   - centroids: at least one.
   ///   - origin: for l2 a point amid the data (`dimensions` floats), or empty when that is near zero.
   init(_ centroids: VectorRows, metric: Metric, origin: [Float] = []) {
     precondition(centroids.count > 0, "no centroids")
     let usesOrigin = metric == .l2 && !origin.isEmpty
     self.origin = usesOrigin ? origin : []
-    let matrix = usesOrigin ? Self.shift(centroids, by: origin) : nil
-    shifted = matrix
-    let rows = matrix?.rows() ?? centroids
+    let rows = usesOrigin ? Self.shift(centroids, by: origin).rows() : centroids
     self.centroids = rows
     kernels = metric == .l1 ? VectorKernels(.l1) : nil
     biases =

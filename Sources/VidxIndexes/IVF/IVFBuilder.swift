@@ -19,7 +19,8 @@ struct IVFBuilder {
   /// - Complexity: O(vectors x lists x dimensions) as matrix products, the training up to 17 times that of its sample.
   init(_ distinct: DistinctVectors, base: IVFLists?, options: BuildOptions) throws {
     let configuration = distinct.configuration
-    let vectors = unsafe VectorRows(distinct.vectors, count: distinct.count, dimensions: configuration.dimensions)
+    let vectors = unsafe VectorRows(
+      distinct.vectors, count: distinct.count, dimensions: configuration.dimensions, owner: distinct.buffer)
     if let base, Self.isWorthKeeping(base, configuration, vectorCount: distinct.count) {
       centroids = try Self.centroids(of: base)
       parameters = base.parameters

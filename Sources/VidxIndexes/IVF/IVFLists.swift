@@ -27,10 +27,10 @@ import VidxVectors
     self.metric = metric
     dimensions = description.dimensions
     kernels = VectorKernels(metric)
-    parameters = unsafe try IVFParameters(file.section(.parameters, expecting: IVFParameters.byteCount))
+    parameters = try IVFParameters(file.section(.parameters, expecting: IVFParameters.byteCount))
     let lists = Int(parameters.listCount)
     let stride = VectorLayout.stride(dimensions: dimensions)
-    centroids = unsafe try file.section(.centroids, expecting: lists * stride * 4)
+    centroids = try file.section(.centroids, expecting: lists * stride * 4)
     starts = unsafe try file.section(.listStarts, expecting: (lists + 1) * 4) { block, _ in
       unsafe Validation.isAscending(block, upTo: UInt32(vectors))
     }

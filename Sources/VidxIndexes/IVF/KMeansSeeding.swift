@@ -18,7 +18,8 @@ import VidxVectors
   private var chosen: [Int] = []
   private var isChosen: [Bool]
 
-  static let batches = 8
+  /// Up to this many points they are drawn one at a time, as in k-means++ itself.
+  static let batches = 32
 
   /// - Parameter count: at most the number of points.
   init(_ points: VectorRows, count: Int, isSpherical: Bool, seed: UInt64, threads: Int) {

@@ -6,8 +6,6 @@ import VidxVectors
   let points: VectorRows
   /// What was subtracted from the vectors; empty for nothing.
   let origin: [Float]
-  /// Keeps `points`, unless they are the vectors themselves.
-  private let copy: VectorMatrix?
 
   /// Points per list above which more do not help (faiss's `max_points_per_centroid`).
   private static let enoughPerList = 256
@@ -26,13 +24,12 @@ import VidxVectors
   }
 
   /// Takes a random sample, in the order of the vectors.
-  /// - Parameter vectors: distinct; must outlive the sample.
+  /// - Parameter vectors: distinct.
   init(_ vectors: VectorRows, metric: Metric, lists: Int, seed: UInt64) {
     let size = Self.size(vectorCount: vectors.count, lists: lists, stride: vectors.stride)
     if metric == .cosine, size == vectors.count {
       points = vectors
       origin = []
-      copy = nil
       return
     }
     let matrix = VectorMatrix(count: size, dimensions: vectors.dimensions)
@@ -53,7 +50,6 @@ import VidxVectors
     }
     self.origin = origin
     points = matrix.rows(first: kept)
-    copy = matrix
   }
 
   /// Scales rows to unit length and closes the gaps that zero vectors leave.

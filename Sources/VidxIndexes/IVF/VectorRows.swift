@@ -2,16 +2,19 @@ import VidxVectors
 
 /// A view of f32 vectors in memory: `count` rows, `stride` floats apart, the first `dimensions` of each in use.
 ///
-/// Whoever makes it keeps the memory alive and unchanged while it is used; then any thread may read.
+/// Keeps the memory alive. Nobody may write it while the view is used; then any thread may read.
 @safe struct VectorRows: @unchecked Sendable {
   // @unchecked: a constant pointer to memory that nobody writes while the view is used.
   let base: UnsafePointer<Float>
+  private let owner: AnyObject
   let count: Int
   let dimensions: Int
   let stride: Int
 
-  init(_ base: UnsafePointer<Float>, count: Int, dimensions: Int) {
+  /// - Parameter owner: frees the memory when it goes away.
+  init(_ base: UnsafePointer<Float>, count: Int, dimensions: Int, owner: AnyObject) {
     unsafe self.base = base
+    self.owner = owner
     self.count = count
     self.dimensions = dimensions
     stride = VectorLayout.stride(dimensions: dimensions)
@@ -47,9 +50,9 @@ import VidxVectors
     unsafe row(i).update(from: source, count: stride)
   }
 
-  /// Valid while the matrix lives.
+  /// - Parameter limit: only that many, from the first; nil for all.
   func rows(first limit: Int? = nil) -> VectorRows {
-    unsafe VectorRows(buffer.floats, count: limit ?? count, dimensions: dimensions)
+    unsafe VectorRows(buffer.floats, count: limit ?? count, dimensions: dimensions, owner: buffer)
   }
 
   /// Every float, padding included, in row order.
