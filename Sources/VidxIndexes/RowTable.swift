@@ -16,15 +16,15 @@ import VidxVectors
     let vectors = file.description.vectorCount
     entryCount = entries
     vectorCount = vectors
-    rowIDs = unsafe try file.section(.rowIDs, expecting: entries * 8)
-    sortedRowIDs = unsafe try file.section(.sortedRowIDs, expecting: entries * 8)
+    rowIDs = try file.section(.rowIDs, expecting: entries * 8)
+    sortedRowIDs = try file.section(.sortedRowIDs, expecting: entries * 8)
     sortedEntries = unsafe try file.section(.sortedEntries, expecting: entries * 4) { block, _ in
       unsafe Validation.allBelow(UInt32(entries), in: block)
     }
     entryStarts = unsafe try file.optionalSection(.entryStarts, expecting: (vectors + 1) * 4) { block, _ in
       unsafe Validation.isAscending(block, upTo: UInt32(entries))
     }
-    norms = unsafe try file.optionalSection(.norms, expecting: entries * 4)
+    norms = try file.optionalSection(.norms, expecting: entries * 4)
     guard entryStarts != nil || vectors <= entries else {
       throw .invalidContent(section: .entryStarts, offset: 0, path: file.path)
     }

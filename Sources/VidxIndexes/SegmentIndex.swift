@@ -37,7 +37,7 @@ package import VidxVectors
     self.file = file
     rows = try RowTable(file)
     let stride = VectorLayout.stride(dimensions: description.dimensions)
-    vectors = unsafe try file.section(.vectors, expecting: description.vectorCount * stride * 4)
+    vectors = try file.section(.vectors, expecting: description.vectorCount * stride * 4)
     kernels = VectorKernels(metric)
     var configuration = IndexConfiguration(
       dimensions: description.dimensions, metric: metric, kind: description.indexKind)

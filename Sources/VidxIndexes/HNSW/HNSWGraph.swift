@@ -32,7 +32,7 @@ import VidxVectors
     self.vectors = vectors
     stride = VectorLayout.stride(dimensions: file.description.dimensions)
     kernels = VectorKernels(metric)
-    parameters = unsafe try HNSWParameters(
+    parameters = try HNSWParameters(
       file.section(.parameters, expecting: HNSWParameters.byteCount), vectorCount: count)
     let limit = UInt32(count)
     baseLinks = unsafe try file.section(.baseLinks, expecting: count * Int(parameters.baseDegree) * 4) { block, _ in
