@@ -110,7 +110,7 @@ extension SegmentIndex {
     _ query: PreparedQuery, _ ids: UnsafePointer<UInt32>, _ count: Int, _ out: UnsafeMutablePointer<Float>
   ) throws(SegmentError) {
     let stride = configuration.stride
-    if !vectors.isVerified { unsafe try vectors.verifyRows(ids, count, byteCount: stride * 4) }
+    if !vectors.isVerified { unsafe try vectors.verify(rows: ids, count: count, rowByteCount: stride * 4) }
     unsafe kernels.ids(query.floats, vectors.floats, stride, ids, count, stride, out)
   }
 }

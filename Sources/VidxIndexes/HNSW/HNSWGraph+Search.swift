@@ -107,7 +107,7 @@ extension HNSWGraph {
         unsafe vidx_prefetch(upcoming)
         unsafe vidx_prefetch(upcoming + 16)
       }
-      if !vectorsVerified { unsafe try vectors.verifyRows(ids, fresh, byteCount: stride &* 4) }
+      if !vectorsVerified { unsafe try vectors.verify(rows: ids, count: fresh, rowByteCount: stride &* 4) }
       unsafe scoreIDs(query, rows, stride, ids, fresh, stride, scores)
       computed &+= fresh
       next = ahead

@@ -60,7 +60,7 @@ import VidxVectors
   func score(
     _ query: UnsafePointer<Float>, _ ids: UnsafePointer<UInt32>, _ count: Int, _ out: UnsafeMutablePointer<Float>
   ) throws(SegmentError) {
-    if !vectors.isVerified { unsafe try vectors.verifyRows(ids, count, byteCount: stride * 4) }
+    if !vectors.isVerified { unsafe try vectors.verify(rows: ids, count: count, rowByteCount: stride * 4) }
     let base = unsafe vectors.bytes.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: Float.self)
     unsafe kernels.ids(query, base, stride, ids, count, stride, out)
   }
@@ -102,16 +102,5 @@ import VidxVectors
       result.append(id)
     }
     return result
-  }
-}
-
-extension Section {
-  /// Verifies rows of a fixed size, by number.
-  @inline(never)
-  func verifyRows(_ ids: UnsafePointer<UInt32>, _ count: Int, byteCount size: Int) throws(SegmentError) {
-    for i in 0..<count {
-      let start = unsafe Int(ids[i]) * size
-      try verify(start..<(start + size))
-    }
   }
 }
