@@ -20,6 +20,8 @@ internal import CVidxSQLite
       let term = unsafe info.pointee.aOrderBy[i]
       shape.order.append(QueryShape.OrderTerm(term.iColumn, isDescending: term.desc != 0))
     }
+    let searchColumns = [Column.distance, .k, .efSearch, .probes].reduce(UInt64(0)) { $0 | 1 << UInt64($1.rawValue) }
+    shape.usesSearchColumns = unsafe info.pointee.colUsed & searchColumns != 0
     return shape
   }
 

@@ -6,8 +6,10 @@ struct QueryPlan: Equatable, Sendable {
     case k = "K"
     case efSearch = "E"
     case probes = "P"
-    /// `distance < value`, `<=` or `=`: nothing beyond the value is wanted.
+    /// `distance < value` or `<=`.
     case within = "W"
+    /// `distance = value`.
+    case at = "D"
     /// `distance > value`.
     case beyond = "B"
     /// `distance >= value`.

@@ -5,11 +5,15 @@ internal import CSQLite
 /// SQLite asks several times, with other terms usable each time, and takes the cheapest combination over all tables. A
 /// term is usable when its value is constant, or when it comes from a table placed before this one.
 ///
-/// What k counts must not depend on the order of the tables that SQLite settles on. So, in a search with k:
+/// What k counts should not depend on the order of the tables that SQLite settles on. So, in a search with k:
 /// - `rowid IN (...)` always restricts before k counts. Without its values the plan is refused.
-/// - `rowid = x`, `rowid <> x`, ranges of row ids and `distance > x` restrict before k counts when x is constant. When it
-///   comes from another table they join what k selected: the plan that would search once for every such value costs
-///   more than the one that searches once.
+/// - `rowid = x`, `rowid <> x`, ranges of row ids, `distance = x` and `distance > x` restrict before k counts when x is
+///   constant. When it comes from another table they join what k selected: the plan that would search once for every
+///   such value costs more than the one that searches once. (Where the query forces the order of the tables, with CROSS
+///   JOIN or LEFT JOIN, only the former is possible. A constant and a value of a table to the left look the same here.)
+///
+/// SQLite also tries terms joined by OR one by one, and would then evaluate MATCH as a function, which it is not. Such
+/// plans show as plans without MATCH, so these cost more than a search would.
 struct QueryPlanner {
   private let shape: QueryShape
   private var plan = QueryPlan()
@@ -37,6 +41,10 @@ struct QueryPlanner {
     return search()
   }
 
+  /// What it costs to find one row by its id. SQLite's unit is about one step in one of its own tables.
+  private static let lookup = 30.0
+  private var streamCost: Double { 1_000 + 20 * Double(max(shape.rowCount, 1)) }
+
   // MARK: Without MATCH
 
   private mutating func scan() -> QueryPlan {
@@ -44,15 +52,17 @@ struct QueryPlanner {
     takeRanges()
     let all = Double(max(shape.rowCount, 1))
     if plan.has(.rowID) {
-      price(cost: 5, rows: 1)
+      price(cost: Self.lookup, rows: 1)
       plan.isUnique = true
     } else if plan.has(.rowIDs) {
-      price(cost: min(all, 25) * 5, rows: min(all, 25))
+      price(cost: min(all, 25) * Self.lookup, rows: min(all, 25))
     } else {
       // As SQLite guesses: a bound on one side leaves a quarter of the rows.
-      let bounds = plan.arguments.reduce(1.0) { bounds, _ in bounds / 4 }
-      price(cost: 10 + all * bounds * 3, rows: max(all * bounds, 1))
+      let share = plan.arguments.reduce(1.0) { share, _ in share / 4 }
+      price(cost: 2 * streamCost + all * share, rows: max(all * share, 1))
     }
+    // Nobody wants the distance of rows that are not searched for: this is a part of a search.
+    if shape.usesSearchColumns { plan.cost *= 1e6 }
     plan.isOrderConsumed = shape.order == [QueryShape.OrderTerm(.rowID)] || (plan.isUnique && !shape.order.isEmpty)
     return plan
   }
@@ -81,7 +91,7 @@ struct QueryPlanner {
     let onceForEveryValue = plan.arguments.reduce(0.0) { total, argument in
       switch argument.use {
       case .rowID: total + 1e10
-      case .beyond, .from, .notRowID, .above, .atLeast, .below, .atMost: total + 1e9
+      case .beyond, .from, .at, .notRowID, .above, .atLeast, .below, .atMost: total + 1e9
       default: total
       }
     }
@@ -90,15 +100,15 @@ struct QueryPlanner {
 
   private mutating func priceStream() {
     let all = Double(max(shape.rowCount, 1))
-    let whole = 1_000 + 20 * all
-    if plan.has(.rowID) {
+    if plan.has(.rowIDs) {
+      // Less than to look up two rows: `rowid = 1 OR rowid = 2` comes as a set, too.
+      price(cost: Self.lookup * 0.8, rows: min(all, 25))
+    } else if plan.has(.rowID) {
       // Dear, so that the stream comes first and the other tables are looked up for its rows; but less than to run the
       // stream for every row of another table, when the order is forced.
-      price(cost: whole * 0.9, rows: 1)
-    } else if plan.has(.rowIDs) {
-      price(cost: whole * 0.5, rows: min(all, 100))
+      price(cost: streamCost * 0.9, rows: 1)
     } else {
-      price(cost: whole, rows: plan.has(.within) ? max(all / 4, 1) : all)
+      price(cost: streamCost, rows: plan.has(.within) ? max(all / 4, 1) : all)
     }
   }
 
@@ -127,10 +137,10 @@ struct QueryPlanner {
   // MARK: Terms
 
   private static let upperBounds: [(Int32, QueryPlan.Use)] = [
-    (SQLITE_INDEX_CONSTRAINT_LT, .within), (SQLITE_INDEX_CONSTRAINT_LE, .within), (SQLITE_INDEX_CONSTRAINT_EQ, .within),
+    (SQLITE_INDEX_CONSTRAINT_LT, .within), (SQLITE_INDEX_CONSTRAINT_LE, .within),
   ]
   private static let lowerBounds: [(Int32, QueryPlan.Use)] = [
-    (SQLITE_INDEX_CONSTRAINT_GT, .beyond), (SQLITE_INDEX_CONSTRAINT_GE, .from),
+    (SQLITE_INDEX_CONSTRAINT_GT, .beyond), (SQLITE_INDEX_CONSTRAINT_GE, .from), (SQLITE_INDEX_CONSTRAINT_EQ, .at),
   ]
   private static let ranges: [(Int32, QueryPlan.Use)] = [
     (SQLITE_INDEX_CONSTRAINT_GT, .above), (SQLITE_INDEX_CONSTRAINT_GE, .atLeast), (SQLITE_INDEX_CONSTRAINT_LT, .below),

@@ -79,4 +79,6 @@ struct QueryShape: Equatable, Sendable {
   var order: [OrderTerm] = []
   /// About how many rows the table has.
   var rowCount = 0
+  /// The query reads the distance or a setting of the search, somewhere.
+  var usesSearchColumns = false
 }

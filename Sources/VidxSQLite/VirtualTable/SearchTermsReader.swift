@@ -28,7 +28,7 @@ struct SearchTermsReader {
     case .k: terms.k = try unsafe setting(value, .k, in: 0...SearchTerms.largestK, isOptional: false)
     case .efSearch: terms.parameters.efSearch = try unsafe setting(value, .efSearch, in: IndexLimits.efSearch)
     case .probes: terms.parameters.probes = try unsafe setting(value, .probes, in: 1...IndexLimits.lists.upperBound)
-    case .within, .beyond, .from: unsafe readDistance(value, as: use)
+    case .within, .at, .beyond, .from: unsafe readDistance(value, as: use)
     case .rowID: unsafe readRowID(value)
     case .rowIDs: try unsafe readSet(value)
     case .notRowID: unsafe readExcluded(value)
@@ -65,10 +65,8 @@ struct SearchTermsReader {
     switch unsafe sqlite3_value_numeric_type(value) {
     case SQLITE_INTEGER, SQLITE_FLOAT:
       let bound = unsafe sqlite3_value_double(value)
-      switch use {
-      case .within: terms.restrict(below: bound)
-      default: terms.restrict(above: SearchTerms.LowerBound(value: bound, isStrict: use == .beyond))
-      }
+      if use == .within || use == .at { terms.restrict(below: bound) }
+      if use != .within { terms.restrict(above: SearchTerms.LowerBound(value: bound, isStrict: use == .beyond)) }
     case SQLITE_NULL:
       terms.isEmpty = true
     default:

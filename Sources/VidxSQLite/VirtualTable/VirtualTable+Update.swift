@@ -9,7 +9,7 @@ extension VirtualTable {
   func update(_ values: UpdateValues) throws -> Int64? {
     let old = unsafe values[0]
     if values.count == 1 {
-      _ = try store.delete(rowID: unsafe sqlite3_value_int64(old))
+      _ = try store().delete(rowID: unsafe sqlite3_value_int64(old))
       return nil
     }
     if unsafe sqlite3_value_type(old) == SQLITE_NULL { return try unsafe insert(values) }
@@ -27,24 +27,23 @@ extension VirtualTable {
     }
     try unsafe refuseReadOnly(values)
     let rowID = unsafe Self.isNull(.rowID, of: values) ? nil : try rowID(values[1])
-    return try unsafe store.insert(rowID: rowID, vector: vector(values), onConflict: conflictPolicy)
+    return try unsafe store().insert(rowID: rowID, vector: vector(values), onConflict: conflictPolicy)
   }
 
   private func change(rowID old: Int64, _ values: UpdateValues) throws {
     guard unsafe Self.isNull(.command, of: values) else { throw VirtualTableError.commandByUpdate(table: name) }
-    try unsafe refuseReadOnly(values)
+    if unsafe Self.marksUnchanged(values) { try unsafe refuseReadOnly(values) }
     let new = try unsafe rowID(values[1])
-    let isSameVector = unsafe sqlite3_value_nochange(Self.value(.vector, of: values)) != 0
-    let vector = isSameVector ? nil : try unsafe vector(values)
-    try store.update(rowID: old, to: new, vector: vector, onConflict: conflictPolicy)
+    let vector = unsafe Self.isUnchanged(Self.value(.vector, of: values)) ? nil : try unsafe vector(values)
+    try store().update(rowID: old, to: new, vector: vector, onConflict: conflictPolicy)
   }
 
   private func run(_ command: String) throws {
     switch command.lowercased() {
-    case "optimize": try store.optimize(options: registry.buildOptions())
-    case "rebuild": try store.rebuild(options: registry.buildOptions())
+    case "optimize": try store().optimize(options: registry.buildOptions())
+    case "rebuild": try store().rebuild(options: registry.buildOptions())
     case "integrity-check":
-      let problems = try store.integrityCheck(deep: true)
+      let problems = try store().integrityCheck(deep: true)
       if !problems.isEmpty {
         throw VirtualTableError.damaged(problems: Array(problems.prefix(3)), count: problems.count)
       }
@@ -57,14 +56,22 @@ extension VirtualTable {
     unsafe sqlite3_vtab_on_conflict(connection.handle) == SQLITE_REPLACE ? .replace : .abort
   }
 
+  /// Refuses values for columns that are not stored.
   private func refuseReadOnly(_ values: UpdateValues) throws(VirtualTableError) {
     for column in [Column.distance, .k, .efSearch, .probes] {
       let value = unsafe Self.value(column, of: values)
-      // A column that UPDATE does not name is marked as unchanged.
-      if unsafe sqlite3_value_nochange(value) != 0 { continue }
-      guard unsafe sqlite3_value_type(value) == SQLITE_NULL else { throw .readOnlyColumn(column) }
+      guard unsafe Self.isUnchanged(value) || sqlite3_value_type(value) == SQLITE_NULL else {
+        throw .readOnlyColumn(column)
+      }
     }
   }
+
+  /// UPDATE marks the columns it leaves alone. UPDATE ... FROM marks none: it gives back what it read.
+  private static func marksUnchanged(_ values: UpdateValues) -> Bool {
+    unsafe values.dropFirst(2).contains { unsafe isUnchanged($0) }
+  }
+
+  private static func isUnchanged(_ value: OpaquePointer?) -> Bool { unsafe sqlite3_value_nochange(value) != 0 }
 
   private func vector(_ values: UpdateValues) throws(VirtualTableError) -> [Float] {
     let vector: [Float]?

@@ -2,11 +2,17 @@ internal import CSQLite
 internal import CVidxSQLite
 
 /// One table that SQLite has connected to: a handle on an index of the registry.
+///
+/// Connecting runs no SQL: SQLite connects while it compiles a statement, perhaps against a schema that is out of date,
+/// which statements inside that compilation cannot put right. The index is opened when it is first needed.
 final class VirtualTable {
   let registry: StoreRegistry
   let schema: String
   private(set) var name: String
-  let store: IndexStore
+  /// What was in the brackets of CREATE VIRTUAL TABLE.
+  private let options: [String]
+  /// The index, if it has been needed.
+  private(set) var openStore: IndexStore?
 
   var connection: Connection { registry.connection }
 
@@ -15,13 +21,18 @@ final class VirtualTable {
     self.registry = registry
     schema = arguments[1]
     name = arguments[2]
+    options = Array(arguments.dropFirst(3))
     guard !Column.reservedNames.contains(name.lowercased()) else { throw VirtualTableError.reservedName(name) }
-    let options = Array(arguments.dropFirst(3))
-    store =
-      isNew
-      ? try registry.create(schema: schema, table: name, arguments: options)
-      : try registry.open(schema: schema, table: name, arguments: options)
+    if isNew { openStore = try registry.create(schema: schema, table: name, arguments: options) }
     try declare()
+  }
+
+  /// The index behind the table.
+  func store() throws -> IndexStore {
+    if let openStore { return openStore }
+    let store = try registry.open(schema: schema, table: name, arguments: options)
+    openStore = store
+    return store
   }
 
   private func declare() throws(SQLiteError) {
@@ -38,19 +49,28 @@ final class VirtualTable {
   }
 
   /// The plan for a query, or nil when these usable terms do not make one.
-  func plan(_ info: IndexInfo) throws -> QueryPlan? {
-    try QueryPlanner.plan(for: info.shape(rowCount: store.rowCount()))
+  func plan(_ info: IndexInfo) throws(QueryPlanError) -> QueryPlan? {
+    // An estimate: whatever keeps the index from telling how many rows it has is told when it is asked for them.
+    let rowCount = (try? store().rowCount()) ?? Self.assumedRowCount
+    return try QueryPlanner.plan(for: info.shape(rowCount: rowCount))
   }
 
-  /// Removes the table for good.
+  private static let assumedRowCount = 10_000
+
+  /// Removes the table for good, also when its index cannot be opened.
   func destroy() throws {
-    try store.destroy()
+    if let store = try? store() {
+      try store.destroy()
+    } else {
+      try ContentTable.dropTriggers(index: name, schema: schema, connection: connection)
+      try ShadowTables(connection: connection, schema: schema, table: name).drop()
+    }
     registry.forget(schema: schema, table: name)
   }
 
   func rename(to newName: String) throws {
     guard !Column.reservedNames.contains(newName.lowercased()) else { throw VirtualTableError.reservedName(newName) }
-    try store.rename(to: newName)
+    try store().rename(to: newName)
     registry.rename(schema: schema, from: name, to: newName)
     name = newName
   }

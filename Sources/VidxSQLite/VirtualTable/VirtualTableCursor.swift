@@ -6,8 +6,6 @@ final class VirtualTableCursor {
   let table: VirtualTable
   private var terms = SearchTerms()
   private var source = Source.none
-  /// Rows a stream may still give, when k or LIMIT bound it.
-  private var remaining = Int.max
   private var current: Row?
   private var kept: KeptSearch?
 
@@ -48,8 +46,7 @@ final class VirtualTableCursor {
     current = nil
     source = .none
     terms = try unsafe SearchTermsReader.terms(plan: plan, values: values)
-    remaining = terms.wanted ?? .max
-    if terms.isEmpty || remaining == 0 { return }
+    if terms.isEmpty || terms.wanted == 0 { return }
     source = try makeSource()
     try advance()
   }
@@ -57,9 +54,10 @@ final class VirtualTableCursor {
   /// Goes to the next row.
   func advance() throws {
     current = nil
-    guard remaining > 0 else { return }
-    current = try nextRow()
-    remaining -= 1
+    while current == nil, let row = try takeRow() {
+      // What a search found has been checked.
+      if terms.wanted != nil || terms.allows(rowID: row.rowID, distance: row.distance) { current = row }
+    }
   }
 
   /// Gives the value of a column of the current row to SQLite.
@@ -82,8 +80,8 @@ final class VirtualTableCursor {
 
   private func vector(of row: Row) throws -> [Float]? {
     // What a segment holds does not change; a row of the delta may have moved since the scan met it.
-    if let place = row.place, case .segment = place { return try table.store.vector(row.rowID, at: place) }
-    return try table.store.vector(rowID: row.rowID)
+    if let place = row.place, case .segment = place { return try table.store().vector(row.rowID, at: place) }
+    return try table.store().vector(rowID: row.rowID)
   }
 
   // MARK: Sources
@@ -91,29 +89,43 @@ final class VirtualTableCursor {
   private func makeSource() throws -> Source {
     guard let query = terms.query else {
       if let rowIDs = terms.rowIDs { return .rowIDs(rowIDs[...]) }
-      return .scan(try table.store.scan())
+      return .scan(try table.store().scan())
     }
-    var request = StoreRequest(
-      query: query, filter: terms.rowIDs, within: terms.within, parameters: terms.parameters)
-    guard let wanted = terms.wanted, !terms.needsChecking else { return .stream(try table.store.stream(request)) }
-    // Excluded rows may be among the nearest.
-    request.k = min(wanted + terms.excluded.count, SearchTerms.largestK)
-    return .hits(try search(request))
+    let request = StoreRequest(query: query, filter: terms.rowIDs, within: terms.within, parameters: terms.parameters)
+    guard let wanted = terms.wanted else { return .stream(try table.store().stream(request)) }
+    return .hits(try search(request, wanted: wanted))
   }
 
-  private func search(_ request: StoreRequest) throws -> ArraySlice<StoreHit> {
+  /// The rows wanted, nearest first, ties by row id.
+  private func search(_ request: StoreRequest, wanted: Int) throws -> ArraySlice<StoreHit> {
     let changes = unsafe sqlite3_total_changes(table.connection.handle)
     if let kept, kept.changes == changes, kept.terms == terms { return kept.hits }
-    let hits = try table.store.search(request).hits[...]
+    let hits = try terms.needsChecking ? checkedHits(request, wanted: wanted) : plainHits(request, wanted: wanted)
     kept = KeptSearch(terms: terms, changes: changes, hits: hits)
     return hits
   }
 
-  private func nextRow() throws -> Row? {
-    while let row = try takeRow() {
-      if terms.allows(rowID: row.rowID, distance: row.distance) { return row }
+  private func plainHits(_ request: StoreRequest, wanted: Int) throws -> ArraySlice<StoreHit> {
+    var request = request
+    // Excluded rows may be among the nearest.
+    request.k = min(wanted + terms.excluded.count, SearchTerms.largestK)
+    return try table.store().search(request).hits.filter { terms.allows($0.rowID) }.prefix(wanted)
+  }
+
+  /// Takes rows in order of distance until enough have passed.
+  private func checkedHits(_ request: StoreRequest, wanted: Int) throws -> ArraySlice<StoreHit> {
+    let stream = try table.store().stream(request)
+    var hits: [StoreHit] = []
+    var farthest = -Float.infinity
+    while let row = try stream.next() {
+      // Rows as far as the last one wanted compete by their row ids.
+      if hits.count >= wanted, row.distance > farthest { break }
+      guard terms.allows(rowID: row.rowID, distance: row.distance) else { continue }
+      hits.append(StoreHit(rowID: row.rowID, distance: row.distance))
+      farthest = max(farthest, row.distance)
     }
-    return nil
+    hits.sort { ($0.distance, $0.rowID) < ($1.distance, $1.rowID) }
+    return hits.prefix(wanted)
   }
 
   private func takeRow() throws -> Row? {
@@ -131,7 +143,7 @@ final class VirtualTableCursor {
       return Row(rowID: rowID, place: place)
     case .rowIDs(var rowIDs):
       while let rowID = rowIDs.popFirst() {
-        guard try table.store.contains(rowID: rowID) else { continue }
+        guard try table.store().contains(rowID: rowID) else { continue }
         source = .rowIDs(rowIDs)
         return Row(rowID: rowID)
       }

@@ -135,17 +135,17 @@ enum VirtualTableModule {
         if let rowID = unsafe try $0.update(values) { unsafe newRowID?.pointee = rowID }
       }
     }
-    unsafe module.xBegin = { table in unsafe VirtualTableHandle.attempt(table) { $0.store.begin() } }
-    unsafe module.xCommit = { table in unsafe VirtualTableHandle.attempt(table) { $0.store.commit() } }
-    unsafe module.xRollback = { table in unsafe VirtualTableHandle.attempt(table) { $0.store.rollback() } }
+    unsafe module.xBegin = { table in unsafe VirtualTableHandle.attempt(table) { $0.openStore?.begin() } }
+    unsafe module.xCommit = { table in unsafe VirtualTableHandle.attempt(table) { $0.openStore?.commit() } }
+    unsafe module.xRollback = { table in unsafe VirtualTableHandle.attempt(table) { $0.openStore?.rollback() } }
     unsafe module.xSavepoint = { table, level in
-      unsafe VirtualTableHandle.attempt(table) { $0.store.savepoint(level) }
+      unsafe VirtualTableHandle.attempt(table) { $0.openStore?.savepoint(level) }
     }
     unsafe module.xRelease = { table, level in
-      unsafe VirtualTableHandle.attempt(table) { $0.store.release(level) }
+      unsafe VirtualTableHandle.attempt(table) { $0.openStore?.release(level) }
     }
     unsafe module.xRollbackTo = { table, level in
-      unsafe VirtualTableHandle.attempt(table) { $0.store.rollbackTo(level) }
+      unsafe VirtualTableHandle.attempt(table) { $0.openStore?.rollbackTo(level) }
     }
   }
 }

@@ -112,7 +112,8 @@ import Testing
   @Test func distanceBoundsCountBeforeK() throws {
     let beyond = Constraint(.distance, SQLITE_INDEX_CONSTRAINT_GT)
     let from = Constraint(.distance, SQLITE_INDEX_CONSTRAINT_GE)
-    #expect(try plan([Self.match, Self.k, beyond, from])?.text == "QKBF")
+    let at = Constraint(.distance, Self.equal)
+    #expect(try plan([Self.match, Self.k, beyond, from, at])?.text == "QKBFD")
     #expect(try plan([Self.match, beyond])?.text == "Q")
     #expect(try plan([Constraint(.distance, SQLITE_INDEX_CONSTRAINT_LT)])?.text == "")
   }
@@ -143,6 +144,20 @@ import Testing
     #expect(one.cost < set.cost && set.cost < range.cost && range.cost < all.cost)
     #expect(one.isUnique && !set.isUnique && !all.isUnique)
     #expect(try plan([], rows: 0)?.rows == 1)
+  }
+
+  /// SQLite tries the sides of an OR one by one, without the MATCH that stands beside it.
+  @Test func aPartOfASearchIsDearerThanTheSearch() throws {
+    let range = Constraint(.rowID, SQLITE_INDEX_CONSTRAINT_GT)
+    for rows in [0, 10, 1_000_000] {
+      let stream = try #require(try plan([Self.match], rows: rows))
+      #expect(try #require(try plan([range], rows: rows)).cost > stream.cost)
+      let set = try #require(try plan([Self.match, Self.set], rows: rows))
+      #expect(try 2 * #require(try plan([Self.rowID], rows: rows)).cost > set.cost)
+      let part = QueryShape(constraints: [Self.rowID], rowCount: rows, usesSearchColumns: true)
+      let dear = try #require(try QueryPlanner.plan(for: part))
+      #expect(dear.text == "R" && dear.cost > stream.cost)
+    }
   }
 
   @Test func limitBoundsTheSearchWhenNothingElseDropsRows() throws {
