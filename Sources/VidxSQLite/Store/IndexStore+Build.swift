@@ -5,7 +5,7 @@ import VidxVectors
 extension IndexStore {
   /// Builds a segment of this index beside the database, without naming it in the manifest: until `adopt` it is only a
   /// file, locked against sweeps. Needs no transaction.
-  /// - Throws: `StoreError.inMemory`, `.repeatedRowIDs`; `BuildError` naming the row; `SegmentError`, such as a full disk.
+  /// - Throws: `StoreError.inMemory`, `.repeatedRowIDs`, `.segment` such as for a full disk; `BuildError` naming the row.
   ///   Nothing is left behind then.
   package func build(
     _ source: any VectorSource, options: BuildOptions = BuildOptions()
@@ -71,9 +71,11 @@ extension IndexStore {
   /// Builds and publishes a segment from rows known to be distinct.
   func buildSegment(_ source: any VectorSource, base: GrowthBase?, options: BuildOptions) throws -> PublishedSegment {
     guard let folder else { throw StoreError.inMemory(index: table) }
-    return try SegmentBuilder.build(
-      source, configuration: definition.configuration, base: base, options: options, directory: folder.path,
-      fileName: SegmentFolder.fileName(index: table, identifier: .random()))
+    return try settling {
+      try SegmentBuilder.build(
+        source, configuration: definition.configuration, base: base, options: options, directory: folder.path,
+        fileName: SegmentFolder.fileName(index: table, identifier: .random()))
+    }
   }
 
   /// Writes a segment into the manifest.

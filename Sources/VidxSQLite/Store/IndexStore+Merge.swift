@@ -58,7 +58,7 @@ extension IndexStore {
   /// - Returns: nil when no row is left.
   package func buildMerge(_ plan: MergePlan, options: BuildOptions = BuildOptions()) throws -> PublishedSegment? {
     if plan.rowCount == 0 { return nil }
-    return try settling { try buildSegment(plan.source, base: plan.base, options: options) }
+    return try buildSegment(plan.source, base: plan.base, options: options)
   }
 
   /// Step 3 of a merge: puts the new segment in the place of what it was built from, inside the caller's transaction.
@@ -100,6 +100,8 @@ extension IndexStore {
       guard let view = current[part.id], view.fileName == part.fileName else {
         throw StoreError.overtaken(index: table)
       }
+      // Rows of a segment only ever die, so as many as before are the same as before.
+      if view.liveCount == part.live.count { continue }
       try settling {
         try part.live.forEach { entry in
           if !view.isLive(entry) { dead.append(try view.index.rowID(ofEntry: entry)) }

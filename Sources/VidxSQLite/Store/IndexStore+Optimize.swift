@@ -5,7 +5,7 @@ extension IndexStore {
   /// Merges the delta and all segments into one segment, inside the caller's transaction (SQL: 'optimize').
   ///
   /// The write lock is held throughout. Replaced files stay for readers of older states; see `sweepLongRetired`.
-  /// - Throws: `StoreError.inMemory`, `.segment`; `BuildError`, `SegmentError`, `SQLiteError`.
+  /// - Throws: `StoreError.inMemory`, `.segment`; `BuildError`; `SQLiteError`.
   package func optimize(options: BuildOptions = BuildOptions()) throws {
     try sweepLongRetired()
     try merge(anew: false, options: options)

@@ -92,7 +92,8 @@ extension IndexStore {
     if old.isEmpty { return }
     let named = try Self.namedFiles(connection, schema: schema)
     for name in old where !named.contains(name) {
-      try settling { try folder.remove(name) }
+      // A file that cannot be removed only takes space; the next sweep tries again, and says so.
+      _ = try? folder.remove(name)
     }
   }
 

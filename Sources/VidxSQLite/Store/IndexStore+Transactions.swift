@@ -2,8 +2,8 @@ import VidxSegments
 
 /// What the virtual table, or whoever else begins and ends transactions, has to tell.
 ///
-/// The caches know from the revision whether they still hold; that they are dropped early on a rollback only spares
-/// them the comparison. What matters is the end: it settles the fate of segments published in the transaction.
+/// The caches know from the revision whether they still hold, also when nobody tells; a rollback only gives back memory
+/// early. What matters is the end: it settles the fate of segments published in the transaction.
 extension IndexStore {
   package func begin() {}
 
@@ -48,6 +48,5 @@ extension IndexStore {
 
   private func forgetUncommitted() {
     if delta?.isUncommitted ?? false { delta = nil }
-    settled = nil
   }
 }

@@ -54,16 +54,20 @@ package final class IndexStore {
       if let image { try store.adopt(image, after: revision) }
       return store
     } catch {
-      try store.abandon(image)
+      store.abandon(image)
       throw error
     }
   }
 
   /// Undoes a creation that failed: inside a transaction SQLite keeps what the statement wrote before the error.
-  private func abandon(_ image: ContentImage?) throws {
-    // Where SQLite has rolled back already there is nothing to drop.
-    try destroy()
-    if case .segment(let published) = image { try published.discard() }
+  private func abandon(_ image: ContentImage?) {
+    do {
+      // Where SQLite has rolled back already there is nothing to drop.
+      try destroy()
+      if case .segment(let published) = image { try published.discard() }
+    } catch {
+      // The error that led here says more. The segment's lock goes with the store, and a sweep takes the file.
+    }
   }
 
   /// Opens an index. Reads its definition only; segments are opened when they are first needed.
