@@ -56,8 +56,8 @@ let package = Package(
       exclude: ["exports.map"], swiftSettings: settings, linkerSettings: extensionLinking),
 
     .executableTarget(
-      name: "VidxBenchmarks", dependencies: ["VidxIndexes", "VidxSegments", "VidxVectors", "VidxFiles"],
-      path: "Benchmarks/VidxBenchmarks", swiftSettings: settings),
+      name: "VidxBenchmarks", dependencies: ["Vidx", "VidxIndexes", "VidxSegments", "VidxVectors", "VidxFiles"],
+      path: "Benchmarks/VidxBenchmarks", swiftSettings: settings, linkerSettings: sqlite),
 
     .testTarget(
       name: "VidxVectorsTests", dependencies: ["VidxVectors", "CVidxKernels"], swiftSettings: settings),

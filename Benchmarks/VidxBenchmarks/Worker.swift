@@ -1,3 +1,4 @@
+import Vidx
 import VidxFiles
 import VidxIndexes
 import VidxSegments
@@ -9,12 +10,14 @@ import VidxVectors
   import Darwin
 #endif
 
-/// One index over one set of vectors, driven by the commands in main.swift.
+/// One database with one index over one set of vectors, driven by the commands in main.swift.
+///
+/// Everything goes through the session that the library and the command line use: a search pays for its snapshot of the
+/// database, its filter and its result as a user's does.
 final class Worker {
   private var base: (any VectorFile)?
   private var queries: [[Float]] = []
-  private var index: SegmentIndex?
-  private var published: PublishedSegment?
+  private var database: ScratchDatabase?
 
   struct UsageError: Error, CustomStringConvertible {
     let description: String
@@ -31,6 +34,7 @@ final class Worker {
     case "build": return try build(words.first ?? "", options)
     case "search": return try search(options)
     case "bandwidth": return try bandwidth()
+    case "writes": return try writes(options)
     default: throw UsageError(description: "unknown command \(command)")
     }
   }
@@ -46,58 +50,50 @@ final class Worker {
 
   private func build(_ kind: String, _ options: [String: String]) throws -> String {
     guard let base else { throw UsageError(description: "load first") }
-    let kinds: [String: IndexKind] = ["flat": .flat, "ivfflat": .ivfflat, "hnsw": .hnsw]
-    guard let indexKind = kinds[kind] else { throw UsageError(description: "build flat|ivfflat|hnsw") }
-    var configuration = IndexConfiguration(
-      dimensions: base.dimensions, metric: Metric(rawValue: options["metric"] ?? "cosine") ?? .cosine, kind: indexKind)
-    configuration.m = Int(options["m"] ?? "") ?? configuration.m
-    configuration.efConstruction = Int(options["efc"] ?? "") ?? 200
-    configuration.lists = Int(options["lists"] ?? "") ?? 0
+    func number(_ key: String, _ fallback: Int) -> Int { options[key].flatMap { Int($0) } ?? fallback }
+    let types: [String: IndexType] = [
+      "flat": .flat, "ivfflat": .ivfflat(lists: number("lists", 0)),
+      "hnsw": .hnsw(m: number("m", 16), efConstruction: number("efc", 200)),
+    ]
+    guard let type = types[kind] else { throw UsageError(description: "build flat|ivfflat|hnsw") }
     // In memory first, as the peers have them: the clock covers the build, not the reading of the file.
-    var vectors = [Float](repeating: 0, count: base.count * base.dimensions)
-    try unsafe vectors.withUnsafeMutableBufferPointer { unsafe try base.read(rows: 0..<base.count, into: $0) }
-    let source = ArraySource(
-      rowIDs: (0..<base.count).map { Int64($0) }, vectors: vectors, dimensions: base.dimensions)
-    try published?.discard()
+    let vectors = try MemoryBlocks(base)
+    database = nil
+    let scratch = try ScratchDatabase(folder: options["directory"] ?? ".build")
+    database = scratch
     let start = now()
-    let file = try SegmentBuilder.build(
-      source, configuration: configuration, options: BuildOptions(threads: Int(options["threads"] ?? "") ?? 2),
-      directory: options["directory"] ?? ".build/benchmarks", fileName: "worker-\(getpid()).seg")
+    _ = try scratch.session.build(
+      "vectors",
+      IndexOptions(
+        dimensions: base.dimensions, metric: options["metric"].flatMap { Metric(rawValue: $0) } ?? .cosine, type: type),
+      vectors: vectors, build: BuildOptions(threads: number("threads", 2)))
     let seconds = now() - start
-    published = file
-    let opened = try SegmentIndex.open(path: file.path)
-    index = opened
-    return """
-      {"seconds": \(seconds), "bytes": \(file.byteCount), "vectors": \(opened.vectorCount), \
-      "rows": \(opened.entryCount), "isa": "\(VectorKernels.isa)"}
-      """
+    let summary = try scratch.session.summary(of: "vectors")
+    let bytes = summary.segments.reduce(0) { $0 + $1.bytes }
+    return
+      "{\"seconds\": \(seconds), \"bytes\": \(bytes), \"rows\": \(summary.rows), \"isa\": \"\(VectorKernels.isa)\"}"
   }
 
   private func search(_ options: [String: String]) throws -> String {
-    guard let index else { throw UsageError(description: "build first") }
-    let k = Int(options["k"] ?? "") ?? 10
-    let parameters = SearchParameters(
-      efSearch: Int(options["ef"] ?? ""), probes: Int(options["probes"] ?? ""), exact: options["exact"] != nil)
-    var counters = SearchCounters()
-    var answers: [SegmentAnswer] = []
-    answers.reserveCapacity(queries.count)
+    guard let database else { throw UsageError(description: "build first") }
+    let k = options["k"].flatMap { Int($0) } ?? 10
+    let settings = SearchSettings(
+      efSearch: options["ef"].flatMap { Int($0) }, probes: options["probes"].flatMap { Int($0) })
     let start = now()
-    for query in queries {
-      let prepared = try PreparedQuery(
-        query, dimensions: index.configuration.dimensions, metric: index.configuration.metric)
-      answers.append(try index.search(prepared, k: k, parameters: parameters, counters: &counters))
-    }
+    let answers = try database.session.search("vectors", nearEach: queries, k: k, settings: settings)
     let seconds = now() - start
     if let path = options["out"] { try write(answers, k: k, to: path) }
-    let perQuery = Double(counters.distanceComputations) / Double(queries.count)
+    let computed = answers.reduce(0) { $0 + $1.counters.distanceComputations }
+    let perQuery = Double(computed) / Double(queries.count)
     return "{\"seconds\": \(seconds), \"queries\": \(queries.count), \"distances_per_query\": \(perQuery)}"
   }
 
-  /// Little-endian int64 ids, queries x k; -1 where there is none.
-  private func write(_ answers: [SegmentAnswer], k: Int, to path: String) throws {
+  /// Little-endian int64 row numbers (from 0), queries x k; -1 where there is none.
+  private func write(_ answers: [SearchResult], k: Int, to path: String) throws {
     var ids: [Int64] = []
     for answer in answers {
-      ids += answer.hits.map(\.rowID)
+      // The session numbers rows from 1.
+      ids += answer.hits.map { $0.id - 1 }
       ids += Array(repeating: -1, count: k - answer.hits.count)
     }
     guard let file = unsafe fopen(path, "wb") else { throw UsageError(description: "cannot write \(path)") }
@@ -107,36 +103,50 @@ final class Worker {
 
   /// The best of five passes that do nothing but read the index's vectors.
   private func bandwidth() throws -> String {
-    guard let index else { throw UsageError(description: "build first") }
-    let section = try index.file.section(
-      .vectors, expecting: index.vectorCount * index.configuration.stride * 4)
+    guard let database, let segment = try database.session.summary(of: "vectors").segments.first else {
+      throw UsageError(description: "build first")
+    }
+    let index = try SegmentIndex.open(path: "\(database.path)-vidx/\(segment.file)")
+    let section = try index.file.section(.vectors, expecting: index.vectorCount * index.configuration.stride * 4)
     let words = unsafe section.bytes.bindMemory(to: UInt64.self)
     var best = Double.infinity
     var sum: UInt64 = 0
     for _ in 0..<5 {
       let start = now()
-      var a: UInt64 = 0
-      var b: UInt64 = 0
-      var c: UInt64 = 0
-      var d: UInt64 = 0
-      var i = 0
-      while i &+ 32 <= words.count {
-        // One word of each half line: the memory system is what is measured.
-        unsafe a &+= words[i] &+ words[i &+ 4]
-        unsafe b &+= words[i &+ 8] &+ words[i &+ 12]
-        unsafe c &+= words[i &+ 16] &+ words[i &+ 20]
-        unsafe d &+= words[i &+ 24] &+ words[i &+ 28]
-        i &+= 32
-      }
-      sum &+= a &+ b &+ c &+ d
+      unsafe sum &+= Self.sum(words)
       best = min(best, now() - start)
     }
-    return "{\"gigabytes_per_second\": \(Double(section.byteCount) / best / 1e9), \"checksum\": \(sum)}"
+    let gigabytes = Double(section.byteCount) / 1e9
+    return "{\"gigabytes_per_second\": \(gigabytes / best), \"gigabytes\": \(gigabytes), \"checksum\": \(sum)}"
   }
 
-  private func now() -> Double {
-    var time = timespec()
-    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-    return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+  private static func sum(_ words: UnsafeBufferPointer<UInt64>) -> UInt64 {
+    var a: UInt64 = 0
+    var b: UInt64 = 0
+    var c: UInt64 = 0
+    var d: UInt64 = 0
+    var i = 0
+    // Two words of each line: the memory system is what is measured.
+    while i &+ 32 <= words.count {
+      unsafe a &+= words[i] &+ words[i &+ 4]
+      unsafe b &+= words[i &+ 8] &+ words[i &+ 12]
+      unsafe c &+= words[i &+ 16] &+ words[i &+ 20]
+      unsafe d &+= words[i &+ 24] &+ words[i &+ 28]
+      i &+= 32
+    }
+    return a &+ b &+ c &+ d
   }
+
+  private func writes(_ options: [String: String]) throws -> String {
+    guard let base, base.count > 22_000 else { throw UsageError(description: "load 22,000 vectors or more first") }
+    let writes = Writes(file: base, folder: options["directory"] ?? ".build", settled: base.count - 11_000)
+    return "[\(try writes.run().joined(separator: ", "))]"
+  }
+}
+
+/// Seconds on a clock that does not jump.
+func now() -> Double {
+  var time = timespec()
+  unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+  return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
 }

@@ -4,6 +4,7 @@
 //   build KIND key=value ...         build a segment; keys: metric, m, efc, lists, threads
 //   search key=value ...             answer every query once; keys: k, ef, probes, out (file for ids and distances)
 //   bandwidth                        stream the vectors once: GB/s this machine reads
+//   writes                           insert 11,000 rows into the rest of the vectors and merge; key: directory
 //   quit
 
 #if canImport(Glibc)
