@@ -129,7 +129,27 @@ extension Session {
   /// Everything that is wrong with an index, one line each; empty when it is sound. Reads every byte.
   package func problems(of name: String) throws(VidxError) -> [String] {
     let store = try store(name)
-    return try wrappingErrors { try store.integrityCheck(deep: true) }
+    let problems = try wrappingErrors { try store.integrityCheck(deep: true) }
+    // A damaged index cannot be walked through SQL.
+    return try problems.isEmpty && store.definition.content == nil ? strayRows(of: name) : problems
+  }
+
+  /// Rows of the index that its table does not have.
+  private func strayRows(of name: String) throws(VidxError) -> [String] {
+    guard let table = try rowTable(of: name) else { return [] }
+    let key = quoted(identifier: try primaryKey(of: table))
+    let stray = try query(
+      """
+      SELECT count(*), min(rowid) FROM \(quoted(identifier: name))
+      WHERE rowid NOT IN (SELECT \(key) FROM \(quoted(identifier: table)))
+      """)
+    guard let values = stray.first?.values, case .integer(let count) = values[0], count > 0,
+      case .integer(let first) = values[1]
+    else { return [] }
+    return [
+      "\(count) rows of the index are not in table \(table), the first is \(first): insert them, or delete them from "
+        + "the index"
+    ]
   }
 
   /// What SQLite's own check says about the database file; empty when it is sound.

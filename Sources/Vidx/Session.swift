@@ -23,6 +23,7 @@ package final class Session {
 
   package let connection: Connection
   package let path: String
+  private let mode: Mode
   private let statementBuild: StatementBuild
   /// The open indexes of this connection, and the version of the schema they were opened in.
   var stores: [String: IndexStore] = [:]
@@ -32,9 +33,16 @@ package final class Session {
   private static let readWrite: Int32 = 2
   private static let create: Int32 = 4
 
-  /// - Parameter busyTimeout: how long to wait for another connection's lock, in milliseconds.
-  package init(path: String, mode: Mode, busyTimeout: Int32 = 5_000) throws(VidxError) {
+  /// - Parameters:
+  ///   - busyTimeout: how long to wait for another connection's lock, in milliseconds.
+  ///   - newHasWriteAheadLog: a file that is made here gets a write-ahead log, with which readers and the writer do not
+  ///     wait for each other. Without one, SQLite's default, the file can also be read where nothing may be written. A
+  ///     file that is there stays as it is.
+  package init(
+    path: String, mode: Mode, busyTimeout: Int32 = 5_000, newHasWriteAheadLog: Bool = false
+  ) throws(VidxError) {
     self.path = path
+    self.mode = mode
     statementBuild = StatementBuild()
     let isNew = unsafe access(path, F_OK) != 0
     if mode != .create, isNew { throw Self.openError(path) }
@@ -46,17 +54,16 @@ package final class Session {
         throw VidxError(.cannotOpen, Self.openMessage(path, error), cause: error)
       }
     }
-    try prepare(mode: mode, isNew: isNew)
+    try prepare(mode: mode, setsWriteAheadLog: mode == .create && isNew && newHasWriteAheadLog)
   }
 
-  private func prepare(mode: Mode, isNew: Bool) throws(VidxError) {
+  private func prepare(mode: Mode, setsWriteAheadLog: Bool) throws(VidxError) {
     do {
       let build = statementBuild
       guard unsafe Extension.register(on: connection.handle, buildOptions: { build.options }) == 0 else {
         throw VidxError(.other, "the vidx module cannot be registered with this SQLite; use version 3.38 or later")
       }
-      // With a write-ahead log readers and the writer do not wait for each other. A file of the user's stays as it is.
-      if mode == .create, isNew { try connection.execute("PRAGMA journal_mode = WAL") }
+      if setsWriteAheadLog { try connection.execute("PRAGMA journal_mode = WAL") }
       if mode == .read { try connection.execute("PRAGMA query_only = 1") }
       // SQLite opens lazily: this reads the header, so that a file of another kind is named here.
       try connection.prepare("PRAGMA schema_version").run()
@@ -109,6 +116,9 @@ package final class Session {
   package func query(_ sql: String, _ parameters: [Value] = []) throws(VidxError) -> [Row] {
     try wrappingErrors {
       let statement = try prepareOnly(sql)
+      guard mode != .read || statement.isReadOnly else {
+        throw VidxError(.readOnly, "the statement writes, and queries only read; execute it instead")
+      }
       try bind(parameters, to: statement)
       let columns = (0..<Int32(statement.columnCount)).map(statement.columnName)
       var rows: [Row] = []

@@ -41,7 +41,7 @@ public final class VectorDatabase: Sendable {
     self.path = path
     let timeout = Int32(clamping: busyTimeout)
     writer = SessionQueue(label: "vidx.writer") { () throws(VidxError) in
-      try Session(path: path, mode: .create, busyTimeout: timeout)
+      try Session(path: path, mode: .create, busyTimeout: timeout, newHasWriteAheadLog: true)
     }
     // Each connection to a database in memory has one of its own.
     let count = path == ":memory:" ? 0 : max(1, readers)

@@ -9,6 +9,8 @@ private enum ResultCode {
   static let busy: Int32 = 5
   static let locked: Int32 = 6
   static let readOnly: Int32 = 8
+  /// SQLITE_READONLY_CANTINIT and SQLITE_READONLY_DIRECTORY
+  static let readOnlyLog: Set<Int32> = [8 | 5 << 8, 8 | 6 << 8]
   static let interrupt: Int32 = 9
   static let ioError: Int32 = 10
   static let corrupt: Int32 = 11
@@ -40,6 +42,12 @@ extension VidxError {
       self.init(.notADatabase, "the file is not an SQLite database; check the path", cause: error)
     case ResultCode.busy, ResultCode.locked:
       self.init(.busy, "another process is writing to the database; try again when it is done", cause: error)
+    case ResultCode.readOnly where ResultCode.readOnlyLog.contains(error.extendedCode):
+      self.init(
+        .cannotOpen,
+        "the database has a write-ahead log, which can only be read where its folder may be written; give permission, "
+          + "or run PRAGMA journal_mode = DELETE on it where you may write",
+        cause: error)
     case ResultCode.readOnly:
       self.init(
         .readOnly, "the database is read-only; check the permissions of the file and of its folder", cause: error)

@@ -82,8 +82,9 @@ import Testing
     try await vidxError(.badCondition, saying: "does not read rows") {
       _ = try await index.search(near: [1, 0], filter: .idsFrom("DELETE FROM t"))
     }
-    // A reader's connection refuses to write even where SQLite takes the statement for a query.
-    try await vidxError(.readOnly) { _ = try await database.query("INSERT INTO t VALUES (1, 1) RETURNING id") }
+    try await vidxError(.readOnly, saying: "the statement writes", "execute") {
+      _ = try await database.query("INSERT INTO t VALUES (1, 1) RETURNING id")
+    }
     #expect(try await database.query("SELECT * FROM t").isEmpty)
   }
 

@@ -284,6 +284,10 @@ import Testing
     #expect(create.status == 1)
     #expect(create.errors.contains("n.db: unable to open database file"), "\(create.errors)")
     #expect(manager.contents(atPath: sandbox.file("t.db")) == before)
+    // Reading needs no more than permission to read.
+    let read = try runAsNobody(["search", sandbox.file("t.db"), "--index", "v", "--like", "1", "-k", "1"])
+    #expect(read.status == 0, "\(read.errors)")
+    #expect(try runAsNobody(["check", sandbox.file("t.db")]).output == "ok: 1 index\n")
     #expect(!manager.fileExists(atPath: sandbox.file("n.db")))
   }
 
@@ -376,6 +380,17 @@ import Testing
         + "UNION ALL SELECT count(*) FROM copy2 UNION ALL SELECT count(*) FROM copy3)", "--json")
     #expect(count.output == "{\"n\": 160}\n")
     #expect(try sandbox.succeed("check", "t.db").output == "ok: 1 index\n")
+  }
+
+  /// A build that fails must not take away the database that another made in the meantime.
+  @Test func builtByTwoAtOnce() throws {
+    let running = try (0..<4).map { _ in
+      try sandbox.start(["build", "new.db", "--index", "v", "--vectors", "vectors.npy"])
+    }
+    let outcomes = try running.map { try $0.wait() }
+    #expect(outcomes.filter { $0.status == 0 }.count == 1, "\(outcomes)")
+    for outcome in outcomes where outcome.status != 0 { #expect(outcome.errors.contains("\"v\" exists already")) }
+    #expect(try sandbox.succeed("check", "new.db").output == "ok: 1 index\n")
   }
 
   /// Interrupts a build as soon as its segment is being written or its table filled: nothing of it may be visible.

@@ -160,7 +160,8 @@ import Testing
     try build()
     try sandbox.succeed(
       "sql", "t.db",
-      "INSERT INTO v(rowid, vector) VALUES (5000, '[1,2,3,4,5,6,7,8]'); DELETE FROM v WHERE rowid IN (1, 11)")
+      "INSERT INTO things(id) VALUES (5000); INSERT INTO v(rowid, vector) VALUES (5000, '[1,2,3,4,5,6,7,8]'); DELETE FROM v WHERE rowid IN (1, 11)"
+    )
     let before = try #require(try sandbox.succeed("info", "t.db", "--json").objects().first)
     #expect(before["index"] as? String == "v")
     #expect(before["type"] as? String == "hnsw")
@@ -182,6 +183,23 @@ import Testing
     #expect(try sandbox.succeed("check", "t.db").output == "ok: 1 index\n")
     #expect(
       try ids(try sandbox.succeed("search", "t.db", "--index", "v", "--like", "5000", "-k", "1", "--json")) == [5000])
+  }
+
+  @Test func checksTheIndexAgainstItsTable() throws {
+    try build()
+    try sandbox.succeed("sql", "t.db", "DELETE FROM things WHERE id IN (21, 31)")
+    let check = try sandbox.run("check", "t.db", "--json")
+    #expect(check.status == 1)
+    let problem = try #require(try check.objects().first)
+    #expect(problem["index"] as? String == "v")
+    let text = try #require(problem["problem"] as? String)
+    #expect(text.hasPrefix("2 rows of the index are not in table things, the first is 21"))
+    // Such a row is still found; it has no columns.
+    let found = try sandbox.succeed("search", "t.db", "--index", "v", "--like", "21", "-k", "1", "--json")
+    let hits = try #require(try found.objects()[0]["hits"] as? [[String: Any]])
+    #expect(hits.map { $0.keys.sorted() } == [["distance", "id"]])
+    try sandbox.succeed("sql", "t.db", "DELETE FROM v WHERE rowid IN (21, 31)")
+    #expect(try sandbox.succeed("check", "t.db").output == "ok: 1 index\n")
   }
 
   @Test func importsRows() throws {
