@@ -21,16 +21,17 @@ struct IVFBuilder {
     let configuration = distinct.configuration
     let vectors = unsafe VectorRows(
       distinct.vectors, count: distinct.count, dimensions: configuration.dimensions, owner: distinct.buffer)
+    var trained = 0
     if let base, Self.isWorthKeeping(base, configuration, vectorCount: distinct.count) {
       centroids = try Self.centroids(of: base)
       parameters = base.parameters
     } else {
-      centroids = try Self.train(vectors, configuration, options)
+      (centroids, trained) = try Self.train(vectors, configuration, options)
       parameters = IVFParameters(
         listCount: UInt32(centroids.count), requestedLists: UInt32(configuration.lists),
         trainedVectors: UInt32(distinct.count), seed: configuration.seed)
     }
-    let lists = try Self.assign(vectors, to: centroids, configuration.metric, options)
+    let lists = try Self.assign(vectors, to: centroids, configuration.metric, after: trained, options)
     let sorted = ListOrder(lists, listCount: centroids.count)
     order = sorted.order
     listStarts = sorted.starts
@@ -61,14 +62,15 @@ struct IVFBuilder {
     return matrix
   }
 
+  /// - Returns: the centroids, and the vectors it has assigned in all its steps: what of the stage is done.
   private static func train(
     _ vectors: VectorRows, _ configuration: IndexConfiguration, _ options: BuildOptions
-  ) throws(BuildError) -> VectorMatrix {
+  ) throws(BuildError) -> (centroids: VectorMatrix, assigned: Int) {
     let asked = configuration.lists > 0 ? configuration.lists : IVFParameters.defaultLists(vectorCount: vectors.count)
     let metric = configuration.metric
     let sample = TrainingSample(vectors, metric: metric, lists: asked, seed: configuration.seed)
     // Nothing with a direction to train on: one list, with the zero vector for a centroid.
-    if sample.points.count == 0 { return VectorMatrix(count: 1, dimensions: vectors.dimensions) }
+    if sample.points.count == 0 { return (VectorMatrix(count: 1, dimensions: vectors.dimensions), 0) }
     let settings = KMeans.Options(
       lists: asked, isSpherical: metric == .cosine || metric == .innerProduct, seed: configuration.seed,
       threads: options.threads)
@@ -82,11 +84,12 @@ struct IVFBuilder {
       let row = unsafe centroids.row(i)
       for d in sample.origin.indices { unsafe row[d] += sample.origin[d] }
     }
-    return centroids
+    return (centroids, total - vectors.count)
   }
 
+  /// - Parameter trained: units of the stage that the training took.
   private static func assign(
-    _ vectors: VectorRows, to centroids: VectorMatrix, _ metric: Metric, _ options: BuildOptions
+    _ vectors: VectorRows, to centroids: VectorMatrix, _ metric: Metric, after trained: Int, _ options: BuildOptions
   ) throws(BuildError) -> [UInt32] {
     var lists = [UInt32](repeating: 0, count: vectors.count)
     let assigner = CentroidAssigner(centroids.rows(), metric: metric, origin: mean(of: centroids))
@@ -96,7 +99,7 @@ struct IVFBuilder {
         vectors, to: unsafe CentroidAssigner.Destination(lists: first, scores: nil), threads: options.threads,
         isCancelled: options.isCancelled
       ) { done in
-        options.progress(BuildProgress(stage: .clustering, done: done, total: vectors.count))
+        options.progress(BuildProgress(stage: .clustering, done: trained + done, total: trained + vectors.count))
       }
     }
     if options.isCancelled() { throw .cancelled }

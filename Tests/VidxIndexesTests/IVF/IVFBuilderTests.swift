@@ -113,6 +113,20 @@ import VidxVectors
     }
   }
 
+  @Test func reportsProgressThatEndsWithTheWork() throws {
+    let folder = TemporaryFolder()
+    let seen = Locked([BuildProgress]())
+    let file = try SegmentBuilder.build(
+      TestVectors(count: 3000, dimensions: 4, seed: 2).source(), configuration: configuration(4, .l2, lists: 30),
+      options: BuildOptions(threads: 2, progress: { step in seen.withLock { $0.append(step) } }),
+      directory: folder.path, fileName: "progress.seg")
+    file.release()
+    let steps = seen.withLock { $0.filter { $0.stage == .clustering } }
+    #expect(steps.count >= 3)
+    #expect(Set(steps.map(\.total)) == [16 * 3000 + 3000])
+    #expect(steps.map(\.done).max() == 16 * 3000 + 3000)
+  }
+
   @Test func anotherNumberOfListsTrainsAnew() throws {
     let folder = TemporaryFolder()
     let data = TestVectors(count: 1000, dimensions: 8, seed: 19)
