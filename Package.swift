@@ -75,6 +75,7 @@ let package = Package(
     .testTarget(
       name: "VidxCLITests", dependencies: ["Vidx", "VidxCLI", "VidxFiles"], swiftSettings: settings,
       linkerSettings: sqlite),
+    .testTarget(name: "DocumentationTests", swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c17
