@@ -18,7 +18,10 @@ let extensionLinking: [LinkerSetting] = [
   .linkedLibrary("m"),
   .unsafeFlags(["-static-stdlib"]),
   .unsafeFlags(
-    ["-Xlinker", "--no-undefined", "-Xlinker", "--version-script=Sources/VidxExtension/exports.map"],
+    [
+      "-Xlinker", "--no-undefined", "-Xlinker",
+      "--version-script=\(Context.packageDirectory)/Sources/VidxExtension/exports.map",
+    ],
     .when(platforms: [.linux])),
 ]
 
@@ -69,6 +72,7 @@ let package = Package(
     .testTarget(
       name: "VidxSQLiteTests", dependencies: ["CSQLite", "VidxSQLite", "VidxIndexes", "VidxSegments", "VidxVectors"],
       swiftSettings: settings, linkerSettings: sqlite),
+    .testTarget(name: "VidxExtensionTests", swiftSettings: settings),
     .testTarget(name: "VidxFilesTests", dependencies: ["VidxFiles"], swiftSettings: settings),
     .testTarget(
       name: "VidxTests", dependencies: ["Vidx", "VidxIndexes"], swiftSettings: settings, linkerSettings: sqlite),
