@@ -7,14 +7,22 @@ data=datasets/debian-packages
 
 if [ -t 1 ]; then bold=$'\e[1m' dim=$'\e[2m' plain=$'\e[0m'; else bold='' dim='' plain=''; fi
 
-# Shows a command as one would type it, then runs it.
+# Shows a command as one would type it, an option and its value on one line, then runs it.
 run() {
-  local word line='$'
-  for word in "$@"; do
-    # Quoted only where the shell would need it.
-    if [[ $word =~ ^[A-Za-z0-9_./@=,:\[\]-]+$ ]]; then line+=" $word"; else line+=" \"$word\""; fi
+  local bare='^[A-Za-z0-9_./@=,:-]+$' text='' line='$' chunk='' word shown
+  for word in "$@" --; do
+    if [[ $word == -* ]]; then
+      if ((${#line} + ${#chunk} > 110)); then
+        text+="$line \\"$'\n'
+        line='   '
+      fi
+      line+=$chunk
+      chunk=''
+    fi
+    if [[ $word =~ $bare ]]; then shown=$word; else shown="\"$word\""; fi
+    chunk+=" $shown"
   done
-  printf '%s%s%s\n' "$dim" "$line" "$plain"
+  printf '%s%s%s\n' "$dim" "$text$line" "$plain"
   "$@"
 }
 
@@ -27,9 +35,9 @@ run vidx sql demo.db 'CREATE INDEX dependencies_package ON dependencies (package
 
 show=(--columns name,section,installed_size,description)
 
-question '"a small and fast picture viewer": graphics programs below 2 MB'
+question '"a small and fast picture viewer": programs below 2 MB'
 run vidx search demo.db --index package_vectors --query-file $data/queries.npy --row 2 -k 5 "${show[@]}" \
-  --where "section = 'graphics' AND installed_size < 2000"
+  --where "installed_size < 2000"
 
 question '"play chess against the computer": games below 1 MB'
 run vidx search demo.db --index package_vectors --query-file $data/queries.npy --row 25 -k 5 "${show[@]}" \
@@ -40,8 +48,8 @@ run vidx search demo.db --index package_vectors --query-file $data/queries.npy -
   --ids-from "SELECT package_id FROM dependencies WHERE depends_on = 'python3'"
 
 question '"edit photos from the terminal": in SQL, without what depends on a graphical toolkit'
-run vidx sql demo.db --param "q=@$data/queries.npy[0]" \
-"SELECT p.name, p.installed_size, round(v.distance, 4) AS distance, substr(p.description, 1, 60) AS description
+run vidx sql demo.db --param "q=@$data/queries.npy[0]" "
+SELECT p.name, p.installed_size, round(v.distance, 4) AS distance, substr(p.description, 1, 60) AS description
 FROM package_vectors v JOIN packages p ON p.id = v.rowid
 WHERE v.vector MATCH :q AND p.section = 'graphics' AND NOT EXISTS (
   SELECT * FROM dependencies d
