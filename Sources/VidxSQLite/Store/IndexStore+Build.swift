@@ -14,13 +14,14 @@ extension IndexStore {
     return try buildSegment(source, base: nil, options: options)
   }
 
-  /// Adds a segment that `build` made to the index. Call inside a transaction, and `commit` or `rollback` after it.
+  /// Adds a segment that `build` made to the index. Call inside a transaction, and `commit` or `rollback` after it: the
+  /// file is then let go or removed, also when this throws.
   /// - Throws: `StoreError.rowsExist` when the index has some of the rows already; nothing is changed then.
   package func adopt(_ published: PublishedSegment) throws {
+    unsettledFiles.append(published)
     let revision = try refresh(includingDelta: false)
     let index = try settling { try SegmentIndex.open(path: published.path) }
     try refuseExisting(in: index)
-    unsettledFiles.append(published)
     try name(published, entryCount: index.entryCount)
     var next = revision.next()
     next.settledMark = Revision.random()
@@ -34,14 +35,7 @@ extension IndexStore {
   package func load(_ source: any VectorSource, options: BuildOptions = BuildOptions()) throws {
     if source.rowIDs.isEmpty { return }
     guard folder != nil else { return try loadIntoDelta(source) }
-    let published = try build(source, options: options)
-    do {
-      try adopt(published)
-    } catch {
-      // The file may be named by a statement that went through: it is only let go, and swept when nothing names it.
-      published.release()
-      throw error
-    }
+    try adopt(build(source, options: options))
   }
 
   private func loadIntoDelta(_ source: any VectorSource) throws {

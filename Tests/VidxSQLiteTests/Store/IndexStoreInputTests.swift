@@ -102,7 +102,6 @@ struct IndexStoreInputTests {
     let before = try database.segmentFiles()
     #expect(throws: StoreError.repeatedRowIDs(rowIDs: [1, 2], count: 2)) { try load([2, 1, 2, 1, 2, 9]) }
     #expect(throws: StoreError.rowsExist(index: "v", rowIDs: [3, 6], count: 2)) { try load([6, 3, 8]) }
-    try store.sweep()
     #expect(try database.segmentFiles() == before)
     try store.transaction { try store.delete(rowID: 6) }
     try load([6, 8])
