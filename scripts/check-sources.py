@@ -131,26 +131,25 @@ def functions(code, language):
             yield match["name"], *span(code, match.start(), match.end() - 1)
 
 
+# A declaration goes on over a line break before and after these.
+CONTINUES = re.compile(r"\s*(->|where\b|throws\b|async\b|rethrows\b|[{(:,&])")
+UNFINISHED_LINE = re.compile(r"(->|\bwhere|[,&:])\s*$")
+
+
 def opening_brace(code, position):
     """Where the body begins; None for a declaration without one, as in a protocol."""
     depth = 0
     while position < len(code):
         character = code[position]
-        if character in "([":
-            depth += 1
-        elif character in ")]":
-            depth -= 1
-            if depth < 0:
-                return None
-        elif depth == 0 and character == "{":
+        if depth == 0 and character == "{":
             return position
-        elif depth == 0 and character == "}":
-            return None
-        elif depth == 0 and character == "\n" and not re.match(
-            r"\s*(->|where\b|throws\b|async\b|rethrows\b|\{|[:,&]|\()", code[position:]
-        ) and not re.search(r"(->|where|,|&|:)\s*$", code[max(0, position - 200) : position]):
-            if not re.match(r"\s*$", code[:position].rsplit("\n", 1)[-1]):
+        if depth == 0 and character == "\n":
+            line = code[code.rfind("\n", 0, position) + 1 : position]
+            if not CONTINUES.match(code, position) and not UNFINISHED_LINE.search(line):
                 return None
+        depth += {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}.get(character, 0)
+        if depth < 0:
+            return None
         position += 1
     return None
 
