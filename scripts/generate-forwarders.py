@@ -139,8 +139,8 @@ def generate(include):
     used = used_functions(table, types)
     minimum = max(table[name][1] for name in used)
     lines = [
-        "/* Written by scripts/generate-forwarders.py; do not edit. The SQLite functions that VidxSQLite calls, forwarded",
-        " * through the table of routines of the SQLite that loaded the extension (CVidxExtension.c). */",
+        "/* Written by scripts/generate-forwarders.py; do not edit. The SQLite functions that VidxSQLite calls,",
+        " * forwarded through the table of routines of the SQLite that loaded the extension (CVidxExtension.c). */",
         "#include <stdarg.h>",
         "#include <stddef.h>",
         "",

@@ -24,7 +24,8 @@ __attribute__((visibility("default"))) int sqlite3_vidx_init(sqlite3 *db, char *
    * extensions. */
   if (api->libversion_number() < vidx_sqlite_minimum) {
     if (error)
-      *error = api->mprintf("vidx needs SQLite %d.%d or newer, and this program has %s: use one built with a newer SQLite",
+      *error = api->mprintf("vidx needs SQLite %d.%d or newer, and this program has %s: "
+                            "use one built with a newer SQLite",
                             vidx_sqlite_minimum / 1000000, vidx_sqlite_minimum / 1000 % 1000, api->libversion());
     return SQLITE_ERROR;
   }

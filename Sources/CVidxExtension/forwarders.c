@@ -1,5 +1,5 @@
-/* Written by scripts/generate-forwarders.py; do not edit. The SQLite functions that VidxSQLite calls, forwarded
- * through the table of routines of the SQLite that loaded the extension (CVidxExtension.c). */
+/* Written by scripts/generate-forwarders.py; do not edit. The SQLite functions that VidxSQLite calls,
+ * forwarded through the table of routines of the SQLite that loaded the extension (CVidxExtension.c). */
 #include <stdarg.h>
 #include <stddef.h>
 

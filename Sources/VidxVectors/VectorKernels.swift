@@ -11,7 +11,7 @@ package import CVidxKernels
   package let rows: vidx_score_rows_f32
   package let ids: vidx_score_ids_f32
 
-  /// - Parameter isa: "scalar", "avx2", "avx512", "neon"; nil for the one in use. Unknown or unsupported: the one in use.
+  /// - Parameter isa: "scalar", "avx2", "avx512", "neon"; nil, unknown or unsupported: the one in use.
   package init(_ metric: Metric, isa: String? = nil) {
     let named = unsafe isa.flatMap { unsafe vidx_kernels_named($0) }
     let table = unsafe (named ?? vidx_kernels_active()).pointee

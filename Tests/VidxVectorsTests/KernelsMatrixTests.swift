@@ -89,7 +89,8 @@ import VidxVectors
     return (0..<count).map { _ in .random(in: -1...1, using: &generator) }
   }
 
-  /// Leading dimensions beyond the row lengths, NaN in the gaps of A and B: read, they would spread; written, they show.
+  /// Leading dimensions beyond the row lengths, NaN in the gaps of A and B: read, they would spread; written, they
+  /// show.
   static func check(_ shape: Shape, threads: Int32, by multiply: vidx_sgemm_nt_f32) {
     let (m, n, k) = (shape.m, shape.n, shape.k)
     let a = TestRows(count: m, dimensions: k, padding: 3, seed: 13)

@@ -5,8 +5,8 @@ import VidxVectors
 extension IndexStore {
   /// Builds a segment of this index beside the database, without naming it in the manifest: until `adopt` it is only a
   /// file, locked against sweeps. Needs no transaction.
-  /// - Throws: `StoreError.inMemory`, `.repeatedRowIDs`, `.segment` such as for a full disk; `BuildError` naming the row.
-  ///   Nothing is left behind then.
+  /// - Throws: `StoreError.inMemory`, `.repeatedRowIDs`, `.segment` such as for a full disk; `BuildError` naming the
+  ///   row. Nothing is left behind then.
   package func build(
     _ source: any VectorSource, options: BuildOptions = BuildOptions()
   ) throws -> PublishedSegment {

@@ -5,8 +5,8 @@ import VidxVectors
 extension IndexStore {
   /// Everything that is wrong with the index, one line each; empty when it is sound.
   ///
-  /// Reads every byte of every segment: checksums, the structure of each index, the manifest, the tombstones, the delta,
-  /// that no row lives twice, and that the rows are those of the content table.
+  /// Reads every byte of every segment: checksums, the structure of each index, the manifest, the tombstones, the
+  /// delta, that no row lives twice, and that the rows are those of the content table.
   /// - Parameter deep: also compare every vector with the content table's.
   /// - Throws: only what keeps the check itself from running: `SQLiteError`, `StoreError.damagedDefinition`.
   package func integrityCheck(deep: Bool = false) throws -> [String] {

@@ -13,7 +13,8 @@ extension IndexStore {
 
   /// Merges without holding the write lock: builds beside the database from a snapshot, then swaps in a short
   /// transaction of its own, carrying over what changed meanwhile. Sweeps files that are not needed any more.
-  /// - Throws: as `optimize`; `StoreError.insideTransaction` when one is open; `.overtaken`. The index is then as it was.
+  /// - Throws: as `optimize`; `StoreError.insideTransaction` when one is open; `.overtaken`. The index is then as it
+  ///   was.
   package func optimizeOutsideTransaction(options: BuildOptions = BuildOptions()) throws {
     guard connection.isAutocommit else { throw StoreError.insideTransaction(index: table) }
     if let plan = try prepareMerge() {

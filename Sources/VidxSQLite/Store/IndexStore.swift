@@ -3,9 +3,9 @@ package import VidxSegments
 
 /// One vidx index of one schema of one connection: rows in shadow tables, vectors in segments beside the database.
 ///
-/// Not thread safe: it uses the connection, whose rules apply. Reading functions see one snapshot each and may be called
-/// at any time. Writing functions make several changes: call them inside a transaction (the statement on a virtual table
-/// is one), since an error may leave a part done that only rolling back undoes.
+/// Not thread safe: it uses the connection, whose rules apply. Reading functions see one snapshot each and may be
+/// called at any time. Writing functions make several changes: call them inside a transaction (the statement on a
+/// virtual table is one), since an error may leave a part done that only rolling back undoes.
 ///
 /// A row is live in one place at most: in the delta, or as an entry without a tombstone of one segment.
 package final class IndexStore {
