@@ -76,7 +76,8 @@ struct ReferenceScore {
 
   /// How far a kernel's score may be off: one rounding (2^-24) for each addition on the longest way of a term into the
   /// result, and two for the term itself (a difference, squared). Four accumulators of `lanes` share the terms, the
-  /// first takes up to three vectors of the rest, and 2 + log2(lanes) additions join them. Scalar rounds once, from double.
+  /// first takes up to three vectors of the rest, and 2 + log2(lanes) additions join them. Scalar rounds once, from
+  /// double.
   func bound(isa: String, dimensions: Int) -> Double {
     let lanes = ["avx512": 16, "avx2": 8, "neon": 4][isa] ?? 1
     let roundings = lanes == 1 ? 1 : dimensions / (4 * lanes) + 3 + 2 + lanes.trailingZeroBitCount + 2
