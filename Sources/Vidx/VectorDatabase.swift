@@ -118,7 +118,8 @@ public final class VectorDatabase: Sendable {
 
   /// Runs the body in one transaction over rows and vectors: all of it is committed, or, when it throws, nothing.
   ///
-  /// The body runs on the writer's thread and must not wait for other tasks.
+  /// The body runs on the writer's thread and must not wait for other tasks. An error of your own arrives as the
+  /// `cause` of the one thrown here.
   ///
   /// ```swift
   /// do {

@@ -160,8 +160,8 @@ import Testing
     try build()
     try sandbox.succeed(
       "sql", "t.db",
-      "INSERT INTO things(id) VALUES (5000); INSERT INTO v(rowid, vector) VALUES (5000, '[1,2,3,4,5,6,7,8]'); DELETE FROM v WHERE rowid IN (1, 11)"
-    )
+      "INSERT INTO things(id) VALUES (5000); INSERT INTO v(rowid, vector) VALUES (5000, '[1,2,3,4,5,6,7,8]'); "
+        + "DELETE FROM v WHERE rowid IN (1, 11)")
     let before = try #require(try sandbox.succeed("info", "t.db", "--json").objects().first)
     #expect(before["index"] as? String == "v")
     #expect(before["type"] as? String == "hnsw")
