@@ -97,6 +97,7 @@ import CVidxSQLite
 
   /// Runs the body in a transaction of its own, or in a savepoint when one is open; an error undoes all of it.
   /// - Parameter isImmediate: take the write lock at once, so that what the body reads cannot go stale under it.
+  @discardableResult
   package func transaction<Result>(isImmediate: Bool = true, _ body: () throws -> Result) throws -> Result {
     let isOutermost = isAutocommit
     try execute(isOutermost ? (isImmediate ? "BEGIN IMMEDIATE" : "BEGIN") : "SAVEPOINT vidx_transaction")

@@ -34,6 +34,7 @@ extension IndexStore {
   }
 
   /// Runs the body in a transaction, with `commit` or `rollback` after it.
+  @discardableResult
   package func transaction<Result>(_ body: () throws -> Result) throws -> Result {
     let isOutermost = connection.isAutocommit
     do {
