@@ -33,7 +33,8 @@ import Testing
       print([r[0] for r in db.execute("SELECT rowid FROM v WHERE vector MATCH ? AND k = ?", (blob(1, 1, 0), 3))])
       print(struct.unpack("<3f", db.execute("SELECT vector FROM v WHERE rowid = 0").fetchone()[0]))
       ids = ",".join(map(str, range(100, 200)))
-      print(db.execute(f"SELECT rowid FROM v WHERE vector MATCH ? AND k = 1 AND rowid IN ({ids})", (blob(1, 1, 0),)).fetchone())
+      sql = f"SELECT rowid FROM v WHERE vector MATCH ? AND k = 1 AND rowid IN ({ids})"
+      print(db.execute(sql, (blob(1, 1, 0),)).fetchone())
       db.close()
       """)
     #expect(output == "[1, 2, 3]\n(0.0, 1.0, 0.0)\n(100,)\n")

@@ -36,7 +36,8 @@ import Testing
       SELECT rowid, distance FROM v WHERE vector MATCH '[250.5, 5, 0]' AND k = 1 AND ef_search = 200 AND probes = 100;
       SELECT count(*), max(rowid % 2 = 0) FROM v WHERE vector MATCH '[250, 5, 0]' AND k = 9
         AND rowid IN (SELECT id FROM items WHERE odd);
-      SELECT v.rowid FROM v JOIN items ON items.id = v.rowid WHERE vector MATCH '[9.1, 2, 0]' AND NOT odd ORDER BY distance LIMIT 1;
+      SELECT v.rowid FROM v JOIN items ON items.id = v.rowid WHERE vector MATCH '[9.1, 2, 0]' AND NOT odd
+        ORDER BY distance LIMIT 1;
       SELECT count(*) FROM v;
       """)
     #expect(found.output == "1000|0.0\n9|0\n10\n500\n", "\(found.errors)")

@@ -2,7 +2,7 @@ import VidxIndexes
 import VidxSegments
 import VidxVectors
 
-/// All live rows of an index, ascending by row id. Belongs to one reader; sees the state in which it was made.
+/// The live rows of an index, ascending by row id. Belongs to one reader; sees the state in which it was made.
 package final class RowScan {
   private struct Lane {
     let view: SegmentView
@@ -16,14 +16,17 @@ package final class RowScan {
   private let deltaIDs: [Int64]
   private var deltaPosition = 0
 
-  /// - Parameter deltaIDs: ascending.
-  init(_ store: IndexStore, deltaIDs: [Int64]) throws {
+  /// - Parameters:
+  ///   - deltaIDs: ascending.
+  ///   - first: the scan starts at this row id.
+  init(_ store: IndexStore, deltaIDs: [Int64], from first: Int64) throws {
     self.store = store
     self.deltaIDs = deltaIDs
     lanes = []
     for view in store.views {
       let live = try store.settling { try view.filter() }
-      lanes.append(Lane(view: view, live: live))
+      let position = try store.settling { try view.index.sortedPosition(ofFirstFrom: first) }
+      lanes.append(Lane(view: view, live: live, position: position))
       try advance(lanes.count - 1)
     }
   }
@@ -68,14 +71,28 @@ package final class RowScan {
 }
 
 extension IndexStore {
-  /// All live rows, ascending by row id. Vectors are read as they are asked for, in the caller's read transaction.
-  package func scan() throws -> RowScan {
+  /// The live rows from a row id on, ascending. Vectors are read as they are asked for, in the caller's read
+  /// transaction.
+  package func scan(from first: Int64 = .min) throws -> RowScan {
     try refresh(includingDelta: false) { _ in
       let statement = try tables.statement(.deltaIDs)
       defer { statement.reset() }
       var ids: [Int64] = []
       while try statement.step() { ids.append(statement.int64(0)) }
-      return try RowScan(self, deltaIDs: ids)
+      return try RowScan(self, deltaIDs: Array(ids.drop { $0 < first }), from: first)
     }
+  }
+}
+
+extension SegmentIndex {
+  /// The position of the smallest row id that is not below `first`, in the order of `sortedRow`.
+  /// - Complexity: O(log rows).
+  fileprivate func sortedPosition(ofFirstFrom first: Int64) throws(SegmentError) -> Int {
+    var (low, high) = (0, entryCount)
+    while low < high {
+      let middle = (low + high) / 2
+      if try sortedRow(middle).rowID < first { low = middle + 1 } else { high = middle }
+    }
+    return low
   }
 }

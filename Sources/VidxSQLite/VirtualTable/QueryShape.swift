@@ -12,8 +12,8 @@ enum Column: Int32, Sendable {
       + "\(quoted(identifier: table)) HIDDEN)"
   }
 
-  /// Names that a table cannot have, because its column of that name would be a second one.
-  static let reservedNames = ["vector", "distance", "k", "ef_search", "probes"]
+  /// Names that a table cannot have, because its column of that name would be a second one, or hide the row id.
+  static let reservedNames = ["vector", "distance", "k", "ef_search", "probes", "rowid", "oid", "_rowid_"]
 
   var name: String {
     switch self {

@@ -89,7 +89,7 @@ final class VirtualTableCursor {
   private func makeSource() throws -> Source {
     guard let query = terms.query else {
       if let rowIDs = terms.rowIDs { return .rowIDs(rowIDs[...]) }
-      return .scan(try table.store().scan())
+      return .scan(try table.store().scan(from: terms.from))
     }
     let request = StoreRequest(query: query, filter: terms.rowIDs, within: terms.within, parameters: terms.parameters)
     guard let wanted = terms.wanted else { return .stream(try table.store().stream(request)) }

@@ -22,7 +22,7 @@ extension VirtualTableError: CustomStringConvertible {
   var description: String {
     switch self {
     case .reservedName(let name):
-      "a vidx table cannot be called \(name), which is one of its columns: choose another name"
+      "a vidx table cannot be called \(name), the name of one of its columns: choose another name"
     case .unknownCommand(let text):
       "unknown command '\(text)'"
         + (nearestSpelling(to: text, among: Self.commands).map { " (did you mean '\($0)'?)" } ?? "")

@@ -27,7 +27,7 @@ import Testing
     #expect(try session.rows("SELECT name FROM sqlite_schema").isEmpty)
   }
 
-  @Test(arguments: ["vector", "Distance", "k", "ef_search", "probes"])
+  @Test(arguments: ["vector", "Distance", "k", "ef_search", "probes", "RowID", "oid", "_rowid_"])
   func refusesNamesOfItsColumns(_ name: String) throws {
     let session = try SQLSession()
     #expect(
@@ -157,7 +157,8 @@ import Testing
     let sql = """
       CREATE VIRTUAL TABLE v USING vidx(dimensions = 2);
       CREATE VIRTUAL TABLE w USING vidx(dimensions = 2);
-      INSERT INTO v(vector) VALUES ('[1,2]'); INSERT INTO v(v) VALUES ('optimize'); INSERT INTO v(vector) VALUES ('[1,3]');
+      INSERT INTO v(vector) VALUES ('[1,2]'); INSERT INTO v(v) VALUES ('optimize');
+      INSERT INTO v(vector) VALUES ('[1,3]');
       UPDATE v SET vector = '[3,4]' WHERE rowid = 1; DELETE FROM v WHERE rowid = 2;
       SELECT rowid, vector FROM v WHERE vector MATCH '[1,2]' AND k = 1;
       BEGIN; INSERT INTO w(vector) VALUES ('[1,2]'); DROP TABLE w; COMMIT;

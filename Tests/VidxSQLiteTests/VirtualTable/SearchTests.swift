@@ -103,7 +103,9 @@ import VidxSQLite
       }
     }
     let range = try table.neighbours(
-      "SELECT rowid, distance FROM v WHERE \(match) AND k = 6 AND distance > 3 AND distance <= 6 \(layout.kind.thorough)"
+      """
+      SELECT rowid, distance FROM v WHERE \(match) AND k = 6 AND distance > 3 AND distance <= 6 \(layout.kind.thorough)
+      """
     )
     #expect(range == Array(truth.filter { $0.distance > 3 && $0.distance <= 6 }.prefix(6)))
     #expect(try table.neighbours("SELECT rowid, distance FROM v WHERE \(match) AND k = 6 AND distance < NULL").isEmpty)

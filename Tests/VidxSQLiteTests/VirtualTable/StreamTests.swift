@@ -101,7 +101,10 @@ import VidxSQLite
         "v CROSS JOIN items ON items.id = v.rowid", "items CROSS JOIN v ON items.id = v.rowid",
       ] {
         let found = try table.neighbours(
-          "SELECT v.rowid, distance FROM \(from) WHERE \(match) AND \(condition) \(layout.kind.thorough) ORDER BY distance"
+          """
+          SELECT v.rowid, distance FROM \(from) WHERE \(match) AND \(condition) \(layout.kind.thorough)
+          ORDER BY distance
+          """
         )
         #expect(settled(found) == expected, "\(from) WHERE \(condition)")
         let first = try table.neighbours(
@@ -140,6 +143,24 @@ import VidxSQLite
 
   private static func subquery(_ match: String, _ kind: VectorTable.Kind) -> String {
     "SELECT rowid, distance FROM v WHERE \(match) AND k = 20 \(kind.thorough)"
+  }
+
+  /// A search that another table's rows do not change is not repeated for them, unless rows have changed meanwhile.
+  @Test func repeatedSearchesSeeChanges() throws {
+    let table = try VectorTable(.init(kind: .flat, storage: .mixed))
+    let items = try table.session.integers("SELECT count(*) FROM items")[0]
+    let product = "FROM items CROSS JOIN v WHERE \(match) AND k = 5"
+    #expect(try table.session.integers("SELECT count(*) \(product)") == [5 * items])
+    let statement = try table.session.connection.prepare("SELECT items.id, v.rowid \(product)")
+    var expected = table.nearest().map(\.id)
+    for item in 0..<3 {
+      for i in 0..<5 {
+        #expect(try statement.step())
+        #expect(statement.int64(1) == expected[i], "item \(item)")
+      }
+      // The nearest row goes.
+      try table.session.run("DELETE FROM v WHERE rowid = \(expected.removeFirst())")
+    }
   }
 
   /// Where the query forces the other table to come first, each of its rows restricts a search of its own.
@@ -202,14 +223,16 @@ import VidxSQLite
     // The nearest row to each, by a correlated subquery.
     let firsts = try table.session.rows(
       """
-      SELECT id, (SELECT rowid FROM v WHERE v.vector MATCH q.vector AND k = 1 \(kind.thorough)) FROM questions q ORDER BY id
+      SELECT id, (SELECT rowid FROM v WHERE v.vector MATCH q.vector AND k = 1 \(kind.thorough))
+      FROM questions q ORDER BY id
       """)
     #expect(firsts == questions.map { [.integer($0.0), .integer(table.nearest(to: $0.1)[0].id)] })
     // The same table twice: the neighbours of a row.
     let pairs = try table.session.rows(
       """
       SELECT a.rowid, b.rowid, b.distance FROM v a, v b
-      WHERE a.rowid IN (61, 91) AND b.vector MATCH a.vector AND b.k = 3 \(kind.thorough.replacing("AND ", with: "AND b."))
+      WHERE a.rowid IN (61, 91) AND b.vector MATCH a.vector AND b.k = 3
+      \(kind.thorough.replacing("AND ", with: "AND b."))
       ORDER BY a.rowid, b.distance, b.rowid
       """)
     let truth = try [Int64(61), 91].flatMap { id in
@@ -249,7 +272,10 @@ import VidxSQLite
     // Two searches in one query.
     #expect(
       try integers(
-        "SELECT rowid FROM v WHERE \(match) AND k = 1 UNION SELECT rowid FROM v WHERE vector MATCH '[9,9,9,9]' AND k = 1"
+        """
+        SELECT rowid FROM v WHERE \(match) AND k = 1
+        UNION SELECT rowid FROM v WHERE vector MATCH '[9,9,9,9]' AND k = 1
+        """
       )
         == Set([truth[0].id, table.nearest(to: [9, 9, 9, 9])[0].id]).sorted())
     #expect(Set(try integers("SELECT rowid FROM v WHERE \(match) OR rowid = 3")) == Set(table.ids))
