@@ -50,7 +50,7 @@ extension Session {
 
   package func dropIndex(_ name: String) throws(VidxError) {
     _ = try store(name)
-    forgetStores()
+    stores[name] = nil
     try wrappingErrors {
       try connection.execute("DROP TABLE \(quoted(identifier: name))")
       // Inside a transaction the files stay until the next sweep: it may be rolled back.
@@ -177,8 +177,22 @@ extension Session {
     } catch { throw VidxError(wrapping: error) }
   }
 
-  private func schemaVersion() throws -> Int64 {
-    let statement = try connection.prepare("PRAGMA schema_version")
+  /// After a rollback the same version of the schema may come a second time, for other tables: indexes that were opened
+  /// in a version which is not the present one are closed.
+  func forgetUndoneStores() {
+    // When the version cannot be read, nothing is known of it.
+    if (try? schemaVersion()) != storesVersion { (stores, storesVersion) = ([:], -1) }
+  }
+
+  private func schemaVersion() throws(SQLiteError) -> Int64 {
+    let statement: Statement
+    if let compiled = schemaVersionStatement {
+      statement = compiled
+    } else {
+      statement = try connection.prepare("PRAGMA schema_version", isPersistent: true)
+      schemaVersionStatement = statement
+    }
+    defer { statement.reset() }
     return try statement.step() ? statement.int64(0) : 0
   }
 

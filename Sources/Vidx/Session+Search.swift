@@ -7,9 +7,14 @@ extension Session {
   package func search(
     _ index: String, near query: [Float], k: Int, filter: RowFilter = .all, settings: SearchSettings = SearchSettings()
   ) throws(VidxError) -> SearchResult {
-    try snapshot {
-      let ids = try resolve(filter, index: index)
-      return try search(index, near: query, k: k, ids: ids, settings: settings)
+    switch filter {
+    // One statement of the store's own holds the snapshot.
+    case .all, .ids: return try search(index, near: query, k: k, ids: resolve(filter, index: index), settings: settings)
+    case .where, .idsFrom:
+      return try snapshot {
+        let ids = try resolve(filter, index: index)
+        return try search(index, near: query, k: k, ids: ids, settings: settings)
+      }
     }
   }
 
@@ -20,7 +25,8 @@ extension Session {
   ) throws(VidxError) -> [SearchResult] {
     try snapshot {
       let ids = try resolve(filter, index: index)
-      return try queries.map { query in try search(index, near: query, k: k, ids: ids, settings: settings) }
+      let store = try store(index)
+      return try queries.map { query in try search(store, near: query, k: k, ids: ids, settings: settings) }
     }
   }
 
@@ -30,8 +36,13 @@ extension Session {
   package func search(
     _ index: String, near query: [Float], k: Int, ids: [Int64]?, settings: SearchSettings
   ) throws(VidxError) -> SearchResult {
+    try search(store(index), near: query, k: k, ids: ids, settings: settings)
+  }
+
+  private func search(
+    _ store: IndexStore, near query: [Float], k: Int, ids: [Int64]?, settings: SearchSettings
+  ) throws(VidxError) -> SearchResult {
     try Self.validate(k: k, settings)
-    let store = try store(index)
     let request = StoreRequest(
       query: query, k: k, filter: ids, within: settings.within.map(Float.init),
       parameters: SearchParameters(efSearch: settings.efSearch, probes: settings.probes))

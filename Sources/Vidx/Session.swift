@@ -28,6 +28,8 @@ package final class Session {
   /// The open indexes of this connection, and the version of the schema they were opened in.
   var stores: [String: IndexStore] = [:]
   var storesVersion: Int64 = -1
+  /// Compiled once: every search asks.
+  var schemaVersionStatement: Statement?
 
   // SQLITE_OPEN_READWRITE and SQLITE_OPEN_CREATE; SQLite's header is not imported above VidxSQLite.
   private static let readWrite: Int32 = 2
@@ -97,7 +99,7 @@ package final class Session {
   /// Runs the body in a transaction that is undone when it throws; inside another one, in a savepoint.
   package func transaction<Result>(_ body: () throws -> Result) throws(VidxError) -> Result {
     do { return try connection.transaction(body) } catch {
-      forgetStores()
+      forgetUndoneStores()
       throw VidxError(wrapping: error)
     }
   }
@@ -106,9 +108,6 @@ package final class Session {
   package func snapshot<Result>(_ body: () throws -> Result) throws(VidxError) -> Result {
     try wrappingErrors { try connection.transaction(isImmediate: false, body) }
   }
-
-  /// Forgets the open indexes: after a rollback a version of the schema may come a second time, for other tables.
-  func forgetStores() { stores = [:] }
 
   // MARK: SQL
 
@@ -136,7 +135,7 @@ package final class Session {
       let statement = try prepareOnly(sql)
       try bind(parameters, to: statement)
       try statement.run()
-      if sql.drop(while: \.isWhitespace).prefix(8).lowercased() == "rollback" { forgetStores() }
+      if sql.drop(while: \.isWhitespace).prefix(8).lowercased() == "rollback" { forgetUndoneStores() }
       return statement.isReadOnly ? 0 : Int(connection.changes)
     }
   }
