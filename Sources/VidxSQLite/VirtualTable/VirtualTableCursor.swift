@@ -15,7 +15,7 @@ final class VirtualTableCursor {
     /// What a search found.
     case hits(ArraySlice<StoreHit>)
     /// Rows by distance, found as they are asked for.
-    case stream(StoreStream)
+    case stream(SortedBatches)
     /// Rows by row id.
     case scan(RowScan)
     /// Some row ids, which may not be there.
@@ -92,7 +92,7 @@ final class VirtualTableCursor {
       return .scan(try table.store().scan(from: terms.from))
     }
     let request = StoreRequest(query: query, filter: terms.rowIDs, within: terms.within, parameters: terms.parameters)
-    guard let wanted = terms.wanted else { return .stream(try table.store().stream(request)) }
+    guard let wanted = terms.wanted else { return .stream(SortedBatches(try table.store().stream(request))) }
     return .hits(try search(request, wanted: wanted))
   }
 

@@ -318,6 +318,36 @@ import VidxSQLite
     }
   }
 
+  // MARK: Order of approximate answers
+
+  /// A graph meets some rows late; what a query reads first is in order all the same, and no row is lost or doubled.
+  @Test(arguments: ["hnsw", "ivfflat"])
+  func theFirstRowsAreInOrder(_ kind: String) throws {
+    let session = try SQLSession(onDisk: true)
+    let (dimensions, rows, seed) = (24, 1_500, UInt64(99))
+    try session.run("CREATE VIRTUAL TABLE v USING vidx(dimensions = \(dimensions), metric = l2, index = \(kind))")
+    var random = SplitMix(seed: seed)
+    func vector() -> SQLCell { .vector((0..<dimensions).map { _ in Float.random(in: -1...1, using: &random) }) }
+    try session.run("BEGIN")
+    let insert = try session.connection.prepare("INSERT INTO v(vector) VALUES (?)")
+    for _ in 0..<rows {
+      guard case .blob(let bytes) = vector() else { continue }
+      unsafe try bytes.withUnsafeBytes { unsafe try insert.bind(blob: $0, at: 1) }
+      try insert.run()
+    }
+    insert.finalize()
+    try session.run("COMMIT; INSERT INTO v(v) VALUES ('optimize')")
+    for query in 0..<10 {
+      let answer = try session.rows("SELECT distance, rowid FROM v WHERE vector MATCH ? ORDER BY distance", vector())
+      let distances = answer.compactMap { row in if case .real(let distance) = row[0] { distance } else { nil } }
+      #expect(Set(answer.map { $0[1] }).count == rows && answer.count == rows, "query \(query), seed \(seed)")
+      let first = distances.prefix(64)
+      #expect(Array(first) == first.sorted(), "query \(query), seed \(seed)")
+      let steps = zip(distances, distances.dropFirst()).count { $0 > $1 }
+      #expect(steps <= 5, "one for each batch after the first: query \(query), seed \(seed)")
+    }
+  }
+
   // MARK: How SQLite runs it
 
   private func plan(_ table: VectorTable, _ sql: String) throws -> String {
