@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// Runs the examples of docs/SQL.md.
-@Suite struct DocumentationTests {
+@Suite(.needsAPlainLibrary) struct DocumentationTests {
   struct Example {
     var line: Int
     var sql: String

@@ -48,6 +48,13 @@ enum HostProgram {
   }
 }
 
+extension Trait where Self == ConditionTrait {
+  /// A library built with a sanitizer needs the sanitizer's runtime in the program that loads it.
+  static var needsAPlainLibrary: Self {
+    .enabled("built with a sanitizer") { ProcessInfo.processInfo.environment["VIDX_SANITIZER"] == nil }
+  }
+}
+
 /// The built library, copied as `libvidx.so` into a folder of its own that goes with the object.
 final class InstalledExtension {
   let folder: URL

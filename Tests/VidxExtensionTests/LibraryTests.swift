@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// What the library needs and shows.
-@Suite struct LibraryTests {
+@Suite(.needsAPlainLibrary) struct LibraryTests {
   #if os(Linux)
     @Test func needsTheSystemsCLibrariesOnly() throws {
       let library = try InstalledExtension()

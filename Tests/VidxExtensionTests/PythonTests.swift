@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// The extension in Python's sqlite3.
-@Suite struct PythonTests {
+@Suite(.needsAPlainLibrary) struct PythonTests {
   private static let connect = """
     import sqlite3, struct
     def connect(path="test.db"):

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// The extension in the stock sqlite3 shell.
-@Suite struct ShellTests {
+@Suite(.needsAPlainLibrary) struct ShellTests {
   @Test(arguments: ["libvidx.so", "vidx.so", "anything.so"])
   func loadsUnderAnyName(_ name: String) throws {
     let library = try InstalledExtension()
