@@ -18,10 +18,7 @@ let extensionLinking: [LinkerSetting] = [
   .linkedLibrary("m"),
   .unsafeFlags(["-static-stdlib"]),
   .unsafeFlags(
-    [
-      "-Xlinker", "--no-undefined", "-Xlinker",
-      "--version-script=\(Context.packageDirectory)/Sources/VidxExtension/exports.map",
-    ],
+    ["-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/VidxExtension/exports.map"],
     .when(platforms: [.linux])),
 ]
 
