@@ -141,7 +141,7 @@ import VidxVectors
   }
 
   private static func write(_ bytes: [UInt8], _ path: String) throws {
-    unlink(path)
+    unsafe unlink(path)
     let file = try #require(unsafe fopen(path, "wb"))
     #expect(unsafe fwrite(bytes, 1, bytes.count, file) == bytes.count)
     #expect(unsafe fclose(file) == 0)

@@ -5,7 +5,7 @@
 #endif
 
 /// A value behind a lock.
-final class Locked<Value: Sendable>: @unchecked Sendable {
+@safe final class Locked<Value: Sendable>: @unchecked Sendable {
   // @unchecked: the value is only touched under the lock.
   private var value: Value
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)

@@ -116,7 +116,7 @@ final class TemporaryFolder {
   init() {
     let base = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp"
     path = "\(base)/vidx-tests-\(getpid())-\(UInt64.random(in: 0...UInt64.max))"
-    mkdir(path, 0o700)
+    unsafe mkdir(path, 0o700)
   }
 
   deinit {
@@ -125,10 +125,10 @@ final class TemporaryFolder {
       let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
         unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
       }
-      unlink("\(path)/\(name)")
+      unsafe unlink("\(path)/\(name)")
     }
     unsafe closedir(folder)
-    rmdir(path)
+    unsafe rmdir(path)
   }
 
   func build(
