@@ -129,7 +129,7 @@ import VidxVectors
   }
 
   private static func bytes(_ path: String) throws -> [UInt8] {
-    let file = try #require(unsafe fopen(path, "rb"))
+    let file = try unsafe #require(unsafe fopen(path, "rb"))
     defer { unsafe fclose(file) }
     var result: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 1 << 16)
@@ -142,7 +142,7 @@ import VidxVectors
 
   private static func write(_ bytes: [UInt8], _ path: String) throws {
     unsafe unlink(path)
-    let file = try #require(unsafe fopen(path, "wb"))
+    let file = try unsafe #require(unsafe fopen(path, "wb"))
     #expect(unsafe fwrite(bytes, 1, bytes.count, file) == bytes.count)
     #expect(unsafe fclose(file) == 0)
   }
