@@ -37,11 +37,12 @@ import VidxVectors
     #expect(try index.check().isEmpty)
     let rows = Self.rows(Self.data.rows.indices)
     // Inner product is no metric: the graph is weaker for it, as everywhere.
-    let floor = metric == .innerProduct ? 0.90 : 0.93
+    // Two threads make another graph each time; the floors leave room for that.
+    let (lowFloor, highFloor) = metric == .innerProduct ? (0.88, 0.945) : (0.93, 0.985)
     let low = try Self.meanRecall(index, rows, SearchParameters(efSearch: 40))
     let high = try Self.meanRecall(index, rows, SearchParameters(efSearch: 200))
-    #expect(low >= floor, "\(metric): recall@10 \(low) at efSearch 40")
-    #expect(high >= floor + 0.055, "\(metric): recall@10 \(high) at efSearch 200")
+    #expect(low >= lowFloor, "\(metric): recall@10 \(low) at efSearch 40")
+    #expect(high >= highFloor, "\(metric): recall@10 \(high) at efSearch 200")
     var counters = SearchCounters()
     let query = try PreparedQuery(Self.queries[0], dimensions: 48, metric: metric)
     let answer = try index.search(query, k: 10, parameters: SearchParameters(efSearch: 40), counters: &counters)
