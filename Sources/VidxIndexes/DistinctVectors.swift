@@ -82,20 +82,15 @@ import VidxVectors
 
   private func addRow(_ row: Int, _ rowID: Int64, _ vector: UnsafePointer<Float>) throws(BuildError) {
     let dimensions = configuration.dimensions
-    if let index = unsafe firstNonFinite(vector, count: dimensions) {
-      throw .badVector(row: row, rowID: rowID, .notFinite(index: index))
+    do {
+      unsafe try requireComparable(vector, count: dimensions)
+    } catch {
+      throw .badVector(row: row, rowID: rowID, error)
     }
     let slot = unsafe vectors + count * stride
     unsafe slot.update(from: vector, count: dimensions)
     unsafe (slot + dimensions).update(repeating: 0, count: stride - dimensions)
-    var norm: Float = 1
-    if configuration.metric == .cosine {
-      do {
-        norm = unsafe try normalise(slot, count: dimensions)
-      } catch {
-        throw .badVector(row: row, rowID: rowID, error)
-      }
-    }
+    let norm = configuration.metric == .cosine ? unsafe normalise(slot, count: dimensions) : 1
     let ordinal = norm == 0 ? Self.none : unsafe find(slot) ?? keep(slot)
     addRow(rowID, ordinal: ordinal, norm: norm)
   }

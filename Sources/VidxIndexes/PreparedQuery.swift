@@ -22,10 +22,9 @@ package import VidxVectors
     let floats = unsafe buffer.floats
     unsafe floats.initialize(from: source, count: dimensions)
     unsafe (floats + dimensions).initialize(repeating: 0, count: stride - dimensions)
-    if let index = unsafe firstNonFinite(floats, count: dimensions) { throw .notFinite(index: index) }
+    unsafe try requireComparable(floats, count: dimensions)
     if metric == .cosine {
-      let norm = unsafe try normalise(floats, count: dimensions)
-      if norm == 0 { throw .zeroQuery }
+      if unsafe normalise(floats, count: dimensions) == 0 { throw .zeroQuery }
     }
   }
 

@@ -21,8 +21,8 @@ import VidxVectors
     sortedEntries = unsafe try file.section(.sortedEntries, expecting: entries * 4) { block, _ in
       unsafe Validation.allBelow(UInt32(entries), in: block)
     }
-    entryStarts = unsafe try file.optionalSection(.entryStarts, expecting: (vectors + 1) * 4) { block, _ in
-      unsafe Validation.isAscending(block, upTo: UInt32(entries))
+    entryStarts = unsafe try file.optionalSection(.entryStarts, expecting: (vectors + 1) * 4) { block, offset in
+      unsafe Validation.isAscending(block, at: offset, upTo: UInt32(entries))
     }
     norms = try file.optionalSection(.norms, expecting: entries * 4)
     guard entryStarts != nil || vectors <= entries else {
@@ -56,7 +56,7 @@ import VidxVectors
   /// - Complexity: O(log vectorCount) when rows share vectors, otherwise O(1).
   func ordinal(entry: Int) throws(SegmentError) -> Int? {
     guard let entryStarts else { return entry < vectorCount ? entry : nil }
-    guard entry < Int(try entryStarts.load(UInt32.self, at: vectorCount)) else { return nil }
+    guard vectorCount > 0, entry < Int(try entryStarts.load(UInt32.self, at: vectorCount)) else { return nil }
     var low = 0
     var high = vectorCount
     while high - low > 1 {
@@ -129,6 +129,7 @@ import VidxVectors
 
   /// What no checksum can say: ids ascend, and both tables name the same rows.
   func problems() throws(SegmentError) -> [String] {
+    try entryStarts?.verifyAll()
     for i in 0..<entryCount {
       let (id, entry) = try sortedRow(i)
       if i > 0, try sortedRowIDs.load(Int64.self, at: i - 1) >= id { return ["row ids do not ascend at \(i)"] }
@@ -157,10 +158,15 @@ enum Validation {
     return largest <= limit
   }
 
-  /// The 32-bit words do not descend and do not exceed `limit`.
-  static func isAscending(_ block: UnsafeRawBufferPointer, upTo limit: UInt32) -> Bool {
+  /// The 32-bit words do not descend, from the last of the block before on, and do not exceed `limit`. A section begins
+  /// with 0.
+  /// - Parameter offset: of the block in its section, which is mapped as a whole.
+  static func isAscending(_ block: UnsafeRawBufferPointer, at offset: Int, upTo limit: UInt32) -> Bool {
     let words = unsafe block.assumingMemoryBound(to: UInt32.self)
+    guard let first = unsafe words.first else { return true }
+    if offset == 0, first != 0 { return false }
     var last: UInt32 = 0
+    if offset > 0, let base = block.baseAddress { last = unsafe (base - 4).loadUnaligned(as: UInt32.self) }
     for i in 0..<words.count {
       if unsafe words[i] < last { return false }
       unsafe last = words[i]

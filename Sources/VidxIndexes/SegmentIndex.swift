@@ -104,6 +104,9 @@ package import VidxVectors
   /// The vector of an ordinal as the kernels want it, verified.
   func vectorPointer(_ ordinal: Int) throws(SegmentError) -> UnsafePointer<Float> {
     let stride = configuration.stride
+    guard ordinal < vectorCount else {
+      throw .invalidContent(section: .entryStarts, offset: ordinal * 4, path: file.path)
+    }
     if !vectors.isVerified { try vectors.verify(ordinal * stride * 4..<(ordinal + 1) * stride * 4) }
     return unsafe vectors.floats + ordinal * stride
   }

@@ -20,7 +20,7 @@ package enum VectorError: Error, Equatable, Sendable {
   case dimensionMismatch(expected: Int, actual: Int)
   /// The component at this index (from 0) is NaN or infinite.
   case notFinite(index: Int)
-  /// The norm overflows a 32-bit float.
+  /// The vector is so long that distances from it overflow a 32-bit float.
   case tooLarge
   /// Cosine distance from a zero vector is undefined, so nothing is nearest to it.
   case zeroQuery
@@ -34,7 +34,7 @@ extension VectorError: CustomStringConvertible {
     case .notFinite(let index):
       "component \(index) (counted from 0) is NaN or infinite: every component must be a finite number"
     case .tooLarge:
-      "the vector's length overflows a 32-bit float: scale the vectors down"
+      "the vector is too long: distances from it would overflow a 32-bit float; scale the vectors down"
     case .zeroQuery:
       "the query is a zero vector, from which cosine distance is undefined: give one with a direction"
     }
@@ -45,9 +45,9 @@ extension VectorError: CustomStringConvertible {
 ///
 /// The length is summed in double: the result depends on the components only, not on the instruction set, so equal
 /// vectors stay equal whoever wrote the index. A vector whose length is 1 within float rounding is left as it is.
-/// - Throws: `VectorError.tooLarge` when the length is not a finite float.
+/// - Parameter vector: one that `requireComparable` lets pass.
 /// - Complexity: O(count).
-package func normalise(_ vector: UnsafeMutablePointer<Float>, count: Int) throws(VectorError) -> Float {
+package func normalise(_ vector: UnsafeMutablePointer<Float>, count: Int) -> Float {
   var sum = 0.0
   for i in 0..<count {
     let x = unsafe Double(vector[i])
@@ -55,7 +55,6 @@ package func normalise(_ vector: UnsafeMutablePointer<Float>, count: Int) throws
   }
   if sum == 0 { return 0 }
   let length = sum.squareRoot()
-  guard length <= Double(Float.greatestFiniteMagnitude) else { throw .tooLarge }
   if abs(length - 1) < 5e-8 { return 1 }
   let scale = 1 / length
   for i in 0..<count { unsafe vector[i] = Float(Double(vector[i]) * scale) }
@@ -66,4 +65,20 @@ package func normalise(_ vector: UnsafeMutablePointer<Float>, count: Int) throws
 package func firstNonFinite(_ vector: UnsafePointer<Float>, count: Int) -> Int? {
   for i in 0..<count where unsafe !vector[i].isFinite { return i }
   return nil
+}
+
+/// Refuses vectors that no distance can be computed from in 32-bit floats.
+///
+/// With lengths up to 2^62 no score overflows: squared distances stay below (2 x 2^62)^2 = 2^126, dot products below
+/// 2^124, and so does every partial sum. Beyond, infinities would meet and make NaN, which has no order.
+/// - Throws: `VectorError.notFinite`, `.tooLarge`.
+/// - Complexity: O(count).
+package func requireComparable(_ vector: UnsafePointer<Float>, count: Int) throws(VectorError) {
+  if let index = unsafe firstNonFinite(vector, count: count) { throw .notFinite(index: index) }
+  var sum = 0.0
+  for i in 0..<count {
+    let x = unsafe Double(vector[i])
+    sum += x * x
+  }
+  if sum > 0x1p124 { throw .tooLarge }
 }

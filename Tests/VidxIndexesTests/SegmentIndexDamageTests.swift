@@ -101,6 +101,39 @@ import VidxVectors
     }
   }
 
+  /// Two upper nodes that claim one vector would have more layers than a grown graph has room for.
+  @Test func refusesTwoUpperNodesOfOneVector() throws {
+    let folder = TemporaryFolder()
+    let index = try folder.build(Self.source(), IndexConfiguration(dimensions: Self.dimensions, kind: .hnsw))
+    let ordinals = try #require(try Self.section(.upperOrdinals, of: index.file))
+    for node in 1..<ordinals.count / 4 {
+      var bytes = ordinals
+      bytes.replaceSubrange(node * 4..<node * 4 + 4, with: ordinals[node * 4 - 4..<node * 4])
+      let path = try Self.forge(index.file, .upperOrdinals, bytes, folder)
+      let forged = try SegmentIndex(SegmentFile(path: path))
+      #expect(try !forged.check().isEmpty)
+      let added = ArraySource(
+        rowIDs: [-1], vectors: [Float](repeating: 0.5, count: Self.dimensions), dimensions: Self.dimensions)
+      #expect(throws: SegmentError.self) {
+        try folder.build(added, forged.configuration, base: GrowthBase(index: forged))
+      }
+      unlink(path)
+    }
+  }
+
+  /// Rows without any vector, and a table that says otherwise.
+  @Test func refusesRowsOfVectorsThatAreNotThere() throws {
+    let folder = TemporaryFolder()
+    let zeros = ArraySource(rowIDs: [1, 2], vectors: [0, 0, 0, 0], dimensions: 2)
+    let index = try folder.build(zeros, IndexConfiguration(dimensions: 2, kind: .flat))
+    #expect(index.vectorCount == 0)
+    #expect(try index.vector(ofEntry: 1) == [0, 0])
+    let path = try Self.forge(index.file, .entryStarts, [2, 0, 0, 0], folder)
+    let forged = try SegmentIndex(SegmentFile(path: path))
+    #expect(try forged.vector(ofEntry: 1) == [0, 0])
+    #expect(throws: SegmentError.self) { try forged.check() }
+  }
+
   // MARK: Bytes
 
   /// A segment like another but for one section; all its checksums hold.

@@ -49,9 +49,10 @@ extension HNSWBuilder {
     return taken
   }
 
-  /// Links a node with its chosen neighbours, both ways.
-  func connect(_ node: Int, _ ordinal: Int, _ layer: Int, _ count: Int, _ scratch: BuildScratch) {
-    let chosen = unsafe scratch.chosen
+  /// Links a node with the neighbours that the scratch holds for the layer, both ways.
+  func connect(_ node: Int, _ ordinal: Int, _ layer: Int, _ scratch: BuildScratch) {
+    let chosen = unsafe scratch.chosen(in: layer)
+    let count = scratch.chosenCounts[layer]
     let (links, scores, degree) = unsafe list(node, layer)
     lock(ordinal)
     // Another thread may have linked to this node already; its links stay.

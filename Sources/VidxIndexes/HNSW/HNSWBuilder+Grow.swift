@@ -16,8 +16,14 @@ extension HNSWBuilder {
       return builder
     }
     var kept = [UInt8](repeating: 0, count: survivors.count)
+    var previous = -1
     for node in 0..<Int(graph.parameters.upperCount) {
       let ordinal = Int(try graph.upperOrdinal(node))
+      // Two upper nodes of one vector, in a forged graph, would have more layers than there is room for.
+      guard ordinal > previous else {
+        throw SegmentError.invalidContent(section: .upperOrdinals, offset: node * 4, path: graph.baseLinks.path)
+      }
+      previous = ordinal
       let new = survivors.newOrdinals[ordinal]
       if new != DistinctVectors.none { kept[Int(new)] = UInt8(try graph.level(ofUpper: node)) }
     }
@@ -117,11 +123,11 @@ extension HNSWBuilder {
       unsafe candidates.append(Candidate(kernels.one(query, vector(ordinal(id, old.layer)), stride), id))
     }
     candidates.sort { $0.score < $1.score }
-    let chosen = unsafe candidates.withUnsafeBufferPointer { buffer in
+    scratch.chosenCounts[old.layer] = unsafe candidates.withUnsafeBufferPointer { buffer in
       guard let base = buffer.baseAddress else { return 0 }
-      return unsafe select(base, buffer.count, lost, old.layer, into: scratch.chosen, scratch)
+      return unsafe select(base, buffer.count, lost, old.layer, into: scratch.chosen(in: old.layer), scratch)
     }
-    connect(Int(new), own, old.layer, chosen, scratch)
+    connect(Int(new), own, old.layer, scratch)
   }
 
   /// The old entry point, or, when it is dead, a surviving node of the highest layer.
@@ -132,8 +138,9 @@ extension HNSWBuilder {
     for (old, node) in newNodes.enumerated() where node != DistinctVectors.none {
       if levels[old] > best.level { best = (levels[old], node) }
     }
-    if parameters.maxLevel > 0, newNodes[Int(parameters.entryPoint)] != DistinctVectors.none {
-      best = (Int(parameters.maxLevel), newNodes[Int(parameters.entryPoint)])
+    let old = Int(parameters.entryPoint)
+    if best.level > 0, newNodes[old] != DistinctVectors.none, levels[old] == best.level {
+      best.node = newNodes[old]
     }
     entry.store(UInt64(best.level) << 32 | UInt64(best.node), ordering: .releasing)
   }

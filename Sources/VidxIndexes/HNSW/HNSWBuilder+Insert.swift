@@ -33,15 +33,18 @@ extension HNSWBuilder {
       layer -= 1
       if layer == 0 { node = Int(upperOrdinals[node]) }
     }
+    let highest = layer
     while layer >= 0 {
-      let own = layer == 0 ? ordinal : Int(upperNodes[ordinal])
       let count = unsafe searchLayer(query, from: node, layer, scratch)
       let pool = unsafe scratch.search.pool
       node = unsafe Int(pool[0].tag & ~Candidate.expanded)
-      let chosen = unsafe select(pool, count, m, layer, into: scratch.chosen, scratch)
-      connect(own, ordinal, layer, chosen, scratch)
+      scratch.chosenCounts[layer] = unsafe select(pool, count, m, layer, into: scratch.chosen(in: layer), scratch)
       if layer == 1 { node = Int(upperOrdinals[node]) }
       layer -= 1
+    }
+    // From the base up: who finds the node in a layer finds its links in all layers below.
+    for layer in 0...max(highest, 0) where highest >= 0 {
+      connect(layer == 0 ? ordinal : Int(upperNodes[ordinal]), ordinal, layer, scratch)
     }
   }
 

@@ -45,8 +45,8 @@ import VidxVectors
     let nodes = parameters.upperCount
     let lists = parameters.upperListCount
     upper = UpperLayers(
-      starts: unsafe try file.section(.upperStarts, expecting: (Int(nodes) + 1) * 4) { block, _ in
-        unsafe Validation.isAscending(block, upTo: lists)
+      starts: unsafe try file.section(.upperStarts, expecting: (Int(nodes) + 1) * 4) { block, offset in
+        unsafe Validation.isAscending(block, at: offset, upTo: lists)
       },
       links: unsafe try file.section(.upperLinks, expecting: Int(lists) * Int(parameters.m) * 4) { block, _ in
         unsafe Validation.allBelowOrUnused(nodes, in: block)

@@ -36,7 +36,8 @@ extension HNSWParameters {
       m: words[0], baseDegree: words[1], efConstruction: words[2], maxLevel: words[3], entryPoint: words[4],
       upperCount: words[5], upperListCount: words[6], seed: UInt64(words[8]) | UInt64(words[9]) << 32)
     let entryLimit = maxLevel > 0 ? Int(upperCount) : max(vectorCount, 1)
-    guard IndexLimits.m.contains(Int(m)), baseDegree == 2 * m, Int(upperCount) <= vectorCount, maxLevel < 64,
+    guard IndexLimits.m.contains(Int(m)), baseDegree == 2 * m, Int(upperCount) <= vectorCount,
+      maxLevel <= HNSWLevels.maximum,
       Int(entryPoint) < entryLimit, upperListCount >= upperCount, UInt64(upperListCount) <= UInt64(upperCount) * 64
     else { throw .invalidContent(section: .parameters, offset: 0, path: section.path) }
   }

@@ -31,8 +31,8 @@ import VidxVectors
     let lists = Int(parameters.listCount)
     let stride = VectorLayout.stride(dimensions: dimensions)
     centroids = try file.section(.centroids, expecting: lists * stride * 4)
-    starts = unsafe try file.section(.listStarts, expecting: (lists + 1) * 4) { block, _ in
-      unsafe Validation.isAscending(block, upTo: UInt32(vectors))
+    starts = unsafe try file.section(.listStarts, expecting: (lists + 1) * 4) { block, offset in
+      unsafe Validation.isAscending(block, at: offset, upTo: UInt32(vectors))
     }
   }
 

@@ -73,7 +73,7 @@ extension ContentTable {
       throw .contentRow(table: name, rowID: rowID, reason: "\(error)")
     }
     do throws(VectorError) {
-      try validate(vector, dimensions: dimensions, metric: metric)
+      try validate(vector, dimensions: dimensions)
     } catch {
       throw .contentRow(table: name, rowID: rowID, reason: "\(error)")
     }

@@ -44,13 +44,13 @@ import VidxVectors
   /// - Parameter vector: `dimensions` floats as the user gave them.
   /// - Throws: when a component is not finite or the length overflows; the row is then as it was.
   func put(_ rowID: Int64, _ vector: UnsafePointer<Float>) throws(VectorError) {
-    if let index = unsafe firstNonFinite(vector, count: dimensions) { throw .notFinite(index: index) }
+    unsafe try requireComparable(vector, count: dimensions)
     // The new vector is made ready behind the last slot, so that a refusal leaves all as it was.
     reserve(slotCount + 1)
     let spare = unsafe buffer.floats + slotCount * stride
     unsafe spare.update(from: vector, count: dimensions)
     unsafe (spare + dimensions).update(repeating: 0, count: stride - dimensions)
-    let isZero = metric == .cosine ? unsafe try normalise(spare, count: dimensions) == 0 : false
+    let isZero = metric == .cosine ? unsafe normalise(spare, count: dimensions) == 0 : false
     if isZero {
       remove(rowID)
       slots[rowID] = Self.noSlot

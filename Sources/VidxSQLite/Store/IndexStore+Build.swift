@@ -50,7 +50,7 @@ extension IndexStore {
         unsafe try source.copyVectors(i..<i + 1, to: base)
       }
       do throws(VectorError) {
-        try validate(vector, dimensions: dimensions, metric: definition.configuration.metric)
+        try validate(vector, dimensions: dimensions)
       } catch {
         throw BuildError.badVector(row: i, rowID: rowID, error)
       }

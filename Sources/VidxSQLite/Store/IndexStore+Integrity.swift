@@ -101,7 +101,7 @@ private struct IntegrityCheck {
       live.append((rowID, nil))
       let isWhole = store.copyFloats(of: statement, column: 1, to: &vector)
       do throws(VectorError) {
-        if isWhole { try validate(vector, dimensions: configuration.dimensions, metric: configuration.metric) }
+        if isWhole { try validate(vector, dimensions: configuration.dimensions) }
       } catch {
         problems.append("\(StoreError.damagedDelta(index: store.table, rowID: rowID).message) (\(error))")
       }

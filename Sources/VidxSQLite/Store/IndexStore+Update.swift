@@ -99,7 +99,7 @@ extension IndexStore {
   /// Refuses what cannot be indexed.
   func check(_ vector: [Float], rowID: Int64?) throws(StoreError) {
     do throws(VectorError) {
-      try validate(vector, dimensions: definition.configuration.dimensions, metric: definition.configuration.metric)
+      try validate(vector, dimensions: definition.configuration.dimensions)
     } catch {
       throw .vector(rowID: rowID, error)
     }

@@ -33,7 +33,7 @@ import VidxVectors
   }
 
   @Test func refusesListsOutsideTheVectors() throws {
-    for starts: [UInt32] in [[0, 5, 5], [3, 2, 4], [0, .max, 4], [0, 2, .max]] {
+    for starts: [UInt32] in [[0, 5, 5], [3, 2, 4], [1, 2, 4], [0, .max, 4], [0, 2, .max]] {
       let folder = TemporaryFolder()
       var forged = Forged()
       forged.starts = starts
@@ -46,7 +46,7 @@ import VidxVectors
   }
 
   @Test func checkNamesListsThatLeaveVectorsOut() throws {
-    for starts: [UInt32] in [[1, 2, 4], [0, 2, 3], [2, 2, 2]] {
+    for starts: [UInt32] in [[0, 2, 3], [0, 0, 0]] {
       let folder = TemporaryFolder()
       var forged = Forged()
       forged.starts = starts
