@@ -10,6 +10,8 @@ extension ContentTable {
   /// - With `recursive_triggers` off, as it is by default, REPLACE removes rows without firing delete triggers. So an
   ///   insert first removes what the index has under the new id, whatever conflict clause the statement carries. Rows
   ///   that REPLACE removes for the sake of another UNIQUE column stay in the index; docs/SQL.md says what to do.
+  /// - A trigger of the user may fire first and write to the table itself. So each body makes the index hold what the
+  /// table holds now under the ids of its row, which need not be what `old` and `new` say.
   /// - UPDATE OF goes by the names in SET, so it sees neither the key under an alias (`rowid`) nor a generated column:
   ///   the values themselves are compared.
   func createTriggers(index: String) throws(SQLiteError) {
@@ -17,16 +19,20 @@ extension ContentTable {
     let key = quoted(identifier: key)
     let column = quoted(identifier: column)
     let names = Self.triggerNames(index: index)
-    let put =
-      "INSERT INTO \(target)(rowid, vector) SELECT new.\(key), new.\(column) WHERE new.\(column) IS NOT NULL;"
-    func remove(_ row: String) -> String { "DELETE FROM \(target) WHERE rowid = \(row).\(key);" }
+    func follow(_ ids: String) -> String {
+      """
+      DELETE FROM \(target) WHERE rowid IN (\(ids)); \
+      INSERT INTO \(target)(rowid, vector) SELECT \(key), \(column) FROM \(quoted(identifier: name)) \
+      WHERE \(key) IN (\(ids)) AND \(column) IS NOT NULL;
+      """
+    }
     let events = [
-      (names[0], "AFTER INSERT", "", "\(remove("new")) \(put)"),
+      (names[0], "AFTER INSERT", "", follow("new.\(key)")),
       (
         names[1], "AFTER UPDATE", "WHEN old.\(key) IS NOT new.\(key) OR old.\(column) IS NOT new.\(column)",
-        "\(remove("old")) \(remove("new")) \(put)"
+        follow("old.\(key), new.\(key)")
       ),
-      (names[2], "AFTER DELETE", "", remove("old")),
+      (names[2], "AFTER DELETE", "", follow("old.\(key)")),
     ]
     for (trigger, event, condition, body) in events {
       try connection.execute(

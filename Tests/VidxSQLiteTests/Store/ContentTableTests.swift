@@ -102,6 +102,45 @@ struct ContentTableTests {
     try expectInStep(connection, "rolled back")
   }
 
+  /// SQLite fires triggers of one event in an order of its own; whichever is first, the index holds what the table does.
+  @Test(arguments: [true, false])
+  func triggersOfTheUserMayWriteFirst(beforeTheIndex: Bool) throws {
+    let database = try TestDatabase()
+    let connection = try connect(database)
+    if !beforeTheIndex { try index(connection) }
+    try connection.execute(
+      """
+      CREATE TRIGGER scale AFTER INSERT ON docs WHEN new.note = 'scale' BEGIN
+        UPDATE docs SET embedding = '[10,10]' WHERE id = new.id; END;
+      CREATE TRIGGER clear AFTER INSERT ON docs WHEN new.note = 'clear' BEGIN
+        UPDATE docs SET embedding = NULL WHERE id = new.id; END;
+      CREATE TRIGGER drop_it AFTER INSERT ON docs WHEN new.note = 'drop' BEGIN
+        DELETE FROM docs WHERE id = new.id; END;
+      CREATE TRIGGER rescale AFTER UPDATE OF title ON docs BEGIN
+        UPDATE docs SET embedding = '[20,20]' WHERE id = new.id; END;
+      CREATE TRIGGER refill AFTER UPDATE OF id ON docs BEGIN
+        INSERT INTO docs(id, embedding) VALUES (old.id, '[30,30]'); END;
+      CREATE TRIGGER keep AFTER DELETE ON docs WHEN old.note = 'keep' BEGIN
+        INSERT INTO docs(id, embedding, note) VALUES (old.id, '[40,40]', 'kept'); END;
+      """)
+    if beforeTheIndex { try index(connection) }
+    for change in [
+      "INSERT INTO docs(id, embedding, note) VALUES (1, '[1,1]', 'scale')",
+      "INSERT INTO docs(id, embedding, note) VALUES (2, '[1,1]', 'clear')",
+      "INSERT INTO docs(id, embedding, note) VALUES (3, '[1,1]', 'drop')",
+      "INSERT INTO docs(id, embedding, note) VALUES (4, '[1,1]', 'keep')",
+      "UPDATE docs SET title = 'x', embedding = '[2,2]' WHERE id = 4",
+      "UPDATE docs SET id = 40 WHERE id = 4",
+      "DELETE FROM docs WHERE id = 40",
+    ] {
+      try connection.execute(change)
+      try expectInStep(connection, "\(change)")
+    }
+    let store = try IndexStore.open(connection)
+    #expect(try store.vector(rowID: 1) == [10, 10] && store.vector(rowID: 2) == nil && store.vector(rowID: 3) == nil)
+    #expect(try store.vector(rowID: 4) == [30, 30] && store.vector(rowID: 40) == [40, 40])
+  }
+
   @Test func aRowThatCannotBeIndexedIsRefused() throws {
     let database = try TestDatabase()
     let connection = try connect(database)
