@@ -61,7 +61,7 @@ import Testing
     #expect(lines.count == 3, "\(output)")
     #expect(lines.first?.hasPrefix("OperationalError vidx table v: row 1: expected 3 dimensions, not 2") ?? false)
     #expect(lines.dropFirst().first?.hasPrefix("OperationalError vidx table v: k must be between 0 and") ?? false)
-    #expect(lines.last?.hasPrefix("IntegrityError vidx: index v has a row 1 already") ?? false)
+    #expect(lines.last?.hasPrefix("IntegrityError vidx index v has a row 1 already") ?? false)
   }
 
   /// The library stays when a connection closes: its threads may still be there.

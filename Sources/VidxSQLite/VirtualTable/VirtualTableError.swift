@@ -2,6 +2,12 @@ internal import CSQLite
 internal import VidxIndexes
 internal import VidxSegments
 
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Darwin)
+  internal import Darwin
+#endif
+
 /// What the virtual table itself refuses.
 enum VirtualTableError: Error, Equatable {
   case reservedName(String)
@@ -57,7 +63,8 @@ struct SQLiteReport {
       // SQLite's own messages name what they are about.
       case let error as SQLiteError: error.message
       case StoreError.vector, StoreError.query, StoreError.invalidCount: "vidx table \(table): \(error)"
-      case is StoreError: "vidx: \(error)"
+      // These name the index themselves.
+      case let error as StoreError where error.message.hasPrefix("index "): "vidx \(error)"
       default: "vidx table \(table): \(error)"
       }
   }
@@ -71,7 +78,7 @@ struct SQLiteReport {
     case let error as StoreError: code(of: error)
     case VirtualTableError.damaged: corruptTable
     case VirtualTableError.rowIDType: SQLITE_MISMATCH
-    case is SegmentError: corruptTable
+    case let error as SegmentError: code(of: error)
     case BuildError.cancelled: SQLITE_INTERRUPT
     default: SQLITE_ERROR
     }
@@ -83,8 +90,23 @@ struct SQLiteReport {
     case .rowExists: SQLITE_CONSTRAINT
     case .rowIDsExhausted: SQLITE_FULL
     case .damagedDefinition, .damagedDelta, .damagedTombstone, .foreignSegment: corruptTable
-    case .segment(_, let error): code(of: error as any Error)
+    case .segment(_, let error): code(of: error)
     default: SQLITE_ERROR
+    }
+  }
+
+  /// What SQLite says when the same befalls its own files; only what a file holds is corruption.
+  private static func code(of error: SegmentError) -> Int32 {
+    switch error {
+    case .notFound: return SQLITE_CANTOPEN
+    case .io(_, let code, _):
+      switch code {
+      case ENOSPC, EDQUOT, EFBIG: return SQLITE_FULL
+      case EROFS: return SQLITE_READONLY
+      case EACCES, EPERM: return SQLITE_CANTOPEN
+      default: return SQLITE_IOERR
+      }
+    default: return corruptTable
     }
   }
 }
