@@ -32,7 +32,8 @@ final class VirtualTableCursor {
   /// An inner loop of a join may ask the same for every row of the outer one.
   private struct KeptSearch {
     var terms: SearchTerms
-    var changes: Int32
+    /// Of the state that was searched. No count of changes will do: ROLLBACK TO takes changes back and counts none.
+    var revision: UInt64
     var hits: ArraySlice<StoreHit>
   }
 
@@ -98,10 +99,10 @@ final class VirtualTableCursor {
 
   /// The rows wanted, nearest first, ties by row id.
   private func search(_ request: StoreRequest, wanted: Int) throws -> ArraySlice<StoreHit> {
-    let changes = unsafe sqlite3_total_changes(table.connection.handle)
-    if let kept, kept.changes == changes, kept.terms == terms { return kept.hits }
+    let revision = try table.store().readRevision().token
+    if let kept, kept.revision == revision, kept.terms == terms { return kept.hits }
     let hits = try terms.needsChecking ? checkedHits(request, wanted: wanted) : plainHits(request, wanted: wanted)
-    kept = KeptSearch(terms: terms, changes: changes, hits: hits)
+    kept = KeptSearch(terms: terms, revision: revision, hits: hits)
     return hits
   }
 

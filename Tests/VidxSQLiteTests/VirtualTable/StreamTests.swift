@@ -163,6 +163,25 @@ import VidxSQLite
     }
   }
 
+  /// ROLLBACK TO brings rows back without counting as a change.
+  @Test func repeatedSearchesSeeRollbacks() throws {
+    let table = try VectorTable(.init(kind: .flat, storage: .mixed))
+    let truth = table.nearest().map(\.id)
+    try table.session.run("BEGIN; SAVEPOINT s; DELETE FROM v WHERE rowid = \(truth[0])")
+    let statement = try table.session.connection.prepare(
+      "SELECT items.id, v.rowid FROM items LEFT JOIN v ON \(match) AND k = 3")
+    func three() throws -> [Int64] {
+      var rowIDs: [Int64] = []
+      for _ in 0..<3 where try statement.step() { rowIDs.append(statement.int64(1)) }
+      return rowIDs
+    }
+    #expect(try three() == Array(truth[1..<4]))
+    try table.session.run("ROLLBACK TO s")
+    #expect(try three() == Array(truth[0..<3]))
+    statement.finalize()
+    try table.session.run("COMMIT")
+  }
+
   /// Where the query forces the other table to come first, each of its rows restricts a search of its own.
   @Test(arguments: VectorTable.Kind.allCases)
   func aForcedOrderSearchesForEveryRow(_ kind: VectorTable.Kind) throws {
