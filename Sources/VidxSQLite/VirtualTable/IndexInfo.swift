@@ -7,8 +7,8 @@ internal import CVidxSQLite
 
   init(_ info: UnsafeMutablePointer<sqlite3_index_info>) { unsafe self.info = info }
 
-  func shape(rowCount: Int) -> QueryShape {
-    var shape = QueryShape(rowCount: rowCount)
+  func shape(rowCount: Int, isStreamExact: Bool) -> QueryShape {
+    var shape = QueryShape(isStreamExact: isStreamExact, rowCount: rowCount)
     for i in 0..<Int(unsafe info.pointee.nConstraint) {
       let constraint = unsafe info.pointee.aConstraint[i]
       shape.constraints.append(
@@ -20,6 +20,7 @@ internal import CVidxSQLite
       let term = unsafe info.pointee.aOrderBy[i]
       shape.order.append(QueryShape.OrderTerm(term.iColumn, isDescending: term.desc != 0))
     }
+    shape.isOrderForGroups = unsafe sqlite3_vtab_distinct(info) != 0
     let searchColumns = [Column.distance, .k, .efSearch, .probes].reduce(UInt64(0)) { $0 | 1 << UInt64($1.rawValue) }
     shape.usesSearchColumns = unsafe info.pointee.colUsed & searchColumns != 0
     return shape

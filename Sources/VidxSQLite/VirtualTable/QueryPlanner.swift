@@ -113,9 +113,14 @@ struct QueryPlanner {
   }
 
   /// Rows come nearest first; what k selected is sorted by row id among equals, too.
+  ///
+  /// A stream from a graph or lists may step back. Whoever reads it in order accepts that, but GROUP BY and DISTINCT
+  /// would take equal distances that come apart for different ones: they get to sort the rows themselves.
   private mutating func consumeOrder() {
     let byDistance = QueryShape.OrderTerm(.distance)
     let byDistanceAndRowID = [byDistance, QueryShape.OrderTerm(.rowID)]
+    let isExact = shape.isStreamExact || plan.has(.k) || plan.has(.rowID)
+    guard isExact || !shape.isOrderForGroups else { return }
     plan.isOrderConsumed = shape.order == [byDistance] || (plan.has(.k) && shape.order == byDistanceAndRowID)
   }
 
@@ -162,7 +167,9 @@ struct QueryPlanner {
 
   private mutating func takeRowIDs() {
     for (i, constraint) in shape.constraints.enumerated() where constraint.isUsable {
-      guard Self.isEqual(constraint, .rowID) else { continue }
+      // A row id is never NULL, so IS is =.
+      let isSame = constraint.isOn(.rowID) && constraint.operation == SQLITE_INDEX_CONSTRAINT_IS
+      guard isSame || Self.isEqual(constraint, .rowID) else { continue }
       take(i, as: constraint.isSet ? .rowIDs : .rowID, isSettled: constraint.isSet)
     }
   }

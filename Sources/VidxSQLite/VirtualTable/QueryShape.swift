@@ -77,6 +77,10 @@ struct QueryShape: Equatable, Sendable {
 
   var constraints: [Constraint] = []
   var order: [OrderTerm] = []
+  /// The order serves GROUP BY or DISTINCT. (That it serves a window or a compound SELECT, SQLite does not tell.)
+  var isOrderForGroups = false
+  /// A search without k gives rows in exact order.
+  var isStreamExact = false
   /// About how many rows the table has.
   var rowCount = 0
   /// The query reads the distance or a setting of the search, somewhere.

@@ -1,5 +1,7 @@
 internal import CSQLite
 internal import CVidxSQLite
+internal import VidxIndexes
+internal import VidxSegments
 
 /// One table that SQLite has connected to: a handle on an index of the registry.
 ///
@@ -51,8 +53,10 @@ final class VirtualTable {
   /// The plan for a query, or nil when these usable terms do not make one.
   func plan(_ info: IndexInfo) throws(QueryPlanError) -> QueryPlan? {
     // An estimate: whatever keeps the index from telling how many rows it has is told when it is asked for them.
-    let rowCount = (try? store().rowCount()) ?? Self.assumedRowCount
-    return try QueryPlanner.plan(for: info.shape(rowCount: rowCount))
+    let store = try? store()
+    let rowCount = (try? store?.rowCount()) ?? Self.assumedRowCount
+    let isStreamExact = store?.definition.configuration.kind == .flat
+    return try QueryPlanner.plan(for: info.shape(rowCount: rowCount, isStreamExact: isStreamExact))
   }
 
   private static let assumedRowCount = 10_000

@@ -89,6 +89,28 @@ import Testing
     #expect(try plan([Self.match, Self.k])?.isOrderConsumed == false)
   }
 
+  /// GROUP BY and DISTINCT read equal distances as one run, which a graph or lists do not promise.
+  @Test func groupsGetTheirRowsInExactOrder() throws {
+    func isConsumed(_ constraints: [QueryShape.Constraint], isExact: Bool) throws -> Bool? {
+      var shape = QueryShape(constraints: constraints, order: [OrderTerm(.distance)], rowCount: 10_000)
+      shape.isOrderForGroups = true
+      shape.isStreamExact = isExact
+      return try QueryPlanner.plan(for: shape)?.isOrderConsumed
+    }
+    #expect(try isConsumed([Self.match], isExact: false) == false)
+    #expect(try isConsumed([Self.match, Self.set], isExact: false) == false)
+    #expect(try isConsumed([Self.match], isExact: true) == true)
+    #expect(try isConsumed([Self.match, Self.k], isExact: false) == true)
+    #expect(try isConsumed([Self.match, Self.rowID], isExact: false) == true)
+  }
+
+  @Test func takesRowIDsByIs() throws {
+    let same = Constraint(.rowID, SQLITE_INDEX_CONSTRAINT_IS)
+    #expect(try plan([Self.match, Self.k, same])?.text == "QKR")
+    #expect(try plan([same])?.text == "R")
+    #expect(try plan([same])?.arguments.first?.isSettled == false)
+  }
+
   @Test func scansComeByRowID() throws {
     #expect(try plan([], order: [OrderTerm(.rowID)])?.isOrderConsumed == true)
     #expect(try plan([Self.set], order: [OrderTerm(.rowID)])?.isOrderConsumed == true)

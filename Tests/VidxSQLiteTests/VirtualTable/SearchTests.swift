@@ -65,6 +65,8 @@ import VidxSQLite
     try expect("rowid = 62") { _ in false }
     try expect("rowid = NULL") { _ in false }
     try expect("rowid = 61.0") { $0.id == 61 }
+    try expect("rowid IS 61") { $0.id == 61 }
+    try expect("rowid IS NULL") { _ in false }
     try expect("rowid = 61.5") { _ in false }
     try expect("rowid <> ? AND rowid <> ?", .integer(truth[0].id), .integer(truth[2].id)) {
       $0.id != truth[0].id && $0.id != truth[2].id
