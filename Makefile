@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help packages build demo test bench lint format clean
+.PHONY: help build demo test bench lint format clean
 
 # Debug code is six times slower, and the tests do a lot of arithmetic. Their own folder, so that neither `swift build`
 # nor `swift test` rebuilds what the other has built.
