@@ -20,6 +20,9 @@ package protocol RowSource {
 
   /// The values of the next row, one for each column; nil after the last.
   mutating func next() throws -> [Value]?
+
+  /// What errors call the row last returned: "line 3".
+  var place: String { get }
 }
 
 /// Vectors to be loaded into a new index, in the order of their rows.
@@ -136,13 +139,16 @@ extension Session {
       var ids: [Int64] = []
       ids.reserveCapacity(rows.count)
       while let values = try source.next() {
-        let id = try layout.rowID(of: values, position: ids.count, source: rows.name)
+        let id = try layout.rowID(of: values, position: ids.count, place: "\(rows.name), \(source.place)")
         for (index, value) in values.enumerated() { try insert.bind(value, at: Int32(index + 1)) }
         if layout.keyColumn == nil { try insert.bind(id, at: Int32(values.count + 1)) }
         do { try insert.run() } catch {
           let wrapped = VidxError(wrapping: error)
-          throw VidxError(
-            wrapped.code, "\(rows.name), row \(ids.count + 1) (id \(id)): \(wrapped.message)", cause: error)
+          // The key is the only constraint of the new table.
+          let reason =
+            wrapped.code == .constraint
+            ? "id \(id) is that of a row before; give every row an id of its own" : wrapped.message
+          throw VidxError(wrapped.code, "\(rows.name), \(source.place): \(reason)", cause: error)
         }
         ids.append(id)
         if ids.count.isMultiple(of: 1024) {
@@ -193,10 +199,10 @@ private struct TableLayout {
     return "INSERT INTO \(quoted(identifier: table))(\(names.joined(separator: ", "))) VALUES (\(marks))"
   }
 
-  func rowID(of values: [Value], position: Int, source: String) throws(VidxError) -> Int64 {
+  func rowID(of values: [Value], position: Int, place: String) throws(VidxError) -> Int64 {
     guard let keyColumn else { return Int64(position + 1) }
     guard case .integer(let id) = values[keyColumn] else {
-      throw VidxError(.badRows, "\(source), row \(position + 1): no id; give every row one, or none")
+      throw VidxError(.badRows, "\(place): no id; give every row one, or none")
     }
     return id
   }

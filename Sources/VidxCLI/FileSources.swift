@@ -27,6 +27,7 @@ struct FileRows: RowSource {
   var name: String { file.path }
   var columns: [RowColumn] { file.columns.map { RowColumn(name: $0.name, type: $0.type.rawValue) } }
   var count: Int { file.count }
+  var place: String { "line \(reader.line)" }
 
   mutating func next() throws -> [Value]? {
     try reader.next()?.map { field in

@@ -35,10 +35,11 @@ package struct CSVRows: RowFile {
     while let record = try records.next(expecting: targets.count) {
       rows += 1
       for (field, target) in zip(record, targets) {
-        if let target, let text = field.text { survey.note(Self.type(of: text), at: target) }
+        if let target, let text = field.text { survey.note(Self.type(of: text), at: target, line: records.line) }
       }
     }
     guard rows > 0 else { throw FileError(path: path, reason: .empty) }
+    if let fault = survey.keyFault(path: path) { throw fault }
     columns = survey.columns
     count = rows
     self.targets = targets

@@ -50,6 +50,8 @@ extension FileError.Reason {
     case .repeatedColumn(let first, let second):
       "columns \"\(first)\" and \"\(second)\" differ in case only, which SQL does not tell apart"
     case .unnamedColumn(let position): "column \(position) has no name"
+    case .nulInColumnName: "a column's name holds the character NUL, which SQL cannot write"
+    case .keyNotWhole(let column): "\"\(column)\" is not a whole number of 64 bits, and so no key of a row"
     case .noColumns: "the rows have no columns"
     case .fieldCount(let expected, let actual): "\(actual) fields, the header has \(expected)"
     case .unterminatedQuote: "a quoted field that starts here is never closed"
@@ -97,6 +99,8 @@ extension FileError.Reason {
     case .notAnObject: "write one JSON object per line"
     case .repeatedField: "keep one of the two"
     case .repeatedColumn, .unnamedColumn: "give every column a name of its own"
+    case .nulInColumnName: "give the column another name"
+    case .keyNotWhole: "give every row a whole number below 2^63, or give the column another name"
     case .noColumns: "give the rows at least one field"
     case .fieldCount: "quote fields that hold commas or newlines, and fill missing ones with nothing between commas"
     case .unterminatedQuote: "close the quote, and double quotes inside quoted fields"

@@ -39,6 +39,8 @@ package struct FileError: Error, Equatable, Sendable {
     case repeatedField(String)
     case repeatedColumn(String, String)
     case unnamedColumn(position: Int)
+    case nulInColumnName
+    case keyNotWhole(column: String)
     case noColumns
     case fieldCount(expected: Int, actual: Int)
     case unterminatedQuote

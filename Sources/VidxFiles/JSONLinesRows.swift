@@ -25,11 +25,12 @@ package struct JSONLinesRows: RowFile {
         guard !excluded.contains(key) else { continue }
         do throws(ColumnFault) {
           let position = try survey.position(of: key)
-          if let type = token.type { survey.note(type, at: position) }
+          if let type = token.type { survey.note(type, at: position, line: reader.line) }
         } catch { throw object.fault(error.reason) }
       }
     }
     guard rows > 0 else { throw FileError(path: path, reason: .empty) }
+    if let fault = survey.keyFault(path: path) { throw fault }
     columns = survey.columns
     guard !columns.isEmpty else { throw FileError(path: path, reason: .noColumns) }
     count = rows

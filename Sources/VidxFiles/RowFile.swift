@@ -30,6 +30,7 @@ package struct Column: Equatable, Sendable {
 }
 
 /// Rows of a file: their columns and types, inferred from all rows, and their number. Nothing of the rows is kept.
+/// A column "id" of numbers holds whole ones of 64 bits, or the file is refused.
 package protocol RowFile: Sendable {
   var path: String { get }
   /// In the order of their first appearance in the file; names are distinct, also without regard to case.
@@ -73,11 +74,14 @@ struct ColumnSurvey {
   private var types: [ColumnType?] = []
   private var positions: [String: Int] = [:]
   private var folded: [String: String] = [:]
+  /// Where the first value of "id" stands that is a number but not a whole one.
+  private var firstReal: (line: Int, position: Int)?
 
   /// The position of a column, new or known.
   mutating func position(of name: String) throws(ColumnFault) -> Int {
     if let position = positions[name] { return position }
     guard !name.isEmpty else { throw ColumnFault.unnamed(position: names.count + 1) }
+    guard !name.utf8.contains(0) else { throw ColumnFault.holdsNUL }
     if let other = folded.updateValue(name, forKey: asciiLowercased(name)) {
       throw ColumnFault.repeated(other, name)
     }
@@ -87,8 +91,18 @@ struct ColumnSurvey {
     return names.count - 1
   }
 
-  mutating func note(_ type: ColumnType, at position: Int) {
+  mutating func note(_ type: ColumnType, at position: Int, line: Int) {
     types[position] = types[position]?.joined(with: type) ?? type
+    if type == .real, firstReal == nil, isKey(position) { firstReal = (line, position) }
+  }
+
+  private func isKey(_ position: Int) -> Bool { asciiLowercased(names[position]) == "id" }
+
+  /// The fault of a column "id" of numbers that are not all whole. Rows would be numbered anew, and nobody told: what
+  /// refers to them by these numbers would find other rows. An id that is text stays a column.
+  func keyFault(path: String) -> FileError? {
+    guard let (line, position) = firstReal, types[position] == .real else { return nil }
+    return FileError(path: path, place: .line(line), reason: .keyNotWhole(column: names[position]))
   }
 
   /// A column without a value anywhere is TEXT.
@@ -98,11 +112,13 @@ struct ColumnSurvey {
 enum ColumnFault: Error {
   case unnamed(position: Int)
   case repeated(String, String)
+  case holdsNUL
 
   var reason: FileError.Reason {
     switch self {
     case .unnamed(let position): .unnamedColumn(position: position)
     case .repeated(let first, let second): .repeatedColumn(first, second)
+    case .holdsNUL: .nulInColumnName
     }
   }
 }

@@ -21,6 +21,7 @@ import VidxIndexes
     init(_ columns: [RowColumn], _ values: [[Value]]) { (self.columns, self.values) = (columns, values) }
 
     var count: Int { values.count }
+    var place: String { "row \(position)" }
 
     mutating func next() -> [Value]? {
       guard position < values.count else { return nil }

@@ -96,7 +96,7 @@ import Testing
     let rows = sample.rows.replacingOccurrences(of: "{\"id\": 51, ", with: "{")
     try sandbox.write("noid.jsonl", rows)
     try failToBuild(
-      saying: ["noid.jsonl, row 6: no id"], "--vectors", "vectors.npy", "--rows", "noid.jsonl", "--table", "others")
+      saying: ["noid.jsonl, line 6: no id"], "--vectors", "vectors.npy", "--rows", "noid.jsonl", "--table", "others")
   }
 
   // MARK: Rows
@@ -113,8 +113,29 @@ import Testing
     try build()
     try sandbox.write("twice.jsonl", sample.rows.replacingOccurrences(of: "\"id\": 51,", with: "\"id\": 41,"))
     try failToBuild(
-      saying: ["twice.jsonl, row 6 (id 41): UNIQUE"], "--vectors", "vectors.npy", "--rows", "twice.jsonl", "--table",
+      saying: ["twice.jsonl, line 6: id 41 is that of a row before", "an id of its own"], "--vectors", "vectors.npy",
+      "--rows", "twice.jsonl", "--table",
       "others")
+  }
+
+  /// Numbers that cannot be keys must not give way to a count from 1.
+  @Test(arguments: ["9223372036854775808", "51.5", "51.0", "1e30"]) func idsMustBeWhole(id: String) throws {
+    try build()
+    try sandbox.write("odd.jsonl", sample.rows.replacingOccurrences(of: "\"id\": 51,", with: "\"id\": \(id),"))
+    let words = ["odd.jsonl, line 6: \"id\" is not a whole number of 64 bits", "another name"]
+    try failToBuild(saying: words, "--vectors", "vectors.npy", "--rows", "odd.jsonl", "--table", "others")
+    try sandbox.fail(saying: words, "import", "t.db", "--rows", "odd.jsonl", "--table", "others")
+  }
+
+  @Test(arguments: [("\\u0000x", "NUL"), ("", "has no name")]) func namesSQLCannotWrite(
+    name: String, words: String
+  ) throws {
+    try build()
+    try sandbox.write(
+      "names.jsonl", sample.rows.replacingOccurrences(of: "\"name\": \"row 7\"", with: "\"\(name)\": 7"))
+    try failToBuild(
+      saying: ["names.jsonl, line 8: ", words, "name"], "--vectors", "vectors.npy", "--rows", "names.jsonl",
+      "--table", "others")
   }
 
   @Test func namesMustBeFree() throws {
@@ -196,6 +217,13 @@ import Testing
       (["sql", "t.db", "SELECT 1", "--param", "x"], ["NAME=VALUE expected"]),
       (["sql", "t.db"], ["SQL is missing"]),
       (["info", "t.db", "extra"], ["one argument too many"]),
+      (
+        ["build", ":memory:", "--index", "w", "--vectors", "vectors.npy"],
+        ["\":memory:\" is not a file", "give a file"]
+      ),
+      (["build", "", "--index", "w", "--vectors", "vectors.npy"], ["\"\" is not a file", "give a file"]),
+      (["import", ":memory:", "--rows", "rows.jsonl", "--table", "x"], ["give a file"]),
+      (["info", ""], ["give a file"]),
     ]
     for (arguments, words) in cases {
       let before = try sandbox.contents()
@@ -352,8 +380,7 @@ import Testing
     try sandbox.write("large.npy", large.npy)
     let before = try sandbox.contents()
     for database in ["t.db", "new.db"] {
-      // Without the signal, a write beyond the limit fails with EFBIG.
-      let script = "trap '' XFSZ; ulimit -f 64; exec \"$0\" build \(database) --index w --vectors large.npy --type flat"
+      let script = "ulimit -f 64; exec \"$0\" build \(database) --index w --vectors large.npy --type flat"
       let outcome = try sandbox.start(["-c", script, Sandbox.toolPath], program: "/bin/sh").wait()
       #expect(outcome.status == 1, "\(outcome.errors)")
       #expect(outcome.errors.contains("\(database)-vidx/w-"), "\(outcome.errors)")
