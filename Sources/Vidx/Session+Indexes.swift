@@ -126,6 +126,22 @@ extension Session {
     try wrappingErrors { try store.optimizeOutsideTransaction(options: build) }
   }
 
+  /// Removes the files that no index names: those of dropped indexes and of builds that were killed. Outside any
+  /// transaction. Does nothing while a reader of an older state may need them.
+  ///
+  /// - Returns: what kept it from removing some, one line each.
+  package func sweep() throws(VidxError) -> [String] {
+    try wrappingErrors { try IndexStore.sweep(connection, schema: "main")?.failures.map(\.message) ?? [] }
+  }
+
+  /// Names of the files in the folder beside the database, those that no index names too.
+  package func files() throws(VidxError) -> Set<String> {
+    try wrappingErrors {
+      guard let path = connection.filename(schema: "main") else { return [] }
+      return Set(try SegmentFolder(databasePath: path).list())
+    }
+  }
+
   /// Everything that is wrong with an index, one line each; empty when it is sound. Reads every byte.
   package func problems(of name: String) throws(VidxError) -> [String] {
     let store = try store(name)

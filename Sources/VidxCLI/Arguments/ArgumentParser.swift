@@ -90,6 +90,16 @@ struct Arguments: Equatable {
     values[option.name, default: []].append(value)
   }
 
+  /// The first operand, which is a database's file: SQLite has databases without one, but they end with the command.
+  func database() throws(UsageError) -> String {
+    let path = operands[0]
+    guard !path.isEmpty, path != ":memory:" else {
+      throw UsageError(
+        "\"\(path)\" is not a file, and nothing would be left of it; give a file, for example vectors.db")
+    }
+    return path
+  }
+
   func has(_ option: Option) -> Bool { values[option.name] != nil }
 
   func string(_ option: Option) -> String? { values[option.name]?.last }

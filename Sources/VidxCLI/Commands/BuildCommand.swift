@@ -48,7 +48,7 @@ struct BuildCommand: Command {
   private let isJSON: Bool
 
   init(_ arguments: Arguments) throws {
-    database = arguments.operands[0]
+    database = try arguments.database()
     index = try arguments.required(Options.index)
     metric = try arguments.choice(Options.metric, Metric.self) ?? .cosine
     type = try Self.type(arguments)

@@ -12,6 +12,9 @@ struct CheckCommand: Command {
 
         vidx check packages.db
         vidx check packages.db --index packages_vectors
+
+      --json prints one object; a problem without "index" is one of the database file:
+        {"ok": false, "indexes": 1, "problems": [{"index": "v", "problem": "..."}]}
       """)
 
   private let database: String
@@ -19,7 +22,7 @@ struct CheckCommand: Command {
   private let isJSON: Bool
 
   init(_ arguments: Arguments) throws {
-    database = arguments.operands[0]
+    database = try arguments.database()
     index = arguments.string(Options.index)
     isJSON = arguments.has(Options.json)
   }
@@ -30,10 +33,14 @@ struct CheckCommand: Command {
     if index == nil { problems = try session.databaseProblems().map { (nil, $0) } }
     let names = try index.map { [$0] } ?? session.indexNames()
     for name in names { problems += try Self.problems(of: name, session).map { (name, $0) } }
-    for problem in problems { Terminal.print(line(problem.index, problem.text)) }
-    if isJSON || !problems.isEmpty { return problems.isEmpty ? 0 : 1 }
-    Terminal.print("ok: \(names.count == 1 ? "1 index" : "\(names.count) indexes")")
-    return 0
+    if isJSON {
+      Terminal.print(Self.json(problems, indexes: names.count))
+    } else if problems.isEmpty {
+      Terminal.print("ok: \(names.count == 1 ? "1 index" : "\(names.count) indexes")")
+    } else {
+      for problem in problems { Terminal.print((problem.index ?? "database") + ": " + problem.text) }
+    }
+    return problems.isEmpty ? 0 : 1
   }
 
   /// An index too damaged to be walked is a finding, not the end of the check.
@@ -44,12 +51,21 @@ struct CheckCommand: Command {
     }
   }
 
-  private func line(_ index: String?, _ text: String) -> String {
-    guard isJSON else { return (index.map { "\($0): " } ?? "database: ") + text }
+  private static func json(_ problems: [(index: String?, text: String)], indexes: Int) -> String {
     var json = JSONWriter()
     json.object { json in
-      if let index { json.member("index", index) }
-      json.member("problem", text)
+      json.key("ok")
+      json.bool(problems.isEmpty)
+      json.member("indexes", indexes)
+      json.key("problems")
+      json.array { json in
+        for problem in problems {
+          json.object { json in
+            if let index = problem.index { json.member("index", index) }
+            json.member("problem", problem.text)
+          }
+        }
+      }
     }
     return json.text
   }

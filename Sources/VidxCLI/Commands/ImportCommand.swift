@@ -24,7 +24,7 @@ struct ImportCommand: Command {
   private let isJSON: Bool
 
   init(_ arguments: Arguments) throws {
-    database = arguments.operands[0]
+    database = try arguments.database()
     rows = try arguments.required(Options.rows)
     table = try arguments.required(Options.table)
     isJSON = arguments.has(Options.json)

@@ -20,7 +20,7 @@ struct InfoCommand: Command {
   private let isJSON: Bool
 
   init(_ arguments: Arguments) throws {
-    database = arguments.operands[0]
+    database = try arguments.database()
     index = arguments.string(Options.index)
     isJSON = arguments.has(Options.json)
   }

@@ -27,7 +27,7 @@ struct SQLCommand: Command {
   private let isJSON: Bool
 
   init(_ arguments: Arguments) throws {
-    database = arguments.operands[0]
+    database = try arguments.database()
     sql = arguments.operands[1]
     isJSON = arguments.has(Options.json)
     var parameters: [String: String] = [:]

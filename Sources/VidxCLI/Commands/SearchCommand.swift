@@ -56,7 +56,7 @@ struct SearchCommand: Command {
   private let isJSON: Bool
 
   init(_ arguments: Arguments) throws {
-    database = arguments.operands[0]
+    database = try arguments.database()
     index = try arguments.required(Options.index)
     query = try Self.query(arguments)
     k = try arguments.integer(Options.k, in: 1...Session.maximumK) ?? 10
