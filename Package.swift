@@ -47,8 +47,8 @@ let package = Package(
       swiftSettings: settings),
     .target(name: "VidxFiles", swiftSettings: settings),
     .executableTarget(
-      name: "VidxCLI", dependencies: ["Vidx", "VidxFiles", "VidxSQLite", "VidxIndexes"], swiftSettings: settings,
-      linkerSettings: sqlite),
+      name: "VidxCLI", dependencies: ["Vidx", "VidxFiles", "VidxSQLite", "VidxIndexes", "VidxVectors"],
+      swiftSettings: settings, linkerSettings: sqlite),
 
     .target(name: "CVidxExtension"),
     .target(

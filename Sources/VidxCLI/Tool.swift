@@ -1,6 +1,13 @@
 import Vidx
 import VidxFiles
 import VidxSQLite
+import VidxVectors
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
 
 /// One thing the tool does.
 protocol Command: SendableMetatype {
@@ -23,6 +30,7 @@ enum Tool {
   static var version: String { Extension.version }
 
   static func run(_ words: [String]) -> Int32 {
+    if let isa = unsafe getenv("VIDX_ISA") { unsafe warn(ofUnknownISA: String(cString: isa)) }
     do {
       return try dispatch(words)
     } catch let error as UsageError {
@@ -35,6 +43,14 @@ enum Tool {
       Terminal.warn(VidxError(wrapping: error).message)
       return 1
     }
+  }
+
+  /// The kernels were chosen when the program was loaded; they cannot say that they were asked for others.
+  private static func warn(ofUnknownISA isa: String) {
+    if isa.isEmpty || VectorKernels.available.contains(isa) { return }
+    Terminal.warn(
+      "VIDX_ISA=\(isa) is not known here; using \(VectorKernels.isa) "
+        + "(known: \(VectorKernels.available.joined(separator: ", ")))")
   }
 
   private static func dispatch(_ words: [String]) throws -> Int32 {

@@ -30,4 +30,9 @@ package import CVidxKernels
 
   /// The instruction set in use: "scalar", "avx2", "avx512" or "neon".
   package static var isa: String { unsafe String(cString: vidx_kernels_active().pointee.isa) }
+
+  /// The instruction sets that `init` and VIDX_ISA can name on this CPU.
+  package static var available: [String] {
+    ["scalar", "avx2", "avx512", "neon"].filter { unsafe vidx_kernels_named($0) != nil }
+  }
 }

@@ -190,7 +190,9 @@ import Testing
     try sandbox.succeed("sql", "t.db", "DELETE FROM things WHERE id IN (21, 31)")
     let check = try sandbox.run("check", "t.db", "--json")
     #expect(check.status == 1)
-    let problem = try #require(try check.objects().first)
+    let report = try #require(try check.objects().first)
+    #expect(report["ok"] as? Bool == false)
+    let problem = try #require((report["problems"] as? [[String: Any]])?.first)
     #expect(problem["index"] as? String == "v")
     let text = try #require(problem["problem"] as? String)
     #expect(text.hasPrefix("2 rows of the index are not in table things, the first is 21"))
@@ -200,6 +202,44 @@ import Testing
     #expect(hits.map { $0.keys.sorted() } == [["distance", "id"]])
     try sandbox.succeed("sql", "t.db", "DELETE FROM v WHERE rowid IN (21, 31)")
     #expect(try sandbox.succeed("check", "t.db").output == "ok: 1 index\n")
+  }
+
+  @Test func removesFilesThatNoIndexNames() throws {
+    try build()
+    try sandbox.write("t.db-vidx/v-00112233445566778899aabbccddeeff.seg.tmp", "of a build that was killed")
+    func files() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: sandbox.file("t.db-vidx")) }
+    #expect(try files().count == 2)
+    let first = try #require(try sandbox.succeed("optimize", "t.db", "--json").objects().first)
+    #expect(first["files_removed"] as? Int == 1)
+    let index = try #require((first["indexes"] as? [[String: Any]])?.first)
+    #expect(index["index"] as? String == "v")
+    #expect(index["rows"] as? Int == 300)
+    #expect(index["segments"] as? Int == 1)
+    #expect(index["seconds"] is Double)
+    #expect(try files().count == 1)
+
+    try sandbox.succeed("sql", "t.db", "DROP TABLE v")
+    #expect(try files().count == 1)
+    #expect(try sandbox.succeed("optimize", "t.db").output == "removed 1 file no longer needed\n")
+    #expect(try files() == [])
+    #expect(try sandbox.succeed("optimize", "t.db", "--json").output == "{\"indexes\": [], \"files_removed\": 0}\n")
+    #expect(
+      try sandbox.succeed("check", "t.db", "--json").output == "{\"ok\": true, \"indexes\": 0, \"problems\": []}\n")
+  }
+
+  @Test func warnsOfAnInstructionSetThatIsNotHere() throws {
+    try build("--type", "flat")
+    func warning(_ isa: String) throws -> String {
+      let outcome = try sandbox.start(["VIDX_ISA=\(isa)", Sandbox.toolPath, "info", "t.db"], program: "/usr/bin/env")
+        .wait()
+      #expect(outcome.status == 0)
+      return outcome.errors
+    }
+    let text = try warning("sse9")
+    #expect(text.hasPrefix("vidx: VIDX_ISA=sse9 is not known here; using "), "\(text)")
+    #expect(text.contains("(known: scalar"), "\(text)")
+    #expect(try warning("scalar") == "")
+    #expect(try warning("") == "")
   }
 
   @Test func importsRows() throws {
