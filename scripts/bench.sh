@@ -23,4 +23,16 @@ if [ -z "$data" ]; then
   fi
 fi
 echo "commit $(git rev-parse --short HEAD 2>/dev/null || echo unknown), data $data"
-exec .venv/bin/python Benchmarks/compare.py --data "$data" "$@"
+.venv/bin/python Benchmarks/compare.py --data "$data" "$@"
+
+echo "whole processes"
+database=.build/bench.db
+rm -rf "$database" "$database-vidx"
+.build/release/vidx build "$database" --index bench --vectors "$data/base.npy" --ef-construction 200
+.venv/bin/python Benchmarks/startup.py "$database" bench "$data/queries.npy"
+
+# Writes want rows to add to others: more than the demo has.
+if [ "$(stat -L -c %s "$data/base.npy")" -gt 20000000 ]; then
+  echo "writes"
+  printf 'load %s %s\nwrites\nquit\n' "$data/base.npy" "$data/queries.npy" | .build/release/VidxBenchmarks
+fi
