@@ -117,7 +117,7 @@ import VidxVectors
       #expect(throws: SegmentError.self) {
         try folder.build(added, forged.configuration, base: GrowthBase(index: forged))
       }
-      unlink(path)
+      unsafe unlink(path)
     }
   }
 
