@@ -134,7 +134,7 @@ struct SearchCommand: Command {
   private func search(_ session: Session, _ queries: [[Float]], ids: [Int64]?) throws -> [SearchResult] {
     if queries.count > 1, threads > 1 {
       return try BatchSearch(path: database, index: index, k: k, ids: ids, settings: settings)
-        .run(queries, threads: threads)
+        .run(queries, threads: threads, session: session)
     }
     return try queries.map { try session.search(index, near: $0, k: k, ids: ids, settings: settings) }
   }
