@@ -74,17 +74,17 @@ extension SegmentError: CustomStringConvertible {
     switch self {
     case .notFound(let path):
       "There is no segment file \(path). If the database was moved, move the folder beside it too; "
-        + "otherwise restore the file from a backup or rebuild the index."
+        + "otherwise restore the file from a backup. \(Self.anew)"
     case .notASegment(let path):
       "\(path) is not a vidx segment, or its writing never finished. \(Self.rebuild)"
     case .newerVersion(let found, let supported, let path):
       "\(path) is a segment of format version \(found); this vidx reads versions up to \(supported). "
-        + "Use a newer vidx, or rebuild the index with this one."
+        + "Use a newer vidx."
     case .alreadyExists(let path):
       "There is a segment file \(path) already; segments are never overwritten. Choose another name."
     case .invalidFileName(let name):
       "'\(name)' is not the name of a segment file. The list of segments in the database is damaged: "
-        + "run `vidx check`, then rebuild the index."
+        + "run `vidx check`, then restore a backup. \(Self.anew)"
     case .io(let operation, let code, let path):
       Self.ioMessage(operation, code, path)
     default:
@@ -93,7 +93,12 @@ extension SegmentError: CustomStringConvertible {
   }
 
   private static let rebuild =
-    "Run `vidx check` to see all that is wrong, then restore the file from a backup or rebuild the index."
+    "Run `vidx check` to see all that is wrong, then restore the file from a backup. \(anew)"
+
+  /// Only a content table has what a rebuild needs.
+  private static let anew =
+    "Without one, rebuild the index if it is on a content table; otherwise drop it, make it again and write its rows "
+    + "again."
 
   /// The first half of the message of those errors whose remedy is `rebuild`.
   private var damage: String {

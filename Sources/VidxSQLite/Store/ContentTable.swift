@@ -96,7 +96,12 @@ extension IndexStore {
     let statement = try connection.prepare(
       "SELECT tbl_name FROM \(quoted(identifier: schema)).sqlite_master WHERE type = 'trigger' AND name = ?1")
     try statement.bind(ContentTable.triggerNames(index: table)[0], at: 1)
-    let followed = try statement.step() ? statement.text(0) ?? name : name
-    return try ContentTable(connection: connection, schema: schema, name: followed, column: column)
+    let isFollowed = try statement.step()
+    let followed = isFollowed ? statement.text(0) ?? name : name
+    do {
+      return try ContentTable(connection: connection, schema: schema, name: followed, column: column)
+    } catch StoreError.content(let table, .missingColumn(let column)) where isFollowed {
+      throw StoreError.content(table: table, .lostColumn(column))
+    }
   }
 }

@@ -45,20 +45,23 @@ extension StoreError: CustomStringConvertible {
     }
   }
 
-  private static let rebuild = "restore a backup, or rebuild the index (INSERT INTO t(t) VALUES('rebuild'))"
+  /// Only a content table has what a rebuild needs.
+  private static let restore =
+    "restore a backup; without one, rebuild an index on a content table (INSERT INTO t(t) VALUES('rebuild')), "
+    + "and drop one with vectors of its own, make it again and write its rows again"
 
   private var damageMessage: String {
     switch self {
     case .damagedDefinition(let index, let key):
       "the definition of index \(index) is damaged (\(key)): restore a backup, or drop the index and make it again"
     case .damagedDelta(let index, let rowID):
-      "the new vector of row \(rowID) of index \(index) is damaged: write it again, or \(Self.rebuild)"
+      "the new vector of row \(rowID) of index \(index) is damaged: write it again, or \(Self.restore)"
     case .damagedTombstone(let index, let file, let entry):
-      "index \(index) marks entry \(entry) of \(file) as deleted, which is outside it: \(Self.rebuild)"
+      "index \(index) marks entry \(entry) of \(file) as deleted, which is outside it: \(Self.restore)"
     case .segment(let index, let error):
       "index \(index): \(error)"
     case .foreignSegment(let index, let file, let disagreement):
-      "index \(index): \(file) does not have the \(disagreement.rawValue) that the database states: \(Self.rebuild)"
+      "index \(index): \(file) does not have the \(disagreement.rawValue) that the database states: \(Self.restore)"
     default: preconditionFailure("not about damage")
     }
   }
@@ -91,6 +94,8 @@ extension ContentFault: CustomStringConvertible {
     case .descendingPrimaryKey:
       "INTEGER PRIMARY KEY DESC does not name the row id (a quirk of SQLite): declare it INTEGER PRIMARY KEY"
     case .missingColumn(let column): "there is no column \(column): check the name"
+    case .lostColumn(let column):
+      "there is no column \(column) any more: drop the index and make it again with the name the column has now"
     case .keyAsVector(let column): "column \(column) is the primary key: name the column that holds the vectors"
     }
   }

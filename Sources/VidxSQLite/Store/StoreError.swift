@@ -62,5 +62,7 @@ package enum ContentFault: Equatable, Sendable {
   /// `INTEGER PRIMARY KEY DESC` is, for historical reasons, an ordinary column.
   case descendingPrimaryKey
   case missingColumn(String)
+  /// The column was there when the index was made; it has been renamed or dropped.
+  case lostColumn(String)
   case keyAsVector(String)
 }

@@ -247,6 +247,23 @@ struct ContentTableTests {
     #expect(leftovers.text(0) == nil)
   }
 
+  @Test func aRenamedColumnIsExplained() throws {
+    let database = try TestDatabase()
+    let connection = try connect(database)
+    try connection.execute("INSERT INTO docs(id, embedding) VALUES (1, '[1,1]')")
+    try index(connection)
+    try connection.execute("ALTER TABLE docs RENAME COLUMN embedding TO e")
+    try connection.execute("UPDATE docs SET e = '[2,2]'")
+    let store = try IndexStore.open(connection)
+    #expect(try store.vector(rowID: 1) == [2, 2])
+    #expect(throws: StoreError.content(table: "docs", .lostColumn("embedding"))) { try store.rebuild(options: .serial) }
+    let problems = try store.integrityCheck()
+    #expect(problems.count == 1 && problems[0].contains("make it again with the name the column has now"))
+    try connection.execute(
+      "DROP TABLE v; CREATE VIRTUAL TABLE v USING vidx(dimensions = 2, content = docs, column = e)")
+    #expect(try IndexStore.open(connection).integrityCheck(deep: true) == [])
+  }
+
   @Test func rowsOutOfStepAreReported() throws {
     let database = try TestDatabase()
     let connection = try connect(database)

@@ -25,6 +25,8 @@ struct IndexStoreDamageTests {
     let path = database.segments + "/" + file
     let error = #expect(throws: StoreError.segment(index: "v", .notFound(path: path))) { try store.search(request) }
     #expect(error?.message.contains("move the folder") == true)
+    // A rebuild has nothing to build from.
+    #expect(error?.message.contains("otherwise drop it, make it again and write its rows again") == true)
     #expect(throws: StoreError.self) { try store.insert(rowID: 100, vector: request.query) }
     let problems = try store.integrityCheck()
     #expect(problems.count == 1 && problems[0].contains(path), "\(problems)")

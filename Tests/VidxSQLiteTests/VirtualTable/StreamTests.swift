@@ -306,6 +306,38 @@ import VidxSQLite
         == Set(truth.prefix(2).map(\.id) + [table.nearest(to: [9, 9, 9, 9])[0].id, 61]))
   }
 
+  /// Pages of three, over many rows that are equally far.
+  @Test(arguments: VectorTable.Kind.allCases)
+  func pagesNeitherSkipNorRepeat(_ kind: VectorTable.Kind) throws {
+    let table = try VectorTable(.init(kind: kind, storage: .mixed))
+    var found: [VectorTable.Neighbour] = []
+    while true {
+      let (distance, id) = (found.last?.distance ?? -1, found.last?.id ?? 0)
+      let page = try table.neighbours(
+        """
+        SELECT rowid, distance FROM v WHERE \(match) \(kind.thorough)
+          AND distance >= ?1 AND (distance > ?1 OR rowid > ?2) ORDER BY distance, rowid LIMIT 3
+        """, .real(distance), .integer(id))
+      if page.isEmpty { break }
+      try #require(found.count < table.ids.count, "pages repeat")
+      found += page
+    }
+    #expect(found == table.nearest())
+  }
+
+  /// What stands around a subquery counts before k, unless the subquery is materialised.
+  @Test(arguments: VectorTable.Kind.allCases)
+  func materialisedSubqueriesKeepK(_ kind: VectorTable.Kind) throws {
+    let table = try VectorTable(.init(kind: kind, storage: .mixed))
+    let bound = table.nearest()[2].distance
+    let nearest = Self.subquery(match, kind)
+    let kept = try table.neighbours(
+      "WITH w AS MATERIALIZED (\(nearest)) SELECT * FROM w WHERE distance > \(bound) ORDER BY distance, rowid")
+    #expect(kept == table.nearest().prefix(20).filter { $0.distance > bound })
+    let merged = try table.neighbours("SELECT rowid, distance FROM (\(nearest)) WHERE distance > \(bound)")
+    #expect(merged == Array(table.nearest().filter { $0.distance > bound }.prefix(20)))
+  }
+
   @Test(arguments: VectorTable.Kind.allCases)
   func groupsAndDistinct(_ kind: VectorTable.Kind) throws {
     let table = try VectorTable(.init(kind: kind, storage: .mixed))
