@@ -267,11 +267,6 @@ int sqlite3_stmt_readonly(sqlite3_stmt *a0) {
   return vidx_sqlite->stmt_readonly(a0);
 }
 
-#undef sqlite3_total_changes
-int sqlite3_total_changes(sqlite3 *a0) {
-  return vidx_sqlite->total_changes(a0);
-}
-
 #undef sqlite3_txn_state
 int sqlite3_txn_state(sqlite3 *a0, const char *a1) {
   return vidx_sqlite->txn_state(a0, a1);
@@ -329,6 +324,11 @@ int sqlite3_vtab_config(sqlite3 *db, int op, ...) {
   int value = op == SQLITE_VTAB_CONSTRAINT_SUPPORT ? va_arg(arguments, int) : 0;
   va_end(arguments);
   return vidx_sqlite->vtab_config(db, op, value);
+}
+
+#undef sqlite3_vtab_distinct
+int sqlite3_vtab_distinct(sqlite3_index_info *a0) {
+  return vidx_sqlite->vtab_distinct(a0);
 }
 
 #undef sqlite3_vtab_in

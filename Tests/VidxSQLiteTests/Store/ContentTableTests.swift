@@ -102,7 +102,7 @@ struct ContentTableTests {
     try expectInStep(connection, "rolled back")
   }
 
-  /// SQLite fires triggers of one event in an order of its own; whichever is first, the index holds what the table does.
+  /// SQLite fires the triggers of an event in an order of its own; in any, the index holds what the table has.
   @Test(arguments: [true, false])
   func triggersOfTheUserMayWriteFirst(beforeTheIndex: Bool) throws {
     let database = try TestDatabase()
