@@ -11,6 +11,7 @@ build=(
 )
 test=(
   python3                # its sqlite3 loads the extension; runs the checks in scripts/
+  python3-numpy          # the tests of Benchmarks/
   sqlite3                # the stock shell, which loads the extension too
 )
 bench=(

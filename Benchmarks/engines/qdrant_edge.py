@@ -1,0 +1,71 @@
+import os
+
+from .engine import EF, Configuration, Engine, sweep
+
+
+class Peer(Engine):
+    """Qdrant's engine in the process: a shard on disk, optimised after the points are in."""
+
+    name = "qdrant_edge"
+    distributions = ("qdrant-edge-py",)
+
+    def start(self):
+        import qdrant_edge
+
+        self.library = qdrant_edge
+
+    def configurations(self, shape):
+        graph = {"m": 16, "ef_construct": 200}
+        rescored = tuple({"ef": ef, "oversampling": over} for over in (1.0, 3.0) for ef in EF)
+        return [
+            Configuration("HNSW f32", graph, sweep("ef", EF)),
+            Configuration("HNSW int8, rescored", {"quantization": "scalar", **graph}, rescored),
+            Configuration("HNSW 1 bit, rescored", {"quantization": "binary", **graph}, rescored, slow=True),
+        ]
+
+    def build(self, base, shape, configuration, threads):
+        q, options = self.library, configuration.build
+        quantization = {
+            "scalar": lambda: q.ScalarQuantizationConfig(q.ScalarType.Int8, quantile=0.99, always_ram=True),
+            "binary": lambda: q.BinaryQuantizationConfig(always_ram=True),
+        }.get(options.get("quantization"), lambda: None)()
+        self.quantized = quantization is not None
+        config = q.EdgeConfig(
+            vectors={"v": q.EdgeVectorParams(
+                size=shape.dimensions, distance=q.Distance.Cosine if shape.cosine else q.Distance.Euclid)},
+            hnsw_config=q.HnswIndexConfig(
+                m=options["m"], ef_construct=options["ef_construct"], full_scan_threshold=1000,
+                max_indexing_threads=threads),
+            quantization_config=quantization,
+            optimizers=q.EdgeOptimizersConfig(default_segment_number=1, indexing_threshold=1000,
+                                              max_segment_size=100_000_000),
+            max_search_threads=1)
+        path = os.path.join(self.folder, "shard")
+        os.makedirs(path)
+        self.shard = q.EdgeShard.create(path, config)
+        for start in range(0, shape.rows, 1000):
+            points = [q.Point(row, {"v": base[row].tolist()}) for row in range(start, min(shape.rows, start + 1000))]
+            self.shard.update(q.UpdateOperation.upsert_points(points))
+        self.shard.optimize()
+        self.shard.flush()
+
+    def use(self, setting):
+        q = self.library
+        rescore = q.QuantizationSearchParams(rescore=True, oversampling=setting.get("oversampling"))
+        self.params = q.SearchParams(hnsw_ef=setting["ef"], quantization=rescore if self.quantized else None)
+
+    def arguments(self, queries, k):
+        q = self.library
+        return [
+            q.SearchRequest(query=q.Query.Nearest(query.tolist(), using="v"), limit=k, params=self.params,
+                            with_vector=False, with_payload=False)
+            for query in queries]
+
+    def search(self, query, k):
+        return self.shard.search(query)
+
+    def ids(self, answer):
+        return [point.id for point in answer]
+
+    def close(self):
+        self.shard.close()

@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+"""More vectors like those there are, for measuring how speed and build time grow with their number.
+
+Up to the number of real vectors: a random part of them. Beyond: all of them, and new ones. A new vector starts at a real
+one `a`, drawn at random, and takes a Gaussian step within the span of the differences to its nearest distinct
+neighbours b_1..b_m: x = a + STEP * sum(g_i (b_i - a)) / sqrt(m), g_i normal, then is brought to length 1. So steps are as
+long as local distances and go where the data goes, not into all dimensions. As many of the new rows as of the real ones
+repeat an earlier row exactly. The same n gives the same vectors.
+
+    resample.py [NAME]     holds the method against the truth: half of the real vectors resampled to their number,
+                           beside the real ones; quantiles of the cosine similarity of queries to neighbours 1, 10, 100
+"""
+
+import sys
+
+import numpy as np
+
+NEIGHBOURS = 8
+# Chosen by main(): the similarities of queries to their neighbours come closest to the real ones.
+STEP = 0.7
+BLOCK = 4096
+
+
+def distinct(vectors):
+    """Distinct rows, in order of their first appearance."""
+    _, first = np.unique(vectors.view(f"V{4 * vectors.shape[1]}"), return_index=True)
+    return vectors[np.sort(first.ravel())]
+
+
+def nearest(vectors, count):
+    """Ordinals of the `count` nearest others of each; vectors of length 1, distinct."""
+    found = np.empty((len(vectors), count), np.int32)
+    for start in range(0, len(vectors), BLOCK):
+        near = vectors[start : start + BLOCK] @ vectors.T
+        near[np.arange(len(near)), np.arange(start, start + len(near))] = -np.inf
+        found[start : start + len(near)] = np.argpartition(-near, count, axis=1)[:, :count]
+    return found
+
+
+def resampled(real, rows, step=STEP):
+    """`rows` vectors of length 1, float32."""
+    draw = np.random.default_rng(rows)
+    if rows <= len(real):
+        return real[np.sort(draw.choice(len(real), rows, replace=False))]
+    seeds = distinct(real)
+    repeats = round((rows - len(real)) * (1 - len(seeds) / len(real)))
+    others = nearest(seeds, NEIGHBOURS)
+    made = np.empty((rows, real.shape[1]), np.float32)
+    made[: len(real)] = real
+    fresh = rows - len(real) - repeats
+    for start in range(0, fresh, BLOCK):
+        chosen = draw.integers(len(seeds), size=min(BLOCK, fresh - start))
+        weights = draw.standard_normal((len(chosen), NEIGHBOURS)).astype(np.float32) * (step / NEIGHBOURS**0.5)
+        origin = seeds[chosen]
+        moved = origin * (1 - weights.sum(1, keepdims=True))
+        moved += np.einsum("ij,ijk->ik", weights, seeds[others[chosen]], optimize=True)
+        moved /= np.linalg.norm(moved, axis=1, keepdims=True)
+        made[len(real) + start : len(real) + start + len(chosen)] = moved
+    made[rows - repeats :] = made[draw.integers(len(real), size=repeats)]
+    return made[draw.permutation(rows)]
+
+
+def similarities(base, queries, ranks=(1, 10, 100)):
+    near = np.concatenate([-np.partition(-(queries[i : i + 100] @ base.T), range(max(ranks)), axis=1)[:, :max(ranks)]
+                           for i in range(0, len(queries), 100)])
+    return {rank: np.quantile(near[:, rank - 1], (0.1, 0.25, 0.5, 0.75, 0.9)) for rank in ranks}
+
+
+def main():
+    import datasets
+
+    if sys.argv[1:2] and sys.argv[1].startswith("-"):
+        raise SystemExit(__doc__)
+    data = datasets.prepare(sys.argv[1] if sys.argv[1:] else datasets.available()[0])
+    real, queries = np.asarray(data.base()), data.queries()
+    half = real[np.sort(np.random.default_rng(2).choice(len(real), len(real) // 2, replace=False))]
+    sets = {"real": real, "half of it": half}
+    for step in (0.3, 0.5, 0.7, 0.9, 1.1):
+        sets[f"half, resampled, step {step}"] = resampled(half, len(real), step)
+    for name, base in sets.items():
+        for rank, quantiles in similarities(base, queries).items():
+            print(f"{name:30} neighbour {rank:3}: " + " ".join(f"{value:.4f}" for value in quantiles), flush=True)
+
+
+if __name__ == "__main__":
+    main()

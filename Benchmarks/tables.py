@@ -1,0 +1,197 @@
+#!/usr/bin/env python3
+"""Markdown tables from raw results: tables.py RESULTS.jsonl... [--ours vidx]"""
+
+import argparse
+import statistics
+
+import results
+from pareto import TARGETS, ratio, rounds_at
+
+
+def thousands(value):
+    return "-" if value is None else f"{value:,.0f}"
+
+
+def table(heads, rows):
+    rules = ["---" if column < 2 else "---:" for column in range(len(heads))]
+    lines = [heads, rules, *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+class Curve:
+    """One configuration of one engine on one data set, of one run."""
+
+    def __init__(self, lines):
+        self.lines = lines
+        first = lines[0]
+        self.engine, self.configuration = first["engine"], first["configuration"]
+        self.key = (first["run"], first["group"])
+        self.points = [(line["recall"], line["qps"]) for line in lines if line["qps"]]
+
+    @property
+    def label(self):
+        return f"{self.engine} {self.configuration}"
+
+    def qps(self, recall):
+        """Median over the rounds; None when the recall is not reached."""
+        found = rounds_at(self.points, recall)
+        return found and statistics.median(found)
+
+    def best_recall(self):
+        return max((recall for recall, _ in self.points), default=0)
+
+    def mean(self, field):
+        return statistics.median(line[field] for line in self.lines)
+
+
+def curves(lines):
+    """All curves, by data set."""
+    found = {}
+    for line in lines:
+        if line["kind"] == "point":
+            key = (line["dataset"], line["run"], line["group"], line["engine"], line["configuration"])
+            found.setdefault(key, []).append(line)
+    by_data = {}
+    for key, group in found.items():
+        by_data.setdefault(key[0], []).append(Curve(group))
+    return by_data
+
+
+def against(curve, other, recall, references):
+    """How much faster `curve` is than `other`: the median over rounds where they took turns, else by way of the
+    reference that ran beside each."""
+    if curve.key == other.key:
+        return ratio(rounds_at(curve.points, recall), rounds_at(other.points, recall))
+    halves = []
+    for one in (curve, other):
+        beside = references.get(one.key)
+        halves.append(beside and ratio(rounds_at(one.points, recall), rounds_at(beside.points, recall)))
+    return halves[0] / halves[1] if all(halves) else None
+
+
+def newest(curves_of_data):
+    """One curve a label: the last measured. A reference is in every group, and keeps the one of the last too."""
+    kept = {}
+    for curve in curves_of_data:
+        kept[curve.label] = curve
+    return list(kept.values())
+
+
+def speeds(curves_of_data, reference):
+    references = {c.key: c for c in curves_of_data if c.label == reference}
+    rows = []
+    for curve in newest(curves_of_data):
+        cells = [curve.engine, curve.configuration]
+        for recall in TARGETS:
+            qps = curve.qps(recall)
+            beside = references.get(curve.key)
+            factor = beside and ratio(rounds_at(curve.points, recall), rounds_at(beside.points, recall))
+            cells.append(f"not reached ({curve.best_recall():.3f})" if qps is None
+                         else thousands(qps) + (f" ({factor:.2f})" if factor else ""))
+        cells += [f"{curve.mean('build_seconds'):.1f}", thousands(curve.mean("resident_mb"))]
+        rows.append((curve.qps(TARGETS[0]) or 0, cells))
+    rows.sort(key=lambda row: -row[0])
+    heads = ["engine", "configuration", *(f"QPS at {r}" for r in TARGETS), "build s", "resident MB"]
+    return table(heads, [cells for _, cells in rows])
+
+
+def against_the_best(curves_of_data, ours, reference):
+    references = {c.key: c for c in curves_of_data if c.label == reference}
+    mine = [c for c in curves_of_data if c.engine == ours]
+    peers = newest([c for c in curves_of_data if c.engine != ours])
+    rows = []
+    for recall in TARGETS:
+        fastest = max(mine, key=lambda c: c.qps(recall) or 0, default=None)
+        if fastest is None or not fastest.qps(recall):
+            rows.append([recall, f"{ours}: not reached"] + ["-"] * 4)
+            continue
+        # Held against every peer, so that the best is the best beside us, not of a better hour.
+        factors = [(against(fastest, peer, recall, references), peer) for peer in peers if peer.qps(recall)]
+        factors = [(factor, peer) for factor, peer in factors if factor]
+        if not factors:
+            continue
+        factor, best = min(factors, key=lambda pair: pair[0])
+        rows.append([recall, fastest.configuration, thousands(fastest.qps(recall)), best.label,
+                     thousands(best.qps(recall)), f"{factor:.2f}"])
+    return table(["recall", ours, "QPS", "best other", "its QPS", "ratio"], rows)
+
+
+def latencies(curves_of_data, recall=0.95):
+    """Percentiles at the first setting that reaches the recall."""
+    rows = []
+    for curve in newest(curves_of_data):
+        reached = [line for line in curve.lines if line["recall"] >= recall and line["qps"]]
+        if reached:
+            line = max(reached, key=lambda line: statistics.median(line["qps"]))
+            rows.append((line["p50_us"], [curve.engine, curve.configuration, f"{line['recall']:.3f}"] + [
+                thousands(line[name]) for name in ("p50_us", "p95_us", "p99_us")]))
+    rows.sort(key=lambda row: row[0])
+    heads = ["engine", "configuration", "recall", "p50 µs", "p95 µs", "p99 µs"]
+    return table(heads, [cells for _, cells in rows])
+
+
+def left_out(lines):
+    seen = {}
+    for line in lines:
+        if line["kind"] == "build":  # it went well later
+            seen.pop(f"{line['engine']} {line['configuration']}", None)
+            seen.pop(line["engine"], None)
+        if line["kind"] in ("failure", "refused"):
+            label = f"{line['engine']} {line.get('configuration', '')}".strip()
+            seen[label] = [line["engine"], line.get("configuration", "all"), line["kind"],
+                           line["reason"].replace("|", "\\|").replace("\n", " ")[:160]]
+    return table(["engine", "configuration", "", "reason"], seen.values()) if seen else ""
+
+
+def batches(lines):
+    rows = {}
+    for line in lines:
+        if line["kind"] != "batch":
+            continue
+        threads = sorted(int(name[4:]) for name in line if name.startswith("qps_"))
+        one, many = (line[f"qps_{count}"] for count in (threads[0], threads[-1]))
+        single = statistics.median(line["single_qps"])
+        rows[line["engine"], line["configuration"]] = [
+            line["engine"], line["configuration"], f"{line['recall']:.3f}", thousands(single),
+            thousands(statistics.median(one)), thousands(statistics.median(many)), f"{ratio(many, one):.2f}",
+            f"{statistics.median(many) / single:.2f}"]
+    heads = ["engine", "configuration", "recall", "a query a call", "batch, 1 thread", "batch, 2 threads",
+             "2 threads / 1", "batch on 2 / single"]
+    return table(heads, rows.values()) if rows else ""
+
+
+def document(lines, ours, reference):
+    parts = []
+    for data, found in curves(lines).items():
+        of_data = [line for line in lines if line["dataset"] == data]
+        first = next(line for line in of_data if line["kind"] == "point")
+        machine = first["machine"]
+        versions = {c.engine: c.lines[0]["version"] for c in found}
+        parts += [
+            f"## {data}",
+            f"{first['rows']:,} x {first['dimensions']}, {first['metric']}, {first['queries']:,} queries, "
+            f"k = {first['k']}. {machine['cpu']} with {machine['cores']} cores, load {machine['load']} at the start; "
+            f"{first['date']}, commit {first['commit']}. Versions: "
+            + ", ".join(f"{name} {version}" for name, version in sorted(versions.items())) + ".",
+            f"In brackets: times the speed of {reference}, median over rounds.",
+            speeds(found, reference)]
+        if any(c.engine == ours for c in found):
+            parts += [f"### {ours} against the best other", against_the_best(found, ours, reference)]
+        parts += ["### Latency at recall 0.95", latencies(found)]
+        for title, text in (("Batches", batches(of_data)), ("Not measured", left_out(of_data))):
+            if text:
+                parts += [f"### {title}", text]
+    return "\n\n".join(parts) + "\n"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("results", nargs="+")
+    parser.add_argument("--ours", default="vidx")
+    parser.add_argument("--reference", default="hnswlib HNSW M=16")
+    options = parser.parse_args()
+    print(document(results.read(options.results), options.ours, options.reference), end="")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# The tests of Benchmarks/: seconds, no peer. With the first Python that has NumPy.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+for python in python3 /usr/bin/python3 .venv/bin/python; do
+  if "$python" -c 'import numpy' 2>/dev/null; then
+    exec "$python" -m unittest discover --quiet --start-directory Benchmarks/tests --top-level-directory Benchmarks
+  fi
+done
+echo "check-harness: no Python with NumPy; scripts/install-packages.sh test installs python3-numpy" >&2
+exit 1
