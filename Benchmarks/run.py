@@ -125,7 +125,8 @@ class Run:
             reached[rest] = max(reached.get(rest, 0), recall)
             contender.points.append({
                 "setting": setting, "recall": recall, "answered": answer["calls"], "at_most": at_most,
-                "first_qps": answer["calls"] / answer["seconds"], "qps": [], "p50_us": [], "p95_us": [], "p99_us": []})
+                "first_qps": answer["calls"] / answer["seconds"], "qps": [], "cpu_qps": [],
+                "p50_us": [], "p95_us": [], "p99_us": []})
             if contender.points[-1]["first_qps"] < SLOWEST_QPS:
                 break
         self.prune(contender)
@@ -152,6 +153,7 @@ class Run:
             contender.process = None
             return
         point["qps"].append(answer["calls"] / answer["seconds"])
+        point["cpu_qps"].append(answer["calls"] / max(answer["cpu_seconds"], 1e-9))
         for name in ("p50_us", "p95_us", "p99_us"):
             point[name].append(answer[name])
 

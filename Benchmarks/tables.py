@@ -21,12 +21,12 @@ def table(heads, rows):
 class Curve:
     """One configuration of one engine on one data set, of one run."""
 
-    def __init__(self, lines):
+    def __init__(self, lines, clock="qps"):
         self.lines = lines
         first = lines[0]
         self.engine, self.configuration = first["engine"], first["configuration"]
         self.key = (first["run"], first["group"])
-        self.points = [(line["recall"], line["qps"]) for line in lines if line["qps"]]
+        self.points = [(line["recall"], line[clock]) for line in lines if line["qps"]]
 
     @property
     def label(self):
@@ -44,8 +44,8 @@ class Curve:
         return statistics.median(line[field] for line in self.lines)
 
 
-def curves(lines):
-    """All curves, by data set."""
+def curves(lines, clock="qps"):
+    """All curves, by data set. `clock`: qps by the wall, cpu_qps by the processor's time."""
     found = {}
     for line in lines:
         if line["kind"] == "point":
@@ -53,7 +53,7 @@ def curves(lines):
             found.setdefault(key, []).append(line)
     by_data = {}
     for key, group in found.items():
-        by_data.setdefault(key[0], []).append(Curve(group))
+        by_data.setdefault(key[0], []).append(Curve(group, clock))
     return by_data
 
 
@@ -160,9 +160,9 @@ def batches(lines):
     return table(heads, rows.values()) if rows else ""
 
 
-def document(lines, ours, reference):
+def document(lines, ours, reference, clock="qps"):
     parts = []
-    for data, found in curves(lines).items():
+    for data, found in curves(lines, clock).items():
         of_data = [line for line in lines if line["dataset"] == data]
         first = next(line for line in of_data if line["kind"] == "point")
         machine = first["machine"]
@@ -189,8 +189,10 @@ def main():
     parser.add_argument("results", nargs="+")
     parser.add_argument("--ours", default="vidx")
     parser.add_argument("--reference", default="hnswlib HNSW M=16")
+    parser.add_argument("--cpu", action="store_true", help="by processor time, for runs on a busy machine")
     options = parser.parse_args()
-    print(document(results.read(options.results), options.ours, options.reference), end="")
+    lines = results.read(options.results)
+    print(document(lines, options.ours, options.reference, "cpu_qps" if options.cpu else "qps"), end="")
 
 
 if __name__ == "__main__":
