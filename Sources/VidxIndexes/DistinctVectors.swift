@@ -50,7 +50,7 @@ import VidxVectors
   func addVector(_ vector: UnsafePointer<Float>) -> UInt32 {
     let slot = unsafe vectors + count * stride
     unsafe slot.update(from: vector, count: stride)
-    return unsafe keep(slot)
+    return keep(unsafe PreparedRows.hash(slot, stride))
   }
 
   /// Adds a row of an older segment whose vector is known.
@@ -60,80 +60,57 @@ import VidxVectors
     norms.append(norm)
   }
 
-  /// Adds all rows of a source.
+  /// Adds all rows of a source: one thread reads and compares, all check and scale.
   /// - Throws: `BuildError.badVector`, `.cancelled`, or what the source throws.
   func add(_ source: any VectorSource, options: BuildOptions) throws {
     let dimensions = configuration.dimensions
-    let block = max(1, min(1024, (1 << 20) / dimensions))
-    let raw = AlignedBuffer(byteCount: block * dimensions * 4)
     let total = source.rowIDs.count
+    let block = max(1, min(1024, (1 << 20) / stride, total))
+    let raw = AlignedBuffer(byteCount: block * dimensions * 4)
+    let prepared = PreparedRows(configuration, capacity: block)
     var start = 0
     while start < total {
       if options.isCancelled() { throw BuildError.cancelled }
       let rows = start..<min(start + block, total)
       unsafe try source.copyVectors(rows, to: raw.floats)
-      for row in rows {
-        unsafe try addRow(row, source.rowIDs[row], raw.floats + (row - start) * dimensions)
-      }
+      prepared.fill(from: raw, count: rows.count, threads: options.threads)
+      for row in rows { try add(row, source.rowIDs[row], prepared, row - start) }
       start = rows.upperBound
       options.progress(BuildProgress(stage: .reading, done: start, total: total))
     }
   }
 
-  private func addRow(_ row: Int, _ rowID: Int64, _ vector: UnsafePointer<Float>) throws(BuildError) {
-    let dimensions = configuration.dimensions
-    do {
-      unsafe try requireComparable(vector, count: dimensions)
-    } catch {
-      throw .badVector(row: row, rowID: rowID, error)
+  private func add(_ row: Int, _ rowID: Int64, _ prepared: PreparedRows, _ place: Int) throws(BuildError) {
+    let outcome = unsafe prepared.outcomes[place]
+    if let error = outcome.error { throw .badVector(row: row, rowID: rowID, error) }
+    if outcome.norm == 0 { return addRow(rowID, ordinal: Self.none, norm: 0) }
+    let vector = unsafe prepared.row(place)
+    var ordinal = unsafe find(vector, outcome.hash)
+    if ordinal == nil {
+      unsafe (vectors + count * stride).update(from: vector, count: stride)
+      ordinal = keep(outcome.hash)
     }
-    let slot = unsafe vectors + count * stride
-    unsafe slot.update(from: vector, count: dimensions)
-    unsafe (slot + dimensions).update(repeating: 0, count: stride - dimensions)
-    let norm = configuration.metric == .cosine ? unsafe normalise(slot, count: dimensions) : 1
-    let ordinal = norm == 0 ? Self.none : unsafe find(slot) ?? keep(slot)
-    addRow(rowID, ordinal: ordinal, norm: norm)
+    addRow(rowID, ordinal: ordinal ?? Self.none, norm: outcome.norm)
   }
 
-  /// The position of a vector equal to the one in the free slot.
-  private func find(_ slot: UnsafeMutablePointer<Float>) -> UInt32? {
-    var i = unsafe hash(slot) & mask
+  /// The position of an equal vector.
+  private func find(_ vector: UnsafePointer<Float>, _ hash: Int) -> UInt32? {
+    var i = hash & mask
     while table[i] != Self.none {
       let other = unsafe vectors + Int(table[i]) * stride
-      if unsafe memcmp(slot, other, stride * 4) == 0 { return table[i] }
+      if unsafe memcmp(vector, other, stride * 4) == 0 { return table[i] }
       i = (i + 1) & mask
     }
     return nil
   }
 
   /// Makes the vector in the free slot the next distinct one.
-  private func keep(_ slot: UnsafeMutablePointer<Float>) -> UInt32 {
-    var i = unsafe hash(slot) & mask
+  private func keep(_ hash: Int) -> UInt32 {
+    var i = hash & mask
     while table[i] != Self.none { i = (i + 1) & mask }
     let ordinal = UInt32(count)
     table[i] = ordinal
     count += 1
     return ordinal
-  }
-
-  /// Four independent multiply-xor lanes over the 64-bit words; rows are whole cache lines.
-  private func hash(_ vector: UnsafeMutablePointer<Float>) -> Int {
-    let words = unsafe UnsafeRawPointer(vector).assumingMemoryBound(to: UInt64.self)
-    let prime: UInt64 = 0x9E37_79B9_7F4A_7C15
-    var a = prime
-    var b = ~prime
-    var c: UInt64 = 1
-    var d: UInt64 = 2
-    var i = 0
-    while i < stride / 2 {
-      a = unsafe (a ^ words[i]) &* prime
-      b = unsafe (b ^ words[i + 1]) &* prime
-      c = unsafe (c ^ words[i + 2]) &* prime
-      d = unsafe (d ^ words[i + 3]) &* prime
-      i += 4
-    }
-    var h = (a ^ (b >> 29)) &* prime ^ (c ^ (d >> 31)) &* prime
-    h ^= h >> 32
-    return Int(truncatingIfNeeded: (h &* prime) >> 16)
   }
 }

@@ -7,45 +7,47 @@ import Synchronization
 #endif
 
 /// Threads for long loops: plain POSIX threads, so that the loadable extension carries no scheduler.
-enum Parallel {
+package enum Parallel {
   /// The number of processors this process may run on.
   static var processorCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
 
   /// Runs `body(worker)` once for each worker 0..<threads, the last on the calling thread, and waits for all.
   static func run(threads: Int, _ body: @escaping @Sendable (Int) -> Void) {
     let helpers = max(threads, 1) - 1
-    var handles: [pthread_t] = []
-    for worker in 0..<helpers {
-      let start = unsafe Unmanaged.passRetained(ThreadStart { body(worker) })
-      #if os(Linux)
-        var handle = pthread_t()
-      #else
-        var handle: pthread_t?
-      #endif
-      let status = unsafe pthread_create(
-        &handle, nil,
-        { argument in
-          #if os(Linux)
-            let raw = unsafe argument!
-          #else
-            let raw = argument
-          #endif
-          unsafe Unmanaged<ThreadStart>.fromOpaque(raw).takeRetainedValue().body()
-          return nil
-        }, start.toOpaque())
-      if status != 0 {
-        // No thread to be had: do its share here.
-        unsafe start.takeRetainedValue().body()
-        continue
-      }
-      #if os(Linux)
-        handles.append(handle)
-      #else
-        if let handle { handles.append(handle) }
-      #endif
-    }
+    let handles = (0..<helpers).compactMap { worker in start { body(worker) } }
     body(helpers)
     for handle in handles { pthread_join(handle, nil) }
+  }
+
+  /// - Returns: nil when there was no thread to be had, and the work is done.
+  private static func start(_ body: @escaping @Sendable () -> Void) -> pthread_t? {
+    let start = unsafe Unmanaged.passRetained(ThreadStart(body))
+    #if os(Linux)
+      var handle = pthread_t()
+    #else
+      var handle: pthread_t?
+    #endif
+    let status = unsafe pthread_create(
+      &handle, nil,
+      { argument in
+        #if os(Linux)
+          let raw = unsafe argument!
+        #else
+          let raw = argument
+        #endif
+        unsafe Unmanaged<ThreadStart>.fromOpaque(raw).takeRetainedValue().body()
+        return nil
+      }, start.toOpaque())
+    if status == 0 { return handle }
+    unsafe start.takeRetainedValue().body()
+    return nil
+  }
+
+  /// Runs `body` here and `other` beside it on a thread of its own, and waits for both.
+  static func beside<Value>(_ other: @escaping @Sendable () -> Void, _ body: () throws -> Value) rethrows -> Value {
+    let helper = start(other)
+    defer { if let helper { pthread_join(helper, nil) } }
+    return try body()
   }
 
   /// Calls `body(worker, range)` for consecutive chunks of 0..<count, handed out to the workers as they come.
@@ -62,6 +64,26 @@ enum Parallel {
         body(worker, start..<min(start + chunk, count))
       }
     }
+  }
+
+  /// The results of `body` for 0..<count, in that order; calls are handed out to the threads as they come.
+  package static func map<Value: Sendable>(
+    _ count: Int, threads: Int, _ body: @escaping @Sendable (Int) -> Value
+  ) -> [Value] {
+    if threads <= 1 || count <= 1 { return (0..<count).map(body) }
+    let results = ResultSlots<Value>(count)
+    chunks(count, chunk: 1, threads: threads) { _, range in
+      for i in range {
+        let value = body(i)
+        results.slots.withLock { $0[i] = value }
+      }
+    }
+    return results.slots.withLock { $0.compactMap { $0 } }
+  }
+
+  private final class ResultSlots<Value: Sendable>: Sendable {
+    let slots: Mutex<[Value?]>
+    init(_ count: Int) { slots = Mutex(Array(repeating: nil, count: count)) }
   }
 
   private final class Counter: Sendable {

@@ -45,7 +45,7 @@ package enum SegmentBuilder {
         identifier: .random(), indexKind: configuration.kind, metric: configuration.metric.code, codec: 1,
         dimensions: configuration.dimensions, vectorCount: distinct.count, entryCount: distinct.rowIDs.count),
       fileSystem: fileSystem)
-    try writeVectors(distinct, order: structure.order, to: &writer, options)
+    try VectorWriting(distinct, order: structure.order).write(to: &writer, options)
     try rows.write(to: &writer)
     try structure.write(to: &writer)
     if options.isCancelled() { throw BuildError.cancelled }
@@ -88,27 +88,6 @@ package enum SegmentBuilder {
       case .flat: break
       case .lists(let builder): try builder.write(to: &writer)
       case .graph(let builder): try builder.write(to: &writer)
-      }
-    }
-  }
-
-  private static func writeVectors(
-    _ distinct: DistinctVectors, order: [UInt32]?, to writer: inout SegmentWriter, _ options: BuildOptions
-  ) throws {
-    try writer.begin(.vectors)
-    let rowBytes = distinct.stride * 4
-    // Rows to a write: whole blocks of about a megabyte, single rows where they have to be reordered.
-    let batch = order == nil ? max(1, (1 << 20) / rowBytes) : 1
-    var start = 0
-    while start < distinct.count {
-      let count = min(batch, distinct.count - start)
-      let first = order.map { Int($0[start]) } ?? start
-      let address = unsafe UnsafeRawPointer(distinct.vectors) + first * rowBytes
-      unsafe try writer.append(UnsafeRawBufferPointer(start: address, count: count * rowBytes))
-      start += count
-      if start & 0xFFF < batch {
-        if options.isCancelled() { throw BuildError.cancelled }
-        options.progress(BuildProgress(stage: .writing, done: start, total: distinct.count))
       }
     }
   }

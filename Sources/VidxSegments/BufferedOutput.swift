@@ -8,6 +8,9 @@ struct BufferedOutput: ~Copyable {
   private var buffered = 0
   /// Where in the file the buffer belongs.
   private var flushed: Int
+  /// Up to where the system was asked to begin writing to the device, so that little is left for the end.
+  private var begun = 0
+  private static let begunAtOnce = 8 << 20
 
   /// Where in the file the next byte goes.
   var position: Int { flushed + buffered }
@@ -23,8 +26,7 @@ struct BufferedOutput: ~Copyable {
   mutating func append(_ bytes: UnsafeRawBufferPointer) throws(SegmentError) {
     if bytes.count > Self.capacity - buffered { try flush() }
     guard bytes.count < Self.capacity else {
-      try unsafe file.fileSystem.writeAll(file.descriptor, bytes, at: flushed, path: file.path)
-      flushed += bytes.count
+      try unsafe write(bytes)
       return
     }
     unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[buffered...]).copyMemory(from: bytes)
@@ -42,8 +44,16 @@ struct BufferedOutput: ~Copyable {
 
   mutating func flush() throws(SegmentError) {
     let bytes = unsafe UnsafeRawBufferPointer(rebasing: buffer[..<buffered])
-    try unsafe file.fileSystem.writeAll(file.descriptor, bytes, at: flushed, path: file.path)
-    flushed += buffered
     buffered = 0
+    try unsafe write(bytes)
+  }
+
+  private mutating func write(_ bytes: UnsafeRawBufferPointer) throws(SegmentError) {
+    try unsafe file.fileSystem.writeAll(file.descriptor, bytes, at: flushed, path: file.path)
+    flushed += bytes.count
+    if flushed - begun >= Self.begunAtOnce {
+      file.fileSystem.beginWriting(file.descriptor, begun..<flushed)
+      begun = flushed
+    }
   }
 }

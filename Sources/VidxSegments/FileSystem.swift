@@ -59,6 +59,8 @@ package protocol FileSystem: Sendable {
   func read(_ file: Int32, into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(SystemCallError) -> Int
   /// Returns how many bytes were written; fewer than asked is no error.
   func write(_ file: Int32, _ bytes: UnsafeRawBufferPointer, at offset: Int) throws(SystemCallError) -> Int
+  /// A hint that these bytes will be synchronised: begin writing them out, and do not wait.
+  func beginWriting(_ file: Int32, _ range: Range<Int>)
   /// Until contents (of a directory: names) are on the device.
   func synchronize(_ file: Int32) throws(SystemCallError)
   func rename(_ source: String, to target: String) throws(SystemCallError)
@@ -75,4 +77,8 @@ package protocol FileSystem: Sendable {
   func unmap(_ bytes: UnsafeRawBufferPointer)
   /// A hint: what the kernel does not like changes speed only, so nothing is reported.
   func advise(_ bytes: UnsafeRawBufferPointer, _ advice: MemoryAdvice)
+}
+
+extension FileSystem {
+  package func beginWriting(_ file: Int32, _ range: Range<Int>) {}
 }

@@ -1,3 +1,5 @@
+import CVidxKernels
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Darwin)
@@ -66,6 +68,10 @@ package struct POSIXFileSystem: FileSystem {
       if fcntl(file, F_FULLFSYNC) == 0 { return }
     #endif
     try checked(fsync(file))
+  }
+
+  package func beginWriting(_ file: Int32, _ range: Range<Int>) {
+    vidx_begin_writing(file, Int64(range.lowerBound), Int64(range.count))
   }
 
   package func rename(_ source: String, to target: String) throws(SystemCallError) {

@@ -51,6 +51,25 @@ package struct SegmentWriter: ~Copyable {
     try unsafe output.append(bytes)
   }
 
+  /// Appends bytes whose checksums are known: `SegmentWriter.checksums(of:)` of them. Up to here the section must hold
+  /// whole blocks.
+  package mutating func append(_ bytes: UnsafeRawBufferPointer, checksums: [UInt32]) throws(SegmentError) {
+    precondition(!sections.isEmpty, "append before begin")
+    sections[sections.count - 1].checksums.append(byteCount: bytes.count, values: checksums)
+    try unsafe output.append(bytes)
+  }
+
+  /// The checksums of bytes that begin at a block; from any thread.
+  package static func checksums(of bytes: UnsafeRawBufferPointer) -> [UInt32] {
+    var checksums = BlockChecksums()
+    unsafe checksums.append(bytes)
+    checksums.finish()
+    return checksums.values
+  }
+
+  /// Bytes of a block: what `append(_:checksums:)` counts in.
+  package static var blockByteCount: Int { Block.byteCount }
+
   /// Makes the segment durable and gives it its name. Still unlisted: a sweep would take it once the result is gone.
   package consuming func publish() throws(SegmentError) -> PublishedSegment {
     endSection()

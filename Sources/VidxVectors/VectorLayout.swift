@@ -1,3 +1,5 @@
+import CVidxKernels
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Darwin)
@@ -48,11 +50,7 @@ extension VectorError: CustomStringConvertible {
 /// - Parameter vector: one that `requireComparable` lets pass.
 /// - Complexity: O(count).
 package func normalise(_ vector: UnsafeMutablePointer<Float>, count: Int) -> Float {
-  var sum = 0.0
-  for i in 0..<count {
-    let x = unsafe Double(vector[i])
-    sum += x * x
-  }
+  let sum = unsafe vidx_sum_of_squares(vector, count)
   if sum == 0 { return 0 }
   let length = sum.squareRoot()
   if abs(length - 1) < 5e-8 { return 1 }
@@ -74,11 +72,9 @@ package func firstNonFinite(_ vector: UnsafePointer<Float>, count: Int) -> Int? 
 /// - Throws: `VectorError.notFinite`, `.tooLarge`.
 /// - Complexity: O(count).
 package func requireComparable(_ vector: UnsafePointer<Float>, count: Int) throws(VectorError) {
+  // Squares of 32-bit floats do not overflow in double: the sum is finite when all components are.
+  let sum = unsafe vidx_sum_of_squares(vector, count)
+  if sum <= 0x1p124 { return }
   if let index = unsafe firstNonFinite(vector, count: count) { throw .notFinite(index: index) }
-  var sum = 0.0
-  for i in 0..<count {
-    let x = unsafe Double(vector[i])
-    sum += x * x
-  }
-  if sum > 0x1p124 { throw .tooLarge }
+  throw .tooLarge
 }

@@ -32,6 +32,26 @@ struct SegmentWriterTests {
     }
   }
 
+  @Test("Checksums made elsewhere are those made here", arguments: [0, 1, 65_536, 131_072, 131_073, 300_000])
+  func knownChecksums(length: Int) throws {
+    let bytes = SampleSegment.pattern(length)
+    let sample = SampleSegment(sections: [(.vectors, bytes), (.rowIDs, SampleSegment.pattern(70_000))])
+    var writer = try SegmentWriter(
+      directory: directory.path, fileName: "known-1.seg", description: sample.description)
+    try writer.begin(.vectors)
+    for start in stride(from: 0, to: length, by: 2 * SegmentWriter.blockByteCount) {
+      try unsafe bytes[start..<min(start + 2 * SegmentWriter.blockByteCount, length)].withUnsafeBytes { part in
+        try unsafe writer.append(part, checksums: SegmentWriter.checksums(of: part))
+      }
+    }
+    try writer.begin(.rowIDs)
+    try unsafe sample.sections[1].1.withUnsafeBytes { try unsafe writer.append($0) }
+    _ = try writer.publish()
+    let known = try SegmentFile(path: directory.path + "/known-1.seg")
+    #expect(known.check() == [])
+    #expect(try known.section(.vectors, expecting: length).contents == bytes)
+  }
+
   @Test("A segment with no sections is a segment")
   func noSections() throws {
     var sample = SampleSegment(sections: [])

@@ -70,8 +70,23 @@ uint32_t vidx_crc32c_software(uint32_t crc, const void *_Nullable data, size_t l
 void vidx_sgemm_nt(const float *a, size_t lda, const float *b, size_t ldb, float *c, size_t ldc, size_t m, size_t n,
                    size_t k, int threads);
 
+/* Where biases[i] - products[i] is least (biases NULL: -products[i]), the first of equals, and how much that is.
+ * count >= 1; no NaN. */
+size_t vidx_nearest_of_products(const float *products, const float *_Nullable biases, size_t count, float *least);
+
+/* Where biases[i] - products[i] (biases NULL: -products[i]) is at most `limit`, ascending; returns how often. `out` has
+ * room for `count`. */
+size_t vidx_select_of_products(const float *products, const float *_Nullable biases, size_t count, float limit,
+                               uint32_t *out);
+
+/* The squared length, in double: the same bits on every instruction set. */
+double vidx_sum_of_squares(const float *vector, size_t n);
+
 /* Who multiplies: "openblas", "accelerate" or "own". Loads it. */
 const char *vidx_blas_name(void);
+
+/* Begins to write a range of a file to the device, where the system can be asked to. */
+void vidx_begin_writing(int file, int64_t offset, int64_t length);
 
 VIDX_INLINE void vidx_prefetch(const void *p) { __builtin_prefetch(p, 0, 3); }
 

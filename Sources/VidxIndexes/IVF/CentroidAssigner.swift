@@ -11,7 +11,8 @@ import VidxVectors
 /// Immutable; the outcome does not depend on the number of threads.
 @safe struct CentroidAssigner: Sendable {
   private let centroids: VectorRows
-  private let biases: [Float]
+  /// Half the squared length of each centroid for l2, otherwise empty.
+  let biases: [Float]
   /// Subtracted from vectors and centroids first: squared lengths of vectors far from zero would swamp the distances
   /// between them in 32 bits. Empty for none.
   private let origin: [Float]
@@ -95,12 +96,15 @@ import VidxVectors
     unsafe vidx_sgemm_nt(
       block, vectors.stride, centroids.base, centroids.stride, products, lists, range.count, lists,
       vectors.dimensions, 1)
-    for i in 0..<range.count {
-      let nearest =
-        unsafe biases.isEmpty
-        ? Self.largest(products + i * lists, lists) : Self.nearest(products + i * lists, biases, lists)
-      unsafe destination.lists[range.lowerBound + i] = nearest.list
-      unsafe destination.scores?[range.lowerBound + i] = nearest.score
+    unsafe biases.withUnsafeBufferPointer { biases in
+      // An empty array's address may be anything.
+      let bias = biases.isEmpty ? nil : biases.baseAddress
+      for i in 0..<range.count {
+        var score: Float = 0
+        let list = unsafe vidx_nearest_of_products(products + i * lists, bias, lists, &score)
+        unsafe destination.lists[range.lowerBound + i] = UInt32(truncatingIfNeeded: list)
+        unsafe destination.scores?[range.lowerBound + i] = score
+      }
     }
   }
 
@@ -116,39 +120,6 @@ import VidxVectors
       for j in 1..<max(lists, 1) where unsafe scores[j] < scores[best] { best = j }
       unsafe destination.lists[i] = UInt32(truncatingIfNeeded: best)
       unsafe destination.scores?[i] = scores[best]
-    }
-  }
-
-  private static func largest(_ products: UnsafePointer<Float>, _ count: Int) -> (list: UInt32, score: Float) {
-    var best = 0
-    var top = unsafe products[0]
-    var j = 1
-    while j < count {
-      if unsafe products[j] > top {
-        unsafe top = products[j]
-        best = j
-      }
-      j &+= 1
-    }
-    return (UInt32(truncatingIfNeeded: best), -top)
-  }
-
-  private static func nearest(
-    _ products: UnsafePointer<Float>, _ biases: [Float], _ count: Int
-  ) -> (list: UInt32, score: Float) {
-    unsafe biases.withUnsafeBufferPointer { biases in
-      var best = 0
-      var least = unsafe biases[0] - products[0]
-      var j = 1
-      while j < count {
-        let score = unsafe biases[j] - products[j]
-        if score < least {
-          least = score
-          best = j
-        }
-        j &+= 1
-      }
-      return (UInt32(truncatingIfNeeded: best), least)
     }
   }
 

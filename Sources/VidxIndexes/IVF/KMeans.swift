@@ -10,6 +10,9 @@ import VidxVectors
 ///   cost a sort per list and dimension; only the final assignment of vectors to lists is by L1, so that a list holds
 ///   what a query will look for in it (docs/decisions/0003-ivf.md).
 ///
+/// Many points are trained on in two stages: a pool of them first, then all, starting from there. From the second step
+/// of a stage on a point is compared with the centroids near its own only (`NeighbourAssigner`).
+///
 /// Deterministic for a seed, whatever the number of threads: every point's list and every list's sum is worked out by
 /// one thread in a fixed order.
 @safe struct KMeans {
@@ -20,8 +23,8 @@ import VidxVectors
     var isSpherical: Bool
     var seed: UInt64
     var threads = 1
-    /// Steps at most. Between 10 (faiss) and 20 steps recall at equal probes rises by half a percent on real turns.
-    var iterations = 16
+    /// Steps over all points at most, after those over a pool of them.
+    var iterations = 12
     /// Ends when a step improves the objective by less than this share.
     var tolerance = 1e-4
   }
@@ -69,14 +72,13 @@ import VidxVectors
   }
 
   private mutating func run(_ progress: (Int) -> Void) throws(BuildError) -> Outcome {
-    var seeding = KMeansSeeding(
-      points, count: options.lists, isSpherical: options.isSpherical, seed: options.seed, threads: options.threads)
-    let centroids = try seeding.choose(isCancelled)
+    let centroids = try firstCentroids()
     let constant = options.isSpherical ? 1 : meanHalfSquaredLength()
     var objective = Double.infinity
     var step = 0
+    var neighbours: CentroidNeighbours?
     while step < options.iterations {
-      assign(to: centroids)
+      assign(to: centroids, neighbours)
       if isCancelled() { throw .cancelled }
       let mean = scores.reduce(0.0) { $0 + Double($1) } / Double(points.count)
       let next = max(0, (constant + mean) * (options.isSpherical ? 1 : 2))
@@ -86,17 +88,73 @@ import VidxVectors
       let hasConverged = step > 1 && objective - next <= options.tolerance * objective
       objective = next
       if hasConverged { break }
+      // Centroids move less and less: after steps 1, 2, 4, 8 it is worth asking again which are near each other.
+      if centroids.count > 2 * NeighbourAssigner.width, step & (step - 1) == 0 {
+        neighbours = CentroidNeighbours(
+          centroids.rows(), biases: assigner(to: centroids).biases, width: NeighbourAssigner.width,
+          threads: options.threads)
+      }
     }
     return Outcome(centroids: centroids, objective: objective, iterations: step)
   }
 
-  private mutating func assign(to centroids: VectorMatrix) {
-    let assigner = CentroidAssigner(centroids.rows(), metric: options.isSpherical ? .cosine : .l2)
+  /// Where to start: k-means++ among the points, or, when they are many, what a pool of them converges to.
+  private func firstCentroids() throws(BuildError) -> VectorMatrix {
+    let pool = max(options.lists * Self.poolPerList, Self.leastPool)
+    if points.count >= 2 * pool {
+      var smaller = options
+      smaller.iterations = Self.poolIterations
+      var training = KMeans(thinned(to: pool), smaller, isCancelled)
+      return try training.run { _ in }.centroids
+    }
+    var seeding = KMeansSeeding(
+      points, count: options.lists, isSpherical: options.isSpherical, seed: options.seed, threads: options.threads)
+    return try seeding.choose(isCancelled)
+  }
+
+  /// Points of the pool to a list, the least it is worth having, and the steps over it.
+  private static let poolPerList = 32
+  private static let leastPool = 4096
+  private static let poolIterations = 6
+
+  /// A random share of the points, in their order.
+  private func thinned(to count: Int) -> VectorRows {
+    let matrix = VectorMatrix(count: count, dimensions: points.dimensions)
+    var generator = SeededGenerator(seed: options.seed &+ 1)
+    var taken = 0
+    for i in 0..<points.count where taken < count {
+      if generator.nextUnit() * Double(points.count - i) >= Double(count - taken) { continue }
+      unsafe matrix.setRow(taken, to: points.row(i))
+      taken += 1
+    }
+    return matrix.rows()
+  }
+
+  private func assigner(to centroids: VectorMatrix) -> CentroidAssigner {
+    CentroidAssigner(centroids.rows(), metric: options.isSpherical ? .cosine : .l2)
+  }
+
+  /// - Parameter neighbours: where to look for the centroid of a point that has one; nil for everywhere.
+  private mutating func assign(to centroids: VectorMatrix, _ neighbours: CentroidNeighbours?) {
+    let assigner = assigner(to: centroids)
+    let (points, threads, isCancelled) = (points, options.threads, isCancelled)
+    guard let neighbours else {
+      return withDestination { destination in
+        assigner.assign(points, to: destination, threads: threads, isCancelled: isCancelled)
+      }
+    }
+    let near = NeighbourAssigner(centroids.rows(), biases: assigner.biases, neighbours: neighbours)
+    let members = ListOrder(lists, listCount: centroids.count)
+    withDestination { destination in
+      near.assign(points, members, to: destination, threads: threads, isCancelled: isCancelled)
+    }
+  }
+
+  private mutating func withDestination(_ body: (CentroidAssigner.Destination) -> Void) {
     unsafe lists.withUnsafeMutableBufferPointer { lists in
       unsafe scores.withUnsafeMutableBufferPointer { scores in
         guard let first = lists.baseAddress else { return }
-        let destination = unsafe CentroidAssigner.Destination(lists: first, scores: scores.baseAddress)
-        assigner.assign(points, to: destination, threads: options.threads, isCancelled: isCancelled)
+        body(unsafe CentroidAssigner.Destination(lists: first, scores: scores.baseAddress))
       }
     }
   }
@@ -120,9 +178,16 @@ import VidxVectors
   ) {
     let dimensions = points.dimensions
     var mean = [Float](repeating: 0, count: dimensions)
-    for member in members {
-      let point = unsafe points.row(Int(member))
-      for d in 0..<dimensions { unsafe mean[d] += point[d] }
+    unsafe mean.withUnsafeMutableBufferPointer { mean in
+      guard let sum = mean.baseAddress else { return }
+      for member in members {
+        let point = unsafe points.row(Int(member))
+        var d = 0
+        while d < dimensions {
+          unsafe sum[d] += point[d]
+          d &+= 1
+        }
+      }
     }
     let share = 1 / Float(members.count)
     for d in 0..<dimensions { mean[d] *= share }

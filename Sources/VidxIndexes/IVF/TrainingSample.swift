@@ -7,8 +7,8 @@ import VidxVectors
   /// What was subtracted from the vectors; empty for nothing.
   let origin: [Float]
 
-  /// Points per list above which more do not help (faiss's `max_points_per_centroid`).
-  private static let enoughPerList = 256
+  /// Points per list above which more do not help: recall with 128 is that with 256 (docs/decisions/0003-ivf.md).
+  private static let enoughPerList = 128
   /// Points per list below which lists get poor (pgvector's `numSamples = lists * 50`).
   private static let leastPerList = 50
   /// The least sample worth taking (pgvector's).

@@ -1,3 +1,4 @@
+import CVidxKernels
 import VidxVectors
 
 /// A view of f32 vectors in memory: `count` rows, `stride` floats apart, the first `dimensions` of each in use.
@@ -63,9 +64,7 @@ import VidxVectors
 
 /// The squared Euclidean length, summed in double.
 func squaredLength(_ vector: UnsafePointer<Float>, _ dimensions: Int) -> Double {
-  var sum = 0.0
-  for d in 0..<dimensions { unsafe sum += Double(vector[d]) * Double(vector[d]) }
-  return sum
+  unsafe vidx_sum_of_squares(vector, dimensions)
 }
 
 /// target = vector - origin, component by component.

@@ -123,8 +123,8 @@ import VidxVectors
     file.release()
     let steps = seen.withLock { $0.filter { $0.stage == .clustering } }
     #expect(steps.count >= 3)
-    #expect(Set(steps.map(\.total)) == [16 * 3000 + 3000])
-    #expect(steps.map(\.done).max() == 16 * 3000 + 3000)
+    #expect(Set(steps.map(\.total)) == [12 * 3000 + 3000])
+    #expect(steps.map(\.done).max() == 12 * 3000 + 3000)
   }
 
   @Test func anotherNumberOfListsTrainsAnew() throws {

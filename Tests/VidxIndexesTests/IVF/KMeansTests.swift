@@ -25,6 +25,64 @@ import VidxVectors
     try compare(Points(vectors), lists: 40, true, seeds: 3)
   }
 
+  /// Enough lists that steps look at neighbours only, with all vectors enough points for a pool: as good as steps over
+  /// all points that look everywhere.
+  @Test(arguments: [true, false], [1, 3])
+  func neighboursAreEnough(isSpherical: Bool, step: Int) throws {
+    let vectors = try DemoVectors.read(every: step)
+    let points = Points(isSpherical ? vectors.map(unit) : vectors)
+    let lists = 72
+    #expect((points.vectors.count >= 2 * 4096) == (step == 1) && lists > 2 * NeighbourAssigner.width)
+    let outcome = try KMeans.train(
+      points.rows, options: KMeans.Options(lists: lists, isSpherical: isSpherical, seed: 1, threads: 2))
+    let everywhere = plainLloyd(points.rows, lists: lists, isSpherical, steps: 12)
+    let ours = cost(points.rows, outcome.centroids.rows(), isSpherical)
+    #expect(ours <= everywhere * 1.01, "ours \(ours), everywhere \(everywhere)")
+  }
+
+  /// Lloyd from k-means++ seeds over all points, every step against all centroids: the mean cost at its end.
+  private func plainLloyd(_ points: VectorRows, lists: Int, _ isSpherical: Bool, steps: Int) -> Double {
+    var seeding = KMeansSeeding(points, count: lists, isSpherical: isSpherical, seed: 1, threads: 2)
+    guard let centroids = try? seeding.choose({ false }) else { return .nan }
+    for _ in 0..<steps {
+      let members = ListOrder(nearest(points, centroids.rows(), isSpherical).lists, listCount: lists)
+      for list in 0..<lists where !members.isEmpty(list) {
+        let mine = members.ordinals(of: list)
+        for d in 0..<points.dimensions {
+          let sum = mine.reduce(0.0) { unsafe $0 + Double(points.row(Int($1))[d]) }
+          unsafe centroids.row(list)[d] = Float(sum / Double(mine.count))
+        }
+        if isSpherical { unsafe KMeans.scaleToUnit(centroids.row(list), points.dimensions) }
+      }
+    }
+    return cost(points, centroids.rows(), isSpherical)
+  }
+
+  /// 1 - cos, or half the squared distance, to the nearest centroid, on average.
+  private func cost(_ points: VectorRows, _ centroids: VectorRows, _ isSpherical: Bool) -> Double {
+    let scores = nearest(points, centroids, isSpherical).scores
+    let constants = (0..<points.count).map {
+      isSpherical ? 1 : unsafe squaredLength(points.row($0), points.dimensions) / 2
+    }
+    return zip(scores, constants).reduce(0.0) { $0 + Double($1.0) + $1.1 } / Double(points.count)
+  }
+
+  private func nearest(
+    _ points: VectorRows, _ centroids: VectorRows, _ isSpherical: Bool
+  ) -> (lists: [UInt32], scores: [Float]) {
+    var lists = [UInt32](repeating: 0, count: points.count)
+    var scores = [Float](repeating: 0, count: points.count)
+    unsafe lists.withUnsafeMutableBufferPointer { lists in
+      unsafe scores.withUnsafeMutableBufferPointer { scores in
+        guard let first = lists.baseAddress else { return }
+        CentroidAssigner(centroids, metric: isSpherical ? .cosine : .l2).assign(
+          points, to: unsafe CentroidAssigner.Destination(lists: first, scores: scores.baseAddress), threads: 2,
+          isCancelled: { false })
+      }
+    }
+    return (lists, scores)
+  }
+
   private func compare(_ points: Points, lists: Int, _ isSpherical: Bool, seeds: UInt64) throws {
     var ours = 0.0
     var reference = 0.0

@@ -10,8 +10,8 @@ import VidxVectors
     }
     #expect(size(500, 10, 384) == 500)
     #expect(size(1_000_000, 1, 384) == 10_000)
-    #expect(size(1_000_000, 100, 384) == 25_600)
-    // 3,162 lists of 1,536 dimensions: 256 a list would be 5 GB; 1 GiB holds 174,762.
+    #expect(size(1_000_000, 100, 384) == 12_800)
+    // 3,162 lists of 1,536 dimensions: 128 a list would be 2.5 GB; 1 GiB holds 174,762.
     #expect(size(10_000_000, 3162, 1536) == 174_762)
     #expect(size(10_000_000, 16_384, 1536) == 50 * 16_384)
   }
