@@ -49,31 +49,26 @@ import VidxVectors
     min(max(probes ?? IVFParameters.defaultProbes(lists: listCount), 1), listCount)
   }
 
-  /// Scores every centroid and returns the lists as a queue, nearest first, in `scratch.pool`.
-  /// - Complexity: O(lists x dimensions); each list taken from the queue costs O(log lists).
+  /// Scores every centroid and returns the lists as a queue, nearest first, in the memory of `scratch.pool`.
+  /// - Complexity: O(lists x dimensions); each list taken from the queue costs O(square root of lists).
   func rank(
     _ query: PreparedQuery, _ scratch: SearchScratch, _ counters: inout SearchCounters
-  ) throws(SegmentError) -> ListQueue {
+  ) throws(SegmentError) -> RankedLists {
     let lists = listCount
     if !centroids.isVerified { try centroids.verifyAll() }
-    scratch.reservePool(lists)
+    scratch.reservePool(ListQueue.byteCount(lists: lists) / MemoryLayout<Candidate>.stride + 1)
     let stride = VectorLayout.stride(dimensions: dimensions)
-    let pool = unsafe scratch.pool
-    let scores = unsafe scratch.scores
-    let floats = unsafe query.floats
-    var start = 0
-    while start < lists {
-      let count = min(SearchScratch.blockCapacity, lists - start)
-      unsafe kernels.rows(floats, centroids.floats + start * stride, stride, count, stride, scores)
-      var i = 0
-      while i < count {
-        unsafe pool[start &+ i] = Candidate(scores[i], UInt32(truncatingIfNeeded: start &+ i))
-        i &+= 1
-      }
-      start += count
-    }
+    let memory = unsafe UnsafeMutableRawPointer(scratch.pool).assumingMemoryBound(to: Float.self)
+    unsafe kernels.rows(query.floats, centroids.floats, stride, lists, stride, memory)
     counters.distanceComputations += lists
-    return unsafe ListQueue(pool, count: lists)
+    return unsafe RankedLists(self, query, ListQueue(memory, count: lists, areBounds: false))
+  }
+
+  /// The score of one centroid; the centroids are verified.
+  @inline(__always)
+  fileprivate func score(_ query: PreparedQuery, _ list: Int) -> Float {
+    let stride = VectorLayout.stride(dimensions: dimensions)
+    return unsafe kernels.one(query.floats, centroids.floats + list &* stride, stride)
   }
 
   /// What no checksum can say: the lists share out all vectors, the centroids are finite numbers.
@@ -96,50 +91,29 @@ import VidxVectors
   }
 }
 
-/// Lists still to be scanned, nearest first: a binary heap in memory of the search's scratch.
-@safe struct ListQueue {
-  private let items: UnsafeMutablePointer<Candidate>
-  private(set) var count: Int
+/// The lists of an index, nearest to a query first.
+@safe struct RankedLists {
+  private let lists: IVFLists
+  private let query: PreparedQuery
+  private var queue: ListQueue
 
-  /// Puts `count` candidates in heap order, in place. The memory must stay the queue's own.
-  init(_ items: UnsafeMutablePointer<Candidate>, count: Int) {
-    unsafe self.items = items
-    self.count = count
-    var i = count / 2
-    while i > 0 {
-      i -= 1
-      siftDown(i)
-    }
+  fileprivate init(_ lists: IVFLists, _ query: PreparedQuery, _ queue: ListQueue) {
+    self.lists = lists
+    self.query = query
+    self.queue = queue
   }
+
+  /// Lists not taken.
+  var count: Int { queue.count }
 
   /// Takes the nearest list; nil when none is left. Lists at equal scores come in the order of their numbers.
-  mutating func pop() -> Int? {
-    if count == 0 { return nil }
-    let nearest = unsafe items[0].tag
-    count &-= 1
-    unsafe items[0] = items[count]
-    if count > 1 { siftDown(0) }
-    return Int(nearest)
-  }
-
-  @inline(__always)
-  private func isNearer(_ a: Int, _ b: Int) -> Bool {
-    let x = unsafe items[a]
-    let y = unsafe items[b]
-    return x.score < y.score || (x.score == y.score && x.tag < y.tag)
-  }
-
-  private func siftDown(_ start: Int) {
-    var i = start
-    while true {
-      var child = 2 &* i &+ 1
-      if child >= count { return }
-      if child &+ 1 < count, isNearer(child &+ 1, child) { child &+= 1 }
-      if !isNearer(child, i) { return }
-      let moved = unsafe items[i]
-      unsafe items[i] = items[child]
-      unsafe items[child] = moved
-      i = child
+  mutating func pop(_ counters: inout SearchCounters) -> Int? {
+    var scored = 0
+    let list = queue.pop { list in
+      scored &+= 1
+      return lists.score(query, list)
     }
+    counters.distanceComputations += scored
+    return list
   }
 }

@@ -25,7 +25,7 @@ final class ListStream: SegmentStream.Source {
   private let probes: Int
   /// Kept for the life of the stream: the queue of lists lives in it.
   private let scratch: SearchScratch
-  private var queue: ListQueue?
+  private var queue: RankedLists?
   /// Scored, not yet handed out.
   private var pool = CandidateHeap()
   private var listsScanned = 0
@@ -57,7 +57,7 @@ final class ListStream: SegmentStream.Source {
   /// count.
   private func scanStage(_ counters: inout SearchCounters) throws(SegmentError) {
     var wanted = max(listsScanned, probes)
-    while wanted > 0, let list = queue?.pop() {
+    while wanted > 0, let list = queue?.pop(&counters) {
       let count = try scan(try lists.ordinals(of: list), &counters)
       if count == 0 { continue }
       wanted -= 1

@@ -27,7 +27,7 @@ extension SegmentIndex {
     var nearest = TopK(k: k)
     var probed = 0
     var scored = 0
-    while scored < passing, probed < probes || nearest.count < k || scored < wanted, let list = queue.pop() {
+    while scored < passing, probed < probes || nearest.count < k || scored < wanted, let list = queue.pop(&counters) {
       let ordinals = try lists.ordinals(of: list)
       let count: Int
       if let filter, passing < vectorCount {

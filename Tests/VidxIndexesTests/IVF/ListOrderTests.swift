@@ -13,22 +13,53 @@ import VidxVectors
     #expect(ListOrder([], listCount: 2).starts == [0, 0, 0])
   }
 
-  @Test func queueHandsOutListsNearestFirst() {
-    for count in [0, 1, 2, 3, 7, 64, 1000] {
+  /// With scores, and with bounds below them, some of which are the scores themselves.
+  @Test(arguments: [false, true])
+  func queueHandsOutListsNearestFirst(areBounds: Bool) {
+    for count in [0, 1, 2, 3, 7, 16, 17, 64, 1000] {
       var random = SeededGenerator(seed: UInt64(count))
       // Few different scores: ties must come by number.
-      let scores = (0..<count).map { _ in Float(Int.random(in: 0..<50, using: &random)) }
-      var items = scores.enumerated().map { Candidate($1, UInt32($0)) }
-      let popped = unsafe items.withUnsafeMutableBufferPointer { buffer in
-        var result: [Int] = []
-        guard let base = buffer.baseAddress else { return result }
-        var queue = unsafe ListQueue(base, count: buffer.count)
-        while let list = queue.pop() { result.append(list) }
-        #expect(queue.count == 0)
-        return result
+      let scores = (0..<count).map { _ in Float(Int.random(in: -20..<30, using: &random)) }
+      let given = scores.map { areBounds ? $0 - Float(Int.random(in: 0..<4, using: &random)) : $0 }
+      var scored: [Int] = []
+      let popped = drain(given, areBounds) { list in
+        scored.append(list)
+        return scores[list]
       }
       #expect(popped == scores.indices.sorted { (scores[$0], $0) < (scores[$1], $1) })
+      #expect(scored.count == (areBounds ? count : 0) && Set(scored).count == scored.count)
     }
+  }
+
+  /// Only what may come next is scored.
+  @Test func queueScoresLittle() {
+    let scores = (0..<1000).map { Float(($0 * 7) % 1000) }
+    var scored = 0
+    let popped = drain(scores.map { $0 - 2.5 }, true, limit: 10) { list in
+      scored += 1
+      return scores[list]
+    }
+    #expect(popped.map { scores[$0] } == (0..<10).map(Float.init))
+    #expect(scored <= 13)
+  }
+
+  @Test func queueTakesScoresThatAreNoNumbersLast() {
+    let scores: [Float] = [.nan, 3, .infinity, -1, .nan]
+    #expect(drain(scores, false) { _ in 0 }.prefix(2) == [3, 1])
+    #expect(Set(drain(scores, false) { _ in 0 }) == Set(0..<5))
+    #expect(drain([0, 0, 0, 0, 0], true) { scores[$0] }.prefix(2) == [3, 1])
+  }
+
+  private func drain(
+    _ scores: [Float], _ areBounds: Bool, limit: Int = .max, _ score: (Int) -> Float
+  ) -> [Int] {
+    let memory = AlignedBuffer(byteCount: ListQueue.byteCount(lists: scores.count))
+    unsafe memory.floats.update(from: scores, count: scores.count)
+    var queue = unsafe ListQueue(memory.floats, count: scores.count, areBounds: areBounds)
+    var result: [Int] = []
+    while result.count < limit, let list = queue.pop(score) { result.append(list) }
+    #expect(queue.count == scores.count - result.count)
+    return result
   }
 }
 
