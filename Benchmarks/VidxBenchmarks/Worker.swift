@@ -79,8 +79,14 @@ final class Worker {
     let k = options["k"].flatMap { Int($0) } ?? 10
     let settings = SearchSettings(
       efSearch: options["ef"].flatMap { Int($0) }, probes: options["probes"].flatMap { Int($0) })
+    let threads = options["threads"].flatMap { Int($0) } ?? 1
     let start = now()
-    let answers = try database.session.search("vectors", nearEach: queries, k: k, settings: settings)
+    let answers =
+      options["batch"] == "1"
+      ? try database.session.search("vectors", nearEach: queries, k: k, settings: settings, threads: threads)
+      : try database.session.snapshot {
+        try queries.map { try database.session.search("vectors", near: $0, k: k, settings: settings) }
+      }
     let seconds = now() - start
     if let path = options["out"] { try write(answers, k: k, to: path) }
     let computed = answers.reduce(0) { $0 + $1.counters.distanceComputations }

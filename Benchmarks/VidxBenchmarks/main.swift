@@ -2,7 +2,8 @@
 //
 //   load BASE.npy QUERIES.npy        read vectors and queries
 //   build KIND key=value ...         build a segment; keys: metric, m, efc, lists, threads
-//   search key=value ...             answer every query once; keys: k, ef, probes, out (file for ids and distances)
+//   search key=value ...             answer every query once; keys: k, ef, probes, out (file for ids and distances),
+//                                    batch (1: all in one call), threads (of that)
 //   bandwidth                        stream the vectors once: GB/s this machine reads
 //   writes                           insert 11,000 rows into the rest of the vectors and merge; key: directory
 //   quit

@@ -19,15 +19,32 @@ extension Session {
   }
 
   /// Many searches on one snapshot; the filter is resolved once.
+  ///
+  /// - Parameter threads: to search on; the session itself is used by the calling thread alone.
+  /// - Returns: one result for each query, in their order, the same as its own search gives.
+  /// - Throws: the error of the query that comes first among those that cannot be searched for.
   package func search(
     _ index: String, nearEach queries: [[Float]], k: Int, filter: RowFilter = .all,
-    settings: SearchSettings = SearchSettings()
+    settings: SearchSettings = SearchSettings(), threads: Int = 1
   ) throws(VidxError) -> [SearchResult] {
     try snapshot {
-      let ids = try resolve(filter, index: index)
-      let store = try store(index)
-      return try queries.map { query in try search(store, near: query, k: k, ids: ids, settings: settings) }
+      try search(
+        index, nearEach: queries, k: k, ids: resolve(filter, index: index), settings: settings, threads: threads)
     }
+  }
+
+  /// Many searches among row ids that are resolved already, on one state of the index.
+  ///
+  /// - Parameter ids: ascending and distinct; nil for all rows.
+  package func search(
+    _ index: String, nearEach queries: [[Float]], k: Int, ids: [Int64]?, settings: SearchSettings, threads: Int
+  ) throws(VidxError) -> [SearchResult] {
+    try Self.validate(k: k, settings)
+    let batch = StoreBatch(
+      queries: queries, k: k, filter: ids, within: settings.within.map(Float.init),
+      parameters: SearchParameters(efSearch: settings.efSearch, probes: settings.probes), threads: threads)
+    let store = try store(index)
+    return try wrappingErrors { try store.search(batch) }.map(SearchResult.init)
   }
 
   /// One search among row ids that are resolved already.

@@ -130,12 +130,13 @@ import VidxIndexes
     let session = try session()
     _ = try session.build(
       "v", IndexOptions(dimensions: 8, metric: .l2, type: .flat), vectors: sample, build: BuildOptions())
-    let batch = BatchSearch(
-      path: directory.file("t.db"), index: "v", k: 2, ids: Array(1...100), settings: SearchSettings())
-    let results = try batch.run(sample.vectors, threads: 3, session: session)
+    func search(_ queries: [[Float]]) throws(VidxError) -> [SearchResult] {
+      try session.search("v", nearEach: queries, k: 2, filter: .ids(Array(1...100)), threads: 3)
+    }
+    let results = try search(sample.vectors)
     #expect(results.map { $0.hits.map(\.id) } == sample.vectors.map { sample.nearest(to: $0, k: 2) { $0 <= 100 } })
     let error = try #require(throws: VidxError.self) {
-      try batch.run(sample.vectors + [[1]], threads: 3, session: session)
+      try search(sample.vectors + [[1]])
     }
     #expect(error.code == .badVector)
   }
@@ -146,14 +147,13 @@ import VidxIndexes
     _ = try writer.build(
       "v", IndexOptions(dimensions: 8, metric: .l2, type: .flat), vectors: sample, build: BuildOptions())
     let reader = try Session(path: path, mode: .read)
-    let batch = BatchSearch(path: path, index: "v", k: 1, ids: nil, settings: SearchSettings())
     try reader.snapshot {
       #expect(try reader.summary(of: "v").rows == 200)
       try writer.execute("DELETE FROM v WHERE rowid <= 100")
-      let results = try batch.run(sample.vectors, threads: 3, session: reader)
+      let results = try reader.search("v", nearEach: sample.vectors, k: 1, threads: 3)
       #expect(results.map { $0.hits[0].id } == Array(1...200))
       try writer.dropIndex("v")
-      #expect(try batch.run(sample.vectors, threads: 3, session: reader) == results)
+      #expect(try reader.search("v", nearEach: sample.vectors, k: 1, threads: 3) == results)
     }
   }
 }

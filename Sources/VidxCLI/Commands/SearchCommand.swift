@@ -110,7 +110,8 @@ struct SearchCommand: Command {
       let queries = try vectors(session)
       let ids = try session.resolve(filter, index: index)
       let lookup = try session.rowLookup(for: index, columns: columns)
-      let results = try search(session, queries, ids: ids)
+      let results = try session.search(
+        index, nearEach: queries, k: k, ids: ids, settings: settings, threads: threads)
       for (number, result) in results.enumerated() {
         let rows = try result.hits.map { try lookup?.values(of: $0.id) }
         let output = SearchOutput(result: result, columns: lookup?.columns ?? [], rows: rows)
@@ -129,13 +130,5 @@ struct SearchCommand: Command {
     case .file(let path, let field, let row): try QueryFile.vectors(path, field: field, row: row)
     case .like(let id): [try session.vector(of: id, in: index)]
     }
-  }
-
-  private func search(_ session: Session, _ queries: [[Float]], ids: [Int64]?) throws -> [SearchResult] {
-    if queries.count > 1, threads > 1 {
-      return try BatchSearch(path: database, index: index, k: k, ids: ids, settings: settings)
-        .run(queries, threads: threads, session: session)
-    }
-    return try queries.map { try session.search(index, near: $0, k: k, ids: ids, settings: settings) }
   }
 }

@@ -1,11 +1,12 @@
 import VidxIndexes
 import VidxVectors
 
-/// The delta in memory: vectors not yet in a segment, ready to be scored one after the other. Not thread safe.
+/// The delta in memory: vectors not yet in a segment, ready to be scored one after the other. Written by one thread.
 ///
 /// Vectors lie in slots without gaps, in no order; a removed one is replaced by the last. Rows whose vector is zero
 /// under cosine are known, but have no slot: nothing is near them.
-@safe final class DeltaCache {
+@safe final class DeltaCache: @unchecked Sendable {
+  // @unchecked: one connection's; the threads of a batch only read it, while that waits for them.
   let dimensions: Int
   let metric: Metric
   let stride: Int

@@ -7,7 +7,7 @@ extension IndexStore {
   /// - Throws: `StoreError.query`, `.invalidCount`, `.segment` when a file is missing or damaged; `SQLiteError`.
   package func search(_ request: StoreRequest) throws -> StoreAnswer {
     try check(request)
-    let query = try prepare(request)
+    let query = try prepare(request.query)
     try refresh(includingDelta: true)
     let search = StoreSearch(request: request, query: query, rowCount: liveCount)
     for view in views { try search.add(view, of: self) }
@@ -15,11 +15,56 @@ extension IndexStore {
     return search.answer(metric: definition.configuration.metric)
   }
 
+  /// The nearest rows to each of many queries, on one state of the index.
+  /// - Returns: one answer for each query, in their order; each is that of `search` for the query alone.
+  /// - Throws: as `search`; for the first query of those that cannot be searched for.
+  package func search(_ batch: StoreBatch) throws -> [StoreAnswer] {
+    let shared = StoreRequest(
+      query: [], k: batch.k, filter: batch.filter, within: batch.within, parameters: batch.parameters)
+    try check(shared)
+    let queries = try batch.queries.map { query in try prepare(query) }
+    try refresh(includingDelta: true)
+    let count = liveCount
+    let searches = queries.map { StoreSearch(request: shared, query: $0, rowCount: count) }
+    if min(batch.k, count) > 0 {
+      for view in views { try settling { try add(view, to: searches, queries, threads: batch.threads) } }
+      if let delta { add(delta.cache, to: searches, queries, threads: batch.threads) }
+    }
+    return searches.map { $0.answer(metric: definition.configuration.metric) }
+  }
+
+  private func add(
+    _ view: SegmentView, to searches: [StoreSearch], _ queries: [PreparedQuery], threads: Int
+  ) throws {
+    guard let first = searches.first, let passing = try passing(first.request.filter, in: view) else { return }
+    let answers = try view.index.search(
+      queries, k: first.k, parameters: first.request.parameters, filter: passing.rows, threads: threads)
+    for (search, answer) in zip(searches, answers) {
+      search.counters += answer.counters
+      try search.add(answer.answer, of: view, passing)
+    }
+  }
+
+  private func add(_ delta: DeltaCache, to searches: [StoreSearch], _ queries: [PreparedQuery], threads: Int) {
+    guard let first = searches.first, delta.slotCount > 0 else { return }
+    let (k, filter) = (first.k, first.request.filter)
+    let found = Parallel.map(queries.count, threads: threads) { i in
+      var nearest = TopK(k: k)
+      var counters = SearchCounters()
+      delta.search(queries[i], filter: filter, nearest: &nearest, counters: &counters)
+      return (nearest.sorted(), counters)
+    }
+    for (search, found) in zip(searches, found) {
+      search.hits += found.0
+      search.counters += found.1
+    }
+  }
+
   /// Rows in order of distance, as many as are asked for; `StoreStream` says how exactly they are ordered.
   /// - Throws: as `search`.
   package func stream(_ request: StoreRequest) throws -> StoreStream {
     try check(request)
-    let query = try prepare(request)
+    let query = try prepare(request.query)
     try refresh(includingDelta: true)
     var sources: [StoreStream.Source] = []
     for view in views {
@@ -47,10 +92,10 @@ extension IndexStore {
     if let probes = request.parameters.probes, probes < 1 { throw .invalidCount(name: "probes", value: probes) }
   }
 
-  private func prepare(_ request: StoreRequest) throws(StoreError) -> PreparedQuery {
+  private func prepare(_ query: [Float]) throws(StoreError) -> PreparedQuery {
     do throws(VectorError) {
       return try PreparedQuery(
-        request.query, dimensions: definition.configuration.dimensions, metric: definition.configuration.metric)
+        query, dimensions: definition.configuration.dimensions, metric: definition.configuration.metric)
     } catch {
       throw .query(error)
     }
@@ -93,6 +138,11 @@ private final class StoreSearch {
     guard let passing = try store.passing(request.filter, in: view) else { return }
     let answer = try view.index.search(
       query, k: k, parameters: request.parameters, filter: passing.rows, counters: &counters)
+    try add(answer, of: view, passing)
+  }
+
+  /// Takes over what a segment answered.
+  func add(_ answer: SegmentAnswer, of view: SegmentView, _ passing: (rows: EntryFilter?, count: Int)) throws {
     if answer.exact || answer.hits.count >= min(k, passing.count) {
       if !answer.exact { plan = answer.plan }
       hits += answer.hits

@@ -24,6 +24,31 @@ package struct StoreRequest: Sendable {
   }
 }
 
+/// The same question for many queries.
+package struct StoreBatch: Sendable {
+  /// As many floats each as the index has dimensions, as the user gave them.
+  package var queries: [[Float]]
+  package var k: Int
+  /// Row ids that may be returned, ascending and distinct; nil for all.
+  package var filter: [Int64]?
+  package var within: Float?
+  package var parameters: SearchParameters
+  /// Threads to search on, at least 1.
+  package var threads: Int
+
+  package init(
+    queries: [[Float]], k: Int, filter: [Int64]? = nil, within: Float? = nil,
+    parameters: SearchParameters = SearchParameters(), threads: Int = 1
+  ) {
+    self.queries = queries
+    self.k = k
+    self.filter = filter
+    self.within = within
+    self.parameters = parameters
+    self.threads = threads
+  }
+}
+
 /// A row found and how far it is, as the metric defines it.
 package struct StoreHit: Sendable, Equatable {
   package var rowID: Int64

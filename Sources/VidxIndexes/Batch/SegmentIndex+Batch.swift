@@ -1,0 +1,73 @@
+package import VidxSegments
+import VidxVectors
+
+/// What one query of a batch found, and what finding it took.
+package struct BatchAnswer: Sendable {
+  package var answer: SegmentAnswer
+  package var counters: SearchCounters
+}
+
+extension SegmentIndex {
+  /// Many searches with the same settings, on several threads.
+  ///
+  /// Each answer, scores to the last bit and counters included, is that of `search` for its query alone. Where vectors
+  /// are scanned, exactly or by lists, a block of them is read once for many queries and scored by a matrix product,
+  /// whose best are scored again as a single search would; graphs are walked query by query.
+  /// - Parameter threads: at least 1.
+  /// - Complexity: memory beyond the answers: some megabytes a thread, or k hits for each of its queries.
+  package func search(
+    _ queries: [PreparedQuery], k: Int, parameters: SearchParameters = SearchParameters(), filter: EntryFilter? = nil,
+    threads: Int
+  ) throws(SegmentError) -> [BatchAnswer] {
+    precondition(
+      queries.allSatisfy { $0.dimensions == configuration.dimensions }, "queries of other dimensions")
+    let isTiled = k > 0 && vectorCount > 0 && filter?.ordinalCount != 0 && isScanned(parameters) && queries.count > 1
+    let size = isTiled ? tileQueries(queries.count, k: k, threads: threads) : 8
+    let parts = Parallel.map((queries.count + size - 1) / size, threads: threads) { part in
+      let range = part * size..<min((part + 1) * size, queries.count)
+      return Result { () throws(SegmentError) in
+        try self.answers(Array(queries[range]), k: k, parameters, filter, isTiled: isTiled)
+      }
+    }
+    var answers: [BatchAnswer] = []
+    answers.reserveCapacity(queries.count)
+    for part in parts { answers += try part.get() }
+    return answers
+  }
+
+  private func isScanned(_ parameters: SearchParameters) -> Bool {
+    if case .hnsw = structure { return parameters.exact }
+    return true
+  }
+
+  /// Queries to a tile: an equal share for each thread, within what memory the hits may take.
+  private func tileQueries(_ count: Int, k: Int, threads: Int) -> Int {
+    let share = (count + max(threads, 1) - 1) / max(threads, 1)
+    let affordable = Self.hitsHeld / min(max(k, 1), entryCount)
+    return max(1, min(share, affordable, Self.mostTileQueries))
+  }
+
+  private func answers(
+    _ queries: [PreparedQuery], k: Int, _ parameters: SearchParameters, _ filter: EntryFilter?, isTiled: Bool
+  ) throws(SegmentError) -> [BatchAnswer] {
+    if isTiled {
+      if case .ivfflat(let lists) = structure, !parameters.exact {
+        return try searchLists(lists, queries, k: k, probes: parameters.probes, filter: filter)
+      }
+      return try searchExact(queries, k: k, filter: filter)
+    }
+    var answers: [BatchAnswer] = []
+    answers.reserveCapacity(queries.count)
+    for query in queries {
+      var counters = SearchCounters()
+      let answer = try search(query, k: k, parameters: parameters, filter: filter, counters: &counters)
+      answers.append(BatchAnswer(answer: answer, counters: counters))
+    }
+    return answers
+  }
+
+  /// A product of a tile is 512 KiB then, and stays in the second cache.
+  private static let mostTileQueries = 512
+  /// Hits that the queries of one tile may hold together: 64 MiB.
+  private static let hitsHeld = 1 << 22
+}

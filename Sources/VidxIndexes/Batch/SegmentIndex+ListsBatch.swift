@@ -1,0 +1,75 @@
+import VidxSegments
+import VidxVectors
+
+extension SegmentIndex {
+  /// `searchLists` for many queries: which lists a query scans depends on their sizes only, so all is known before the
+  /// first vector is scored, and each list is read once for all queries that scan it.
+  func searchLists(
+    _ lists: IVFLists, _ queries: [PreparedQuery], k: Int, probes: Int?, filter: EntryFilter?
+  ) throws(SegmentError) -> [BatchAnswer] {
+    let scratch = self.scratch.take()
+    defer { self.scratch.give(scratch) }
+    let sizes = ListSizes(self, lists, filter)
+    let probes = lists.clampedProbes(probes)
+    let passing = filter?.ordinalCount ?? vectorCount
+    let wanted = filter == nil ? 0 : vectorCount * probes / lists.listCount / 2
+    var visitors = [[UInt32]](repeating: [], count: lists.listCount)
+    var plans: [(counters: SearchCounters, plan: SegmentPlan)] = []
+    for (number, query) in queries.enumerated() {
+      var counters = SearchCounters()
+      var queue = try lists.rank(query, scratch, &counters)
+      var probed = 0
+      var scored = 0
+      // As in `searchLists` for one: it holds as many hits as it has met rows, k at most.
+      while scored < passing, probed < probes || counters.rowsScored < k || scored < wanted,
+        let list = queue.pop(&counters)
+      {
+        let size = try sizes.of(list)
+        if size.vectors == 0 { continue }
+        probed += 1
+        scored += size.vectors
+        counters.rowsScored += size.rows
+        visitors[list].append(UInt32(number))
+      }
+      counters.distanceComputations += scored
+      counters.listsProbed += probed
+      plans.append((counters, scored >= passing ? .exact : .lists))
+    }
+    let tile = QueryTile(self, queries, k: k, filter: filter)
+    for list in visitors.indices where !visitors[list].isEmpty {
+      try tile.score(lists.ordinals(of: list), visitors[list])
+    }
+    return zip(tile.nearest, plans).map { nearest, plan in
+      BatchAnswer(answer: SegmentAnswer(hits: nearest.sorted(), plan: plan.plan), counters: plan.counters)
+    }
+  }
+}
+
+/// How much of each list passes a filter, worked out once.
+private final class ListSizes {
+  private let index: SegmentIndex
+  private let lists: IVFLists
+  private let filter: EntryFilter?
+  private var known: [(vectors: Int, rows: Int)?]
+
+  init(_ index: SegmentIndex, _ lists: IVFLists, _ filter: EntryFilter?) {
+    self.index = index
+    self.lists = lists
+    self.filter = filter
+    known = Array(repeating: nil, count: lists.listCount)
+  }
+
+  func of(_ list: Int) throws(SegmentError) -> (vectors: Int, rows: Int) {
+    if let size = known[list] { return size }
+    let ordinals = try lists.ordinals(of: list)
+    var size = (vectors: 0, rows: 0)
+    if !ordinals.isEmpty {
+      let first = try index.rows.entries(ordinal: ordinals.lowerBound).lowerBound
+      let end = try index.rows.entries(ordinal: ordinals.upperBound - 1).upperBound
+      size.vectors = filter?.ordinals.count(in: ordinals) ?? ordinals.count
+      size.rows = filter?.entries.count(in: first..<end) ?? end - first
+    }
+    known[list] = size
+    return size
+  }
+}
