@@ -95,22 +95,31 @@ def speeds(curves_of_data, reference):
     return table(heads, [cells for _, cells in rows])
 
 
-def against_the_best(curves_of_data, ours, reference):
+def best_against(curves_of_data, ours, reference, recall):
+    """-> our fastest curve at a recall, the best other, and how much faster ours is; None when ours gets nowhere."""
     references = {c.key: c for c in curves_of_data if c.label == reference}
-    mine = [c for c in curves_of_data if c.engine == ours]
-    peers = newest([c for c in curves_of_data if c.engine != ours])
+    mine = [c for c in curves_of_data if c.engine == ours and c.qps(recall)]
+    if not mine:
+        return None
+    fastest = max(mine, key=lambda c: c.qps(recall))
+    # Held against every other, so that the best is the best beside us, not of a better hour.
+    others = newest([c for c in curves_of_data if c.engine != ours])
+    factors = [(against(fastest, other, recall, references), other) for other in others if other.qps(recall)]
+    factors = [(factor, other) for factor, other in factors if factor]
+    if not factors:
+        return None
+    factor, best = min(factors, key=lambda pair: pair[0])
+    return fastest, best, factor
+
+
+def against_the_best(curves_of_data, ours, reference):
     rows = []
     for recall in TARGETS:
-        fastest = max(mine, key=lambda c: c.qps(recall) or 0, default=None)
-        if fastest is None or not fastest.qps(recall):
+        found = best_against(curves_of_data, ours, reference, recall)
+        if found is None:
             rows.append([recall, f"{ours}: not reached"] + ["-"] * 4)
             continue
-        # Held against every peer, so that the best is the best beside us, not of a better hour.
-        factors = [(against(fastest, peer, recall, references), peer) for peer in peers if peer.qps(recall)]
-        factors = [(factor, peer) for factor, peer in factors if factor]
-        if not factors:
-            continue
-        factor, best = min(factors, key=lambda pair: pair[0])
+        fastest, best, factor = found
         rows.append([recall, fastest.configuration, thousands(fastest.qps(recall)), best.label,
                      thousands(best.qps(recall)), f"{factor:.2f}"])
     return table(["recall", ours, "QPS", "best other", "its QPS", "ratio"], rows)
@@ -130,7 +139,7 @@ def latencies(curves_of_data, recall=0.95):
     return table(heads, [cells for _, cells in rows])
 
 
-def left_out(lines):
+def left_out_rows(lines):
     seen = {}
     for line in lines:
         if line["kind"] == "build":  # it went well later
@@ -138,12 +147,21 @@ def left_out(lines):
             seen.pop(line["engine"], None)
         if line["kind"] in ("failure", "refused"):
             label = f"{line['engine']} {line.get('configuration', '')}".strip()
-            seen[label] = [line["engine"], line.get("configuration", "all"), line["kind"],
-                           line["reason"].replace("|", "\\|").replace("\n", " ")[:160]]
-    return table(["engine", "configuration", "", "reason"], seen.values()) if seen else ""
+            reason = line["reason"].replace("|", "\\|").replace("\n", " ")
+            seen[label] = [line["engine"], line.get("configuration", "all"), line["kind"], reason[:160]]
+    return list(seen.values())
 
 
-def batches(lines):
+def left_out(lines):
+    rows = left_out_rows(lines)
+    return table(["engine", "configuration", "", "reason"], rows) if rows else ""
+
+
+BATCH_HEADS = ["engine", "configuration", "recall", "a query a call", "batch, 1 thread", "batch, 2 threads",
+               "2 threads / 1", "batch on 2 / single"]
+
+
+def batch_rows(lines):
     rows = {}
     for line in lines:
         if line["kind"] != "batch":
@@ -155,9 +173,12 @@ def batches(lines):
             line["engine"], line["configuration"], f"{line['recall']:.3f}", thousands(single),
             thousands(statistics.median(one)), thousands(statistics.median(many)), f"{ratio(many, one):.2f}",
             f"{statistics.median(many) / single:.2f}"]
-    heads = ["engine", "configuration", "recall", "a query a call", "batch, 1 thread", "batch, 2 threads",
-             "2 threads / 1", "batch on 2 / single"]
-    return table(heads, rows.values()) if rows else ""
+    return list(rows.values())
+
+
+def batches(lines):
+    rows = batch_rows(lines)
+    return table(BATCH_HEADS, rows) if rows else ""
 
 
 def document(lines, ours, reference, clock="qps"):
