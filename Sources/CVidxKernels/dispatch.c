@@ -1,7 +1,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "code.h"
 #include "f32.h"
+
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#elif defined(__aarch64__) && defined(__APPLE__)
+#include <sys/sysctl.h>
+#endif
 
 static int runs_here(const vidx_kernels *kernels) {
 #if defined(__x86_64__)
@@ -46,3 +53,43 @@ __attribute__((constructor)) static void choose_kernels(void) {
 }
 
 const vidx_kernels *vidx_kernels_active(void) { return active_kernels; }
+
+#if defined(__x86_64__)
+static const vidx_codes *codes_of(const vidx_kernels *kernels) {
+  const int has_halves = __builtin_cpu_supports("f16c");
+  if (kernels == &vidx_kernels_scalar || !has_halves) return &vidx_codes_scalar;
+  if (kernels == &vidx_kernels_avx512 && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni"))
+    return &vidx_codes_avx512;
+  return &vidx_codes_avx2; /* every CPU with AVX-512 has AVX2 and FMA */
+}
+#elif defined(__aarch64__)
+static int has_dot_product(void) {
+#if defined(__linux__)
+  return (getauxval(AT_HWCAP) & (1ul << 20)) != 0; /* HWCAP_ASIMDDP */
+#elif defined(__APPLE__)
+  int has = 0;
+  size_t size = sizeof has;
+  return sysctlbyname("hw.optional.arm.FEAT_DotProd", &has, &size, NULL, 0) == 0 && has;
+#else
+  return 0;
+#endif
+}
+
+static const vidx_codes *codes_of(const vidx_kernels *kernels) {
+  if (kernels == &vidx_kernels_scalar) return &vidx_codes_scalar;
+  return has_dot_product() ? &vidx_codes_neon_dot : &vidx_codes_neon;
+}
+#else
+static const vidx_codes *codes_of(const vidx_kernels *kernels) {
+  (void)kernels;
+  return &vidx_codes_scalar;
+}
+#endif
+
+const vidx_codes *vidx_codes_active(void) { return codes_of(active_kernels); }
+
+const vidx_codes *vidx_codes_named(const char *isa) {
+  const vidx_kernels *kernels = vidx_kernels_named(isa);
+  return kernels ? codes_of(kernels) : NULL;
+}

@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "CVidxCodes.h"
+
 #pragma clang assume_nonnull begin
 
 #define VIDX_INLINE static inline __attribute__((always_inline))

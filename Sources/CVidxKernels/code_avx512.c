@@ -1,0 +1,208 @@
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+
+#include "code.h"
+#include "code_half.h"
+
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni"))), \
+                             apply_to = function)
+
+#include "code_fit.h"
+#include "code_rotate.h"
+
+/* The sums of four accumulators' lanes. */
+VIDX_INLINE void sums_of(__m512i a0, __m512i a1, __m512i a2, __m512i a3, int32_t *sums) {
+  __m256i b0 = _mm256_add_epi32(_mm512_castsi512_si256(a0), _mm512_extracti64x4_epi64(a0, 1));
+  __m256i b1 = _mm256_add_epi32(_mm512_castsi512_si256(a1), _mm512_extracti64x4_epi64(a1, 1));
+  __m256i b2 = _mm256_add_epi32(_mm512_castsi512_si256(a2), _mm512_extracti64x4_epi64(a2, 1));
+  __m256i b3 = _mm256_add_epi32(_mm512_castsi512_si256(a3), _mm512_extracti64x4_epi64(a3, 1));
+  __m256i c = _mm256_hadd_epi32(_mm256_hadd_epi32(b0, b1), _mm256_hadd_epi32(b2, b3));
+  _mm_storeu_si128((__m128i *)sums, _mm_add_epi32(_mm256_castsi256_si128(c), _mm256_extracti128_si256(c, 1)));
+}
+
+/* Two accumulators a row: eight chains hide the latency of vpdpbusd. */
+#define VIDX_ZERO_ACCUMULATORS(a)                                                                                      \
+  __m512i a[4][2];                                                                                                     \
+  _Pragma("clang loop unroll(full)") for (int r = 0; r < 4; r++) a[r][0] = a[r][1] = _mm512_setzero_si512()
+
+#define VIDX_SUMS(a, sums)                                                                                             \
+  sums_of(_mm512_add_epi32(a[0][0], a[0][1]), _mm512_add_epi32(a[1][0], a[1][1]), _mm512_add_epi32(a[2][0], a[2][1]),  \
+          _mm512_add_epi32(a[3][0], a[3][1]), sums)
+
+VIDX_INLINE __mmask64 first_bytes(size_t count) { return count >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << count) - 1; }
+
+VIDX_INLINE void int8_dots_avx512(const vidx_code_query *query, const uint8_t *const *rows, const uint8_t *const *ahead,
+                                  int32_t *dots) {
+  const size_t n = query->code_bytes;
+  const int8_t *values = query->values;
+  VIDX_ZERO_ACCUMULATORS(a);
+  size_t i = 0;
+  for (; i + 128 <= n; i += 128) {
+#pragma clang loop unroll(full)
+    for (int j = 0; j < 2; j++) {
+      vidx_prefetch_four(ahead, i + 64 * j);
+      __m512i q = _mm512_loadu_si512(values + i + 64 * j);
+#pragma clang loop unroll(full)
+      for (int r = 0; r < 4; r++) a[r][j] = _mm512_dpbusd_epi32(a[r][j], _mm512_loadu_si512(rows[r] + i + 64 * j), q);
+    }
+  }
+  for (int j = 0; i < n; i += 64, j ^= 1) {
+    vidx_prefetch_four(ahead, i);
+    __mmask64 mask = first_bytes(n - i);
+    __m512i q = _mm512_loadu_si512(values + i);
+#pragma clang loop unroll(full)
+    for (int r = 0; r < 4; r++)
+      a[r][0] = _mm512_dpbusd_epi32(a[r][0], _mm512_maskz_loadu_epi8(mask, rows[r] + i), q);
+  }
+  VIDX_SUMS(a, dots);
+}
+
+/* Codes of four bits: the low halves of n bytes are dimensions 0..<n, the high ones n..<2 n. */
+VIDX_INLINE void halves_dots(const int8_t *values, const uint8_t *const *rows, const uint8_t *const *ahead, size_t n,
+                             int32_t *dots) {
+  const __m512i low = _mm512_set1_epi8(15);
+  VIDX_ZERO_ACCUMULATORS(a);
+  size_t i = 0;
+  for (; i + 64 <= n; i += 64) {
+    vidx_prefetch_four(ahead, i);
+    __m512i q0 = _mm512_loadu_si512(values + i), q1 = _mm512_loadu_si512(values + n + i);
+#pragma clang loop unroll(full)
+    for (int r = 0; r < 4; r++) {
+      __m512i c = _mm512_loadu_si512(rows[r] + i);
+      a[r][0] = _mm512_dpbusd_epi32(a[r][0], _mm512_and_si512(c, low), q0);
+      a[r][1] = _mm512_dpbusd_epi32(a[r][1], _mm512_and_si512(_mm512_srli_epi16(c, 4), low), q1);
+    }
+  }
+  if (i < n) {
+    vidx_prefetch_four(ahead, i);
+    __mmask64 mask = first_bytes(n - i);
+    __m512i q0 = _mm512_loadu_si512(values + i), q1 = _mm512_loadu_si512(values + n + i);
+#pragma clang loop unroll(full)
+    for (int r = 0; r < 4; r++) {
+      __m512i c = _mm512_maskz_loadu_epi8(mask, rows[r] + i);
+      a[r][0] = _mm512_dpbusd_epi32(a[r][0], _mm512_and_si512(c, low), q0);
+      a[r][1] = _mm512_dpbusd_epi32(a[r][1], _mm512_and_si512(_mm512_srli_epi16(c, 4), low), q1);
+    }
+  }
+  VIDX_SUMS(a, dots);
+}
+
+/* Codes of two bits: quarter j of n bytes is dimensions j n..<(j + 1) n. */
+VIDX_INLINE void quarters_dots(const int8_t *values, const uint8_t *const *rows, const uint8_t *const *ahead, size_t n,
+                               int32_t *dots) {
+  const __m512i low = _mm512_set1_epi8(3);
+  VIDX_ZERO_ACCUMULATORS(a);
+  for (size_t i = 0; i < n; i += 64) {
+    vidx_prefetch_four(ahead, i);
+    __mmask64 mask = first_bytes(n - i);
+    __m512i q[4];
+#pragma clang loop unroll(full)
+    for (int j = 0; j < 4; j++) q[j] = _mm512_loadu_si512(values + j * n + i);
+#pragma clang loop unroll(full)
+    for (int r = 0; r < 4; r++) {
+      __m512i c = _mm512_maskz_loadu_epi8(mask, rows[r] + i);
+      a[r][0] = _mm512_dpbusd_epi32(a[r][0], _mm512_and_si512(c, low), q[0]);
+      a[r][1] = _mm512_dpbusd_epi32(a[r][1], _mm512_and_si512(_mm512_srli_epi16(c, 2), low), q[1]);
+      a[r][0] = _mm512_dpbusd_epi32(a[r][0], _mm512_and_si512(_mm512_srli_epi16(c, 4), low), q[2]);
+      a[r][1] = _mm512_dpbusd_epi32(a[r][1], _mm512_and_si512(_mm512_srli_epi16(c, 6), low), q[3]);
+    }
+  }
+  VIDX_SUMS(a, dots);
+}
+
+/* Codes of one bit, 64 dimensions a word: a bit lets its query byte through. */
+VIDX_INLINE void bits_dots_avx512(const vidx_code_query *query, const uint8_t *const *rows, const uint8_t *const *ahead,
+                                  int32_t *dots) {
+  const size_t n = query->code_bytes;
+  const int8_t *values = query->values;
+  const __m512i ones = _mm512_set1_epi8(1);
+  VIDX_ZERO_ACCUMULATORS(a);
+  for (size_t i = 0; i < n; i += 16) {
+    if (i % 64 == 0) vidx_prefetch_four(ahead, i);
+#pragma clang loop unroll(full)
+    for (int j = 0; j < 2; j++) {
+      __m512i q = _mm512_loadu_si512(values + 8 * i + 64 * j);
+#pragma clang loop unroll(full)
+      for (int r = 0; r < 4; r++) {
+        uint64_t word;
+        memcpy(&word, rows[r] + i + 8 * j, sizeof word);
+        a[r][j] = _mm512_dpbusd_epi32(a[r][j], ones, _mm512_maskz_mov_epi8((__mmask64)word, q));
+      }
+    }
+  }
+  VIDX_SUMS(a, dots);
+}
+
+VIDX_INLINE void int4_dots_avx512(const vidx_code_query *query, const uint8_t *const *rows, const uint8_t *const *ahead,
+                                  int32_t *dots) {
+  halves_dots(query->values, rows, ahead, query->code_bytes, dots);
+}
+
+#define VIDX_EXTENSION_ISA avx512
+#include "code_extension.h"
+
+typedef __m512 (*half_step)(__m512 sum, __m512 q, __m512 v);
+
+VIDX_INLINE __m512 neg_dot_half_step(__m512 sum, __m512 q, __m512 v) { return _mm512_fnmadd_ps(q, v, sum); }
+
+VIDX_INLINE __m512 l2sq_half_step(__m512 sum, __m512 q, __m512 v) {
+  __m512 d = _mm512_sub_ps(q, v);
+  return _mm512_fmadd_ps(d, d, sum);
+}
+
+VIDX_INLINE __m512 l1_half_step(__m512 sum, __m512 q, __m512 v) {
+  return _mm512_add_ps(sum, _mm512_abs_ps(_mm512_sub_ps(q, v)));
+}
+
+VIDX_INLINE __m512 abs_dot_half_step(__m512 sum, __m512 q, __m512 v) {
+  return _mm512_add_ps(sum, _mm512_abs_ps(_mm512_mul_ps(q, v)));
+}
+
+VIDX_INLINE float float_sum_of(__m512 s) {
+  __m256 t = _mm256_add_ps(_mm512_castps512_ps256(s), _mm512_extractf32x8_ps(s, 1));
+  __m128 u = _mm_add_ps(_mm256_castps256_ps128(t), _mm256_extractf128_ps(t, 1));
+  u = _mm_add_ps(u, _mm_movehl_ps(u, u));
+  return _mm_cvtss_f32(_mm_add_ss(u, _mm_movehdup_ps(u)));
+}
+
+VIDX_INLINE void score_f16_avx512(const float *query, const uint16_t *const *rows, const uint16_t *const *ahead,
+                                  size_t halves, float *out, half_step step) {
+  __m512 a[4][2];
+#pragma clang loop unroll(full)
+  for (int r = 0; r < 4; r++) a[r][0] = a[r][1] = _mm512_setzero_ps();
+  for (size_t i = 0; i < halves; i += 32) {
+#pragma clang loop unroll(full)
+    for (int r = 0; r < 4; r++) __builtin_prefetch(ahead[r] + i);
+#pragma clang loop unroll(full)
+    for (int j = 0; j < 2; j++) {
+      __m512 q = _mm512_loadu_ps(query + i + 16 * j);
+#pragma clang loop unroll(full)
+      for (int r = 0; r < 4; r++) {
+        __m256i half = _mm256_loadu_si256((const __m256i *)(const void *)(rows[r] + i + 16 * j));
+        a[r][j] = step(a[r][j], q, _mm512_cvtph_ps(half));
+      }
+    }
+  }
+#pragma clang loop unroll(full)
+  for (int r = 0; r < 4; r++) out[r] = float_sum_of(_mm512_add_ps(a[r][0], a[r][1]));
+}
+
+static void to_half_avx512(const float *x, size_t n, uint16_t *halves) {
+  for (size_t i = 0; i < n; i += 16)
+    _mm256_storeu_si256((__m256i *)(void *)(halves + i),
+                        _mm512_cvtps_ph(_mm512_loadu_ps(x + i), _MM_FROUND_TO_NEAREST_INT));
+}
+
+static void from_half_avx512(const uint16_t *halves, size_t n, float *x) {
+  for (size_t i = 0; i < n; i += 16)
+    _mm512_storeu_ps(x + i, _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)(halves + i))));
+}
+
+VIDX_ALL_ENTRY_POINTS(avx512)
+
+#pragma clang attribute pop
+
+const vidx_codes vidx_codes_avx512 = VIDX_CODE_TABLE(avx512, "avx512");
+
+#endif

@@ -1,0 +1,149 @@
+#ifndef VIDX_CODE_HALF_H
+#define VIDX_CODE_HALF_H
+
+#include "code.h"
+#include "f32.h"
+
+/* Rows of halves and of floats behind the interface of codes. Each file code_<isa>.c defines, for the metrics' steps,
+ *
+ *     score_f16_<isa>(query, rows, ahead, halves, out, step)
+ *
+ * for four rows of `halves` (a multiple of 32) halves, and the step of abs_dot, the sum of |q * v|, which bounds the
+ * error of a dot product. As with f32, scores differ between instruction sets by the order of addition. */
+
+typedef void (*vidx_score_four_f16)(const float *query, const uint16_t *const *rows, const uint16_t *const *ahead,
+                                    size_t halves, float *out);
+
+VIDX_INLINE void vidx_f16_block(vidx_score_four_f16 score, const vidx_code_query *query, const uint8_t *const *rows,
+                                const uint8_t *const *ahead, size_t count, float *out) {
+  const uint16_t *four[4], *next[4];
+  float scores[4];
+#pragma clang loop unroll(full)
+  for (int r = 0; r < 4; r++) {
+    four[r] = (const uint16_t *)(const void *)rows[r];
+    next[r] = (const uint16_t *)(const void *)ahead[r];
+  }
+  score(query->floats, four, next, (query->dimensions + 31) & ~(size_t)31, count >= 4 ? out : scores);
+  if (count < 4) memcpy(out, scores, count * sizeof *out);
+}
+
+VIDX_INLINE void vidx_f16_ids_form(vidx_score_four_f16 score, const vidx_code_query *query, const uint8_t *base,
+                                   size_t stride, const uint32_t *ids, size_t count, float *out) {
+  for (size_t i = 0; i < count; i += 4) {
+    const uint8_t *rows[4], *ahead[4];
+#pragma clang loop unroll(full)
+    for (size_t r = 0; r < 4; r++) {
+      rows[r] = base + ids[i + r < count ? i + r : count - 1] * stride;
+      ahead[r] = base + ids[i + 4 + r < count ? i + 4 + r : count - 1] * stride;
+    }
+    vidx_f16_block(score, query, rows, ahead, count - i, out + i);
+  }
+}
+
+VIDX_INLINE void vidx_f16_rows_form(vidx_score_four_f16 score, const vidx_code_query *query, const uint8_t *base,
+                                    size_t stride, size_t count, float *out) {
+  const size_t distance = 4 + 1024 / (stride + 1);
+  for (size_t i = 0; i < count; i += 4) {
+    const uint8_t *rows[4], *ahead[4];
+#pragma clang loop unroll(full)
+    for (size_t r = 0; r < 4; r++) {
+      rows[r] = base + (i + r < count ? i + r : count - 1) * stride;
+      ahead[r] = base + (i + distance + r < count ? i + distance + r : count - 1) * stride;
+    }
+    vidx_f16_block(score, query, rows, ahead, count - i, out + i);
+  }
+}
+
+/* Bounds from the estimates, and for the dot product from the sums of |q * v| that `bounds` holds. The relative error
+ * of a half is `error_scale`, the absolute one that denormals have is in `error_shift`. */
+VIDX_INLINE void vidx_f16_dot_bounds(const vidx_code_query *query, size_t count, float *bounds) {
+  for (size_t i = 0; i < count; i++) bounds[i] = (float)(query->error_scale * bounds[i] + query->error_constant);
+}
+
+VIDX_INLINE void vidx_f16_l2_bounds(const vidx_code_query *query, size_t count, const float *out, float *bounds) {
+  for (size_t i = 0; i < count; i++) {
+    const double root = __builtin_elementwise_sqrt((double)out[i]);
+    const double t = query->error_shift + query->error_scale * root;
+    bounds[i] = (float)(t * (2 * root + t) + query->error_rounding * out[i]);
+  }
+}
+
+VIDX_INLINE void vidx_f16_l1_bounds(const vidx_code_query *query, size_t count, const float *out, float *bounds) {
+  for (size_t i = 0; i < count; i++)
+    bounds[i] = (float)(query->error_shift + (query->error_scale + query->error_rounding) * out[i]);
+}
+
+#define VIDX_F16_PLAIN_FORMS(metric, isa)                                                                              \
+  static void metric##_four_f16_##isa(const float *query, const uint16_t *const *rows, const uint16_t *const *ahead,   \
+                                      size_t halves, float *out) {                                                     \
+    score_f16_##isa(query, rows, ahead, halves, out, metric##_half_step);                                              \
+  }                                                                                                                    \
+  static void f16_##metric##_ids_##isa(const vidx_code_query *query, const void *base, size_t stride,                  \
+                                       const uint32_t *ids, size_t count, float *out) {                                \
+    vidx_f16_ids_form(metric##_four_f16_##isa, query, base, stride, ids, count, out);                                  \
+  }                                                                                                                    \
+  static void f16_##metric##_rows_##isa(const vidx_code_query *query, const void *rows, size_t stride, size_t count,   \
+                                        float *out) {                                                                  \
+    vidx_f16_rows_form(metric##_four_f16_##isa, query, rows, stride, count, out);                                      \
+  }
+
+#define VIDX_F16_BOUNDED_FORMS(metric, isa, bounds_of, ids_first, rows_first)                                          \
+  static void f16_##metric##_bounded_ids_##isa(const vidx_code_query *query, const void *base, size_t stride,          \
+                                               const uint32_t *ids, size_t count, float *out, float *bounds) {         \
+    f16_##metric##_ids_##isa(query, base, stride, ids, count, out);                                                    \
+    ids_first;                                                                                                         \
+    bounds_of;                                                                                                         \
+  }                                                                                                                    \
+  static void f16_##metric##_bounded_rows_##isa(const vidx_code_query *query, const void *rows, size_t stride,         \
+                                                size_t count, float *out, float *bounds) {                             \
+    f16_##metric##_rows_##isa(query, rows, stride, count, out);                                                        \
+    rows_first;                                                                                                        \
+    bounds_of;                                                                                                         \
+  }
+
+/* The forms of f32 rows: those of f32.h, whose bounds are zero: the estimate is the score. */
+#define VIDX_F32_AS_CODE(metric, isa)                                                                                  \
+  static void f32_##metric##_ids_##isa(const vidx_code_query *query, const void *base, size_t stride,                  \
+                                       const uint32_t *ids, size_t count, float *out) {                                \
+    vidx_kernels_##isa.metric.ids(query->floats, base, stride / sizeof(float), ids, count, query->dimensions, out);    \
+  }                                                                                                                    \
+  static void f32_##metric##_rows_##isa(const vidx_code_query *query, const void *rows, size_t stride, size_t count,   \
+                                        float *out) {                                                                  \
+    vidx_kernels_##isa.metric.rows(query->floats, rows, stride / sizeof(float), count, query->dimensions, out);        \
+  }                                                                                                                    \
+  static void f32_##metric##_bounded_ids_##isa(const vidx_code_query *query, const void *base, size_t stride,          \
+                                               const uint32_t *ids, size_t count, float *out, float *bounds) {         \
+    f32_##metric##_ids_##isa(query, base, stride, ids, count, out);                                                    \
+    memset(bounds, 0, count * sizeof *bounds);                                                                         \
+  }                                                                                                                    \
+  static void f32_##metric##_bounded_rows_##isa(const vidx_code_query *query, const void *rows, size_t stride,         \
+                                                size_t count, float *out, float *bounds) {                             \
+    f32_##metric##_rows_##isa(query, rows, stride, count, out);                                                        \
+    memset(bounds, 0, count * sizeof *bounds);                                                                         \
+  }
+
+#define VIDX_FLOAT_ENTRY_POINTS(isa)                                                                                   \
+  VIDX_F16_PLAIN_FORMS(neg_dot, isa)                                                                                   \
+  VIDX_F16_PLAIN_FORMS(l2sq, isa)                                                                                      \
+  VIDX_F16_PLAIN_FORMS(l1, isa)                                                                                        \
+  VIDX_F16_PLAIN_FORMS(abs_dot, isa)                                                                                   \
+  VIDX_F16_BOUNDED_FORMS(neg_dot, isa, vidx_f16_dot_bounds(query, count, bounds),                                      \
+                         f16_abs_dot_ids_##isa(query, base, stride, ids, count, bounds),                               \
+                         f16_abs_dot_rows_##isa(query, rows, stride, count, bounds))                                   \
+  VIDX_F16_BOUNDED_FORMS(l2sq, isa, vidx_f16_l2_bounds(query, count, out, bounds), , )                                 \
+  VIDX_F16_BOUNDED_FORMS(l1, isa, vidx_f16_l1_bounds(query, count, out, bounds), , )                                   \
+  VIDX_F32_AS_CODE(neg_dot, isa)                                                                                       \
+  VIDX_F32_AS_CODE(l2sq, isa)                                                                                          \
+  VIDX_F32_AS_CODE(l1, isa)
+
+/* All entry points of one instruction set. */
+#define VIDX_ALL_ENTRY_POINTS(isa)                                                                                     \
+  VIDX_CODE_ENTRY_POINTS(int8, isa)                                                                                    \
+  VIDX_CODE_ENTRY_POINTS(int4, isa)                                                                                    \
+  VIDX_CODE_ENTRY_POINTS(bits, isa)                                                                                    \
+  VIDX_REFINE_ENTRY_POINTS(isa)                                                                                        \
+  VIDX_FLOAT_ENTRY_POINTS(isa)                                                                                         \
+  VIDX_FIT_ENTRY_POINTS(isa)                                                                                           \
+  VIDX_ROTATE_ENTRY_POINTS(isa)
+
+#endif

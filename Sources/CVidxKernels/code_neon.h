@@ -1,0 +1,157 @@
+/* Included, after <arm_neon.h>, by code_neon.c and code_neon_dot.c, which define VIDX_NEON_ISA (neon, neon_dot) and
+ *
+ *     dot_step(sum, codes, values)    sum of four lanes, codes of at most 127
+ *     wide_step(sum, codes, values)   the same for codes of eight bits, less
+ *     wide_correction(sum of values)  in the end
+ */
+#include "code.h"
+#include "code_half.h"
+#include "code_fit.h"
+#include "code_rotate.h"
+
+#define VIDX_JOINED_(a, b) a##_##b
+#define VIDX_JOINED(a, b) VIDX_JOINED_(a, b)
+#define VIDX_NEON(name) VIDX_JOINED(name, VIDX_NEON_ISA)
+
+VIDX_INLINE void zero_sums(int32x4_t a[4]) {
+#pragma clang loop unroll(full)
+  for (int r = 0; r < 4; r++) a[r] = vdupq_n_s32(0);
+}
+
+VIDX_INLINE void sums_of(const int32x4_t a[4], int32_t *sums) {
+  vst1q_s32(sums, vpaddq_s32(vpaddq_s32(a[0], a[1]), vpaddq_s32(a[2], a[3])));
+}
+
+VIDX_INLINE void VIDX_NEON(int8_dots)(const vidx_code_query *query, const uint8_t *const *rows,
+                                      const uint8_t *const *ahead, int32_t *dots) {
+  int32x4_t a[4];
+  zero_sums(a);
+  for (size_t i = 0; i < query->code_bytes; i += 16) {
+    if (i % 64 == 0) vidx_prefetch_four(ahead, i);
+    int8x16_t q = vld1q_s8(query->values + i);
+#pragma clang loop unroll(full)
+    for (int r = 0; r < 4; r++) a[r] = wide_step(a[r], vld1q_u8(rows[r] + i), q);
+  }
+  sums_of(a, dots);
+#pragma clang loop unroll(full)
+  for (int r = 0; r < 4; r++) dots[r] += wide_correction((int32_t)query->sum);
+}
+
+VIDX_INLINE void halves_dots(const int8_t *values, const uint8_t *const *rows, const uint8_t *const *ahead, size_t n,
+                             int32_t *dots) {
+  const uint8x16_t low = vdupq_n_u8(15);
+  int32x4_t a[4];
+  zero_sums(a);
+  for (size_t i = 0; i < n; i += 16) {
+    if (i % 64 == 0) vidx_prefetch_four(ahead, i);
+    int8x16_t q0 = vld1q_s8(values + i), q1 = vld1q_s8(values + n + i);
+#pragma clang loop unroll(full)
+    for (int r = 0; r < 4; r++) {
+      uint8x16_t c = vld1q_u8(rows[r] + i);
+      a[r] = dot_step(a[r], vandq_u8(c, low), q0);
+      a[r] = dot_step(a[r], vshrq_n_u8(c, 4), q1);
+    }
+  }
+  sums_of(a, dots);
+}
+
+VIDX_INLINE void quarters_dots(const int8_t *values, const uint8_t *const *rows, const uint8_t *const *ahead, size_t n,
+                               int32_t *dots) {
+  const uint8x16_t low = vdupq_n_u8(3);
+  int32x4_t a[4];
+  zero_sums(a);
+  for (size_t i = 0; i < n; i += 16) {
+    if (i % 64 == 0) vidx_prefetch_four(ahead, i);
+    int8x16_t q[4];
+#pragma clang loop unroll(full)
+    for (int j = 0; j < 4; j++) q[j] = vld1q_s8(values + j * n + i);
+#pragma clang loop unroll(full)
+    for (int r = 0; r < 4; r++) {
+      uint8x16_t c = vld1q_u8(rows[r] + i);
+      a[r] = dot_step(a[r], vandq_u8(c, low), q[0]);
+      a[r] = dot_step(a[r], vandq_u8(vshrq_n_u8(c, 2), low), q[1]);
+      a[r] = dot_step(a[r], vandq_u8(vshrq_n_u8(c, 4), low), q[2]);
+      a[r] = dot_step(a[r], vshrq_n_u8(c, 6), q[3]);
+    }
+  }
+  sums_of(a, dots);
+}
+
+/* Sixteen bits, each to a byte of ones or zeros. */
+VIDX_INLINE int8x16_t bytes_of_bits(const uint8_t *bits) {
+  const uint8x16_t bit = vcombine_u8(vcreate_u8(0x8040201008040201), vcreate_u8(0x8040201008040201));
+  return vreinterpretq_s8_u8(vtstq_u8(vcombine_u8(vdup_n_u8(bits[0]), vdup_n_u8(bits[1])), bit));
+}
+
+VIDX_INLINE void VIDX_NEON(bits_dots)(const vidx_code_query *query, const uint8_t *const *rows,
+                                      const uint8_t *const *ahead, int32_t *dots) {
+  const uint8x16_t ones = vdupq_n_u8(1);
+  int32x4_t a[4];
+  zero_sums(a);
+  for (size_t i = 0; i < query->code_bytes; i += 2) {
+    if (i % 64 == 0) vidx_prefetch_four(ahead, i);
+    int8x16_t q = vld1q_s8(query->values + 8 * i);
+#pragma clang loop unroll(full)
+    for (int r = 0; r < 4; r++) a[r] = dot_step(a[r], ones, vandq_s8(bytes_of_bits(rows[r] + i), q));
+  }
+  sums_of(a, dots);
+}
+
+VIDX_INLINE void VIDX_NEON(int4_dots)(const vidx_code_query *query, const uint8_t *const *rows,
+                                      const uint8_t *const *ahead, int32_t *dots) {
+  halves_dots(query->values, rows, ahead, query->code_bytes, dots);
+}
+
+#define VIDX_EXTENSION_ISA VIDX_NEON_ISA
+#include "code_extension.h"
+
+typedef float32x4_t (*half_step)(float32x4_t sum, float32x4_t q, float32x4_t v);
+
+VIDX_INLINE float32x4_t neg_dot_half_step(float32x4_t sum, float32x4_t q, float32x4_t v) {
+  return vfmsq_f32(sum, q, v);
+}
+
+VIDX_INLINE float32x4_t l2sq_half_step(float32x4_t sum, float32x4_t q, float32x4_t v) {
+  float32x4_t d = vsubq_f32(q, v);
+  return vfmaq_f32(sum, d, d);
+}
+
+VIDX_INLINE float32x4_t l1_half_step(float32x4_t sum, float32x4_t q, float32x4_t v) {
+  return vaddq_f32(sum, vabdq_f32(q, v));
+}
+
+VIDX_INLINE float32x4_t abs_dot_half_step(float32x4_t sum, float32x4_t q, float32x4_t v) {
+  return vaddq_f32(sum, vabsq_f32(vmulq_f32(q, v)));
+}
+
+VIDX_INLINE float32x4_t load_halves(const uint16_t *p) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p))); }
+
+VIDX_INLINE void VIDX_NEON(score_f16)(const float *query, const uint16_t *const *rows, const uint16_t *const *ahead,
+                                      size_t halves, float *out, half_step step) {
+  float32x4_t a[4][2];
+#pragma clang loop unroll(full)
+  for (int r = 0; r < 4; r++) a[r][0] = a[r][1] = vdupq_n_f32(0);
+  for (size_t i = 0; i < halves; i += 8) {
+#pragma clang loop unroll(full)
+    for (int r = 0; r < 4; r++)
+      if (i % 32 == 0) __builtin_prefetch(ahead[r] + i);
+#pragma clang loop unroll(full)
+    for (int j = 0; j < 2; j++) {
+      float32x4_t q = vld1q_f32(query + i + 4 * j);
+#pragma clang loop unroll(full)
+      for (int r = 0; r < 4; r++) a[r][j] = step(a[r][j], q, load_halves(rows[r] + i + 4 * j));
+    }
+  }
+#pragma clang loop unroll(full)
+  for (int r = 0; r < 4; r++) out[r] = vaddvq_f32(vaddq_f32(a[r][0], a[r][1]));
+}
+
+static void VIDX_NEON(to_half)(const float *x, size_t n, uint16_t *halves) {
+  for (size_t i = 0; i < n; i += 4) vst1_u16(halves + i, vreinterpret_u16_f16(vcvt_f16_f32(vld1q_f32(x + i))));
+}
+
+static void VIDX_NEON(from_half)(const uint16_t *halves, size_t n, float *x) {
+  for (size_t i = 0; i < n; i += 4) vst1q_f32(x + i, load_halves(halves + i));
+}
+
+VIDX_ALL_ENTRY_POINTS(VIDX_NEON_ISA)
