@@ -25,8 +25,8 @@ SIZES = {"wide": "1280,2400", "phone": "390,2400"}
 def made_up():
     """Lines such as run.py writes, of two engines and all sections of the page."""
     machine = {"cpu": "a processor", "cores": 2, "isa": [], "load": 0.0}
-    common = {"run": "1", "group": 0, "dataset": "made-up", "rows": 1000, "dimensions": 8, "metric": "cosine", "queries": 9,
-              "date": "2000-01-01", "commit": "none", "machine": machine, "k": 10, "version": "1"}
+    common = {"run": "1", "group": 0, "dataset": "made-up", "rows": 1000, "dimensions": 8, "metric": "cosine",
+              "queries": 9, "date": "2000-01-01", "commit": "none", "machine": machine, "k": 10, "version": "1"}
     lines = []
     for engine, configuration, speed in (("vidx", "HNSW </script>", 2e4), ("hnswlib", "HNSW M=16", 1e4)):
         facts = {"engine": engine, "configuration": configuration, "build_seconds": 2.0, "resident_mb": 30.0,
@@ -36,11 +36,13 @@ def made_up():
             lines.append({"kind": "point", "recall": recall, "setting": {"ef": 10}, "qps": [qps, qps * 1.1],
                           "p50_us": 1e6 / qps, "p95_us": 2e6 / qps, "p99_us": 3e6 / qps, **facts})
         lines.append({"kind": "batch", "recall": 0.95, "single_qps": [1.0], "qps_1": [1.0], "qps_2": [2.0], **facts})
-        lines += [{"kind": "filter", "share": share, "qps": [share * 1e4], "recall": 0.9, **facts} for share in (0.01, 0.1)]
+        lines += [{"kind": "filter", "share": share, "qps": [share * 1e4], "recall": 0.9, **facts}
+                  for share in (0.01, 0.1)]
         lines += [{"kind": "scaling", "axis": "rows", "qps_at_095": 1e6 / rows, "growth": True, **facts, "rows": rows}
                   for rows in (1000, 10000)]
     lines.append({"kind": "failure", "engine": "scann", "reason": "no module", **common})
-    lines.append({"kind": "target", "target": "k = 10", "wanted": "50 ms", "ours": "1 ms", "met": True, "pgvector": "9 ms"})
+    lines.append({"kind": "target", "target": "k = 10", "wanted": "50 ms", "ours": "1 ms", "met": True,
+                  "pgvector": "9 ms"})
     return lines
 
 

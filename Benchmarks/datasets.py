@@ -9,7 +9,7 @@
 
 Options follow a colon: n=ROWS (of resampled), of=NAME (what is resampled), dimensions=D (projected onto D random
 orthonormal directions), rows=N (N of the rows, drawn at random), metric=cosine|euclidean.
-`datasets.py NAME...` prepares them and prints what is in them.
+`datasets.py NAME...` prepares them and prints what is in them; `datasets.py --available` lists those of `make bench`.
 """
 
 import gzip
@@ -149,6 +149,9 @@ def prepare(spec):
 
 
 def main():
+    if sys.argv[1:] == ["--available"]:
+        print(*available(), sep="\n")
+        return
     if not sys.argv[1:] or sys.argv[1].startswith("-"):
         raise SystemExit(__doc__)
     for spec in sys.argv[1:]:

@@ -87,9 +87,9 @@ def data_model(name, curves, lines, ours):
     mark_best(models)
     versions = ", ".join(f"{n} {v}" for n, v in sorted({c.engine: c.lines[0]["version"] for c in newest}.items()))
     facts = (
-        f"{first['rows']:,} vectors of {first['dimensions']} dimensions, {first['metric']}, {first['queries']:,} queries. "
-        f"{machine['cpu']}, {machine['cores']} cores, {', '.join(machine['isa'])}; load {machine['load']} at the start. "
-        f"{first['date']}, commit {first['commit']}. {versions}.")
+        f"{first['rows']:,} vectors of {first['dimensions']} dimensions, {first['metric']}, {first['queries']:,} "
+        f"queries. {machine['cpu']}, {machine['cores']} cores, {', '.join(machine['isa'])}; load {machine['load']} at "
+        f"the start. {first['date']}, commit {first['commit']}. {versions}.")
     kinds = {kind: [line for line in lines if line["kind"] == kind] for kind in ("filter", "batch", "startup", "write")}
     return {
         "title": name, "facts": facts, "k": first["k"], "targets": TARGETS, "reference": REFERENCE, "curves": models,
@@ -112,7 +112,8 @@ def filter_plots(lines):
                 series.setdefault(key, []).append([line["share"], value])
         if series:
             plots.append({"title": title, "x": "share of rows that pass", "y": title, "series": [
-                {"engine": engine, "name": name, "points": sorted(points)} for (engine, name), points in series.items()]})
+                {"engine": engine, "name": name, "points": sorted(points)}
+                for (engine, name), points in series.items()]})
     return plots
 
 

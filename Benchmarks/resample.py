@@ -27,33 +27,39 @@ def distinct(vectors):
     return vectors[np.sort(first.ravel())]
 
 
-def nearest(vectors, count):
-    """Ordinals of the `count` nearest others of each; vectors of length 1, distinct."""
-    found = np.empty((len(vectors), count), np.int32)
-    for start in range(0, len(vectors), BLOCK):
-        near = vectors[start : start + BLOCK] @ vectors.T
-        near[np.arange(len(near)), np.arange(start, start + len(near))] = -np.inf
-        found[start : start + len(near)] = np.argpartition(-near, count, axis=1)[:, :count]
+def nearest(vectors, count, of):
+    """Ordinals of the `count` nearest others of each vector that `of` names; vectors of length 1, distinct."""
+    found = np.empty((len(of), count), np.int32)
+    for start in range(0, len(of), BLOCK):
+        asked = of[start : start + BLOCK]
+        near = vectors[asked] @ vectors.T
+        near[np.arange(len(asked)), asked] = -np.inf
+        found[start : start + len(asked)] = np.argpartition(-near, count, axis=1)[:, :count]
     return found
 
 
 def resampled(real, rows, step=STEP, others=None):
-    """`rows` vectors of length 1, float32. `others`: nearest(distinct(real)), where that is known."""
+    """`rows` vectors of length 1, float32. `others`: nearest of all that is distinct(real), where they are known."""
     draw = np.random.default_rng(rows)
     if rows <= len(real):
         return real[np.sort(draw.choice(len(real), rows, replace=False))]
     seeds = distinct(real)
     repeats = round((rows - len(real)) * (1 - len(seeds) / len(real)))
-    others = nearest(seeds, NEIGHBOURS) if others is None else others
     made = np.empty((rows, real.shape[1]), np.float32)
     made[: len(real)] = real
     fresh = rows - len(real) - repeats
+    origins = draw.integers(len(seeds), size=fresh)
+    if others is None:
+        named, places = np.unique(origins, return_inverse=True)
+        others = nearest(seeds, NEIGHBOURS, named)
+    else:
+        places = origins
     for start in range(0, fresh, BLOCK):
-        chosen = draw.integers(len(seeds), size=min(BLOCK, fresh - start))
+        chosen = origins[start : start + BLOCK]
         weights = draw.standard_normal((len(chosen), NEIGHBOURS)).astype(np.float32) * (step / NEIGHBOURS**0.5)
         origin = seeds[chosen]
         moved = origin * (1 - weights.sum(1, keepdims=True))
-        moved += np.einsum("ij,ijk->ik", weights, seeds[others[chosen]], optimize=True)
+        moved += np.einsum("ij,ijk->ik", weights, seeds[others[places[start : start + BLOCK]]], optimize=True)
         moved /= np.linalg.norm(moved, axis=1, keepdims=True)
         made[len(real) + start : len(real) + start + len(chosen)] = moved
     made[rows - repeats :] = made[draw.integers(len(real), size=repeats)]
@@ -75,7 +81,8 @@ def main():
     real, queries = np.asarray(data.base()), data.queries()
     half = real[np.sort(np.random.default_rng(2).choice(len(real), len(real) // 2, replace=False))]
     sets = {"real": real, "half of it": half}
-    others = nearest(distinct(half), NEIGHBOURS)
+    seeds = distinct(half)
+    others = nearest(seeds, NEIGHBOURS, np.arange(len(seeds)))
     for step in (0.3, 0.5, 0.7, 0.9):
         sets[f"half, resampled, step {step}"] = resampled(half, len(real), step, others)
     for name, base in sets.items():

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the peers into .venv and measures everything on this machine; results and tables go to
+# Installs the peers into .venv and measures everything on this machine; results, tables and the report go to
 # .build/bench. Arguments go to Benchmarks/run.py: --quick, --engines vidx,hnswlib, --data NAME (default: the
 # conversation turns in 384 and 1536 dimensions where they are, else the demo's packages).
 set -euo pipefail
@@ -10,18 +10,18 @@ python=.venv/bin/python
 results=.build/bench
 mkdir -p "$results"
 
-data=()
-if [[ " $* " != *" --data "* ]]; then
-  mapfile -t data < <(cd Benchmarks && "../$python" -c 'import datasets; print(*datasets.available(), sep="\n")')
-fi
-if [ ${#data[@]} -eq 0 ]; then
+if [[ " $* " == *" --data"* ]]; then
   $python Benchmarks/run.py --batches "$@"
 else
-  for name in "${data[@]}"; do $python Benchmarks/run.py --batches --data "$name" "$@"; done
+  for data in $($python Benchmarks/datasets.py --available); do
+    $python Benchmarks/run.py --batches --data "$data" "$@"
+  done
+  echo "whole processes and writes"
+  $python Benchmarks/startup.py
+  echo "the targets of the specification"
+  $python Benchmarks/spec_targets.py
 fi
 
-echo "whole processes and writes"
-$python Benchmarks/startup.py
-
 $python Benchmarks/tables.py "$results"/*.jsonl > "$results/tables.md"
-echo "tables in $results/tables.md"
+$python Benchmarks/report.py "$results"/*.jsonl --html "$results/report.html"
+echo "tables in $results/tables.md, report in $results/report.html"

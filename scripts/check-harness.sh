@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# The tests of Benchmarks/: seconds, no peer. With the first Python that has NumPy.
+# The tests of Benchmarks/, with the first Python that has NumPy, and its report in a browser where there is one. Takes
+# seconds and needs no peer.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 for python in python3 /usr/bin/python3 .venv/bin/python; do
   if "$python" -c 'import numpy' 2>/dev/null; then
-    exec "$python" -m unittest discover --quiet --start-directory Benchmarks/tests --top-level-directory Benchmarks
+    "$python" -m unittest discover --quiet --start-directory Benchmarks/tests --top-level-directory Benchmarks
+    exec "$python" Benchmarks/check_report.py
   fi
 done
 echo "check-harness: no Python with NumPy; scripts/install-packages.sh test installs python3-numpy" >&2

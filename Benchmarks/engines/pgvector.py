@@ -100,6 +100,24 @@ class Peer(Engine):
         would be too little and the sum too much; the backend that answers has touched what searches need."""
         return [self.database.info.backend_pid]
 
+    def startup_and_updates(self, count):
+        """Seconds from a stopped server to its first answer, and of `count` inserts in transactions of their own."""
+        import time
+
+        sample = self.database.execute("SELECT v::text FROM vectors LIMIT 1").fetchone()[0]
+        self.database.close()
+        self.server.stop()
+        begun = time.perf_counter()
+        self.server.ensure_postgres_running()
+        self.database = self.client.connect(self.server.get_uri(), autocommit=True)
+        asked = f"SELECT id FROM vectors ORDER BY v {self.operator} %s::vector LIMIT 10"
+        self.database.execute(asked, (sample,)).fetchall()
+        startup = time.perf_counter() - begun
+        begun = time.perf_counter()
+        for row in range(count):
+            self.database.execute("INSERT INTO vectors VALUES (%s, %s::vector)", (10_000_000 + row, sample))
+        return {"startup": startup, "updates": time.perf_counter() - begun}
+
     def close(self):
         if self.server:
             self.database.close()

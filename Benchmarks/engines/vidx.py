@@ -43,8 +43,10 @@ class Peer(Engine):
             Configuration(f"Flat {codec}", {"type": "flat", "codec": codec}, slow=codec not in ("auto", "f32"))
             for codec in CODECS
         ]
+        aimed = Configuration("HNSW auto, target recall", graphs[0].build,
+                              sweep("target_recall", (0.9, 0.95, 0.98, 0.99, 0.995)), slow=True)
         live = Configuration("HNSW auto, live", {**graphs[0].build, "snapshot": False}, efs, slow=True)
-        return [*graphs, live, *cells, *scans]
+        return [*graphs, aimed, live, *cells, *scans]
 
     def build(self, base, shape, configuration, threads):
         options = dict(configuration.build)
