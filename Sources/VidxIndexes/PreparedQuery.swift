@@ -22,10 +22,8 @@ package import VidxVectors
     let floats = unsafe buffer.floats
     unsafe floats.initialize(from: source, count: dimensions)
     unsafe (floats + dimensions).initialize(repeating: 0, count: stride - dimensions)
-    unsafe try requireComparable(floats, count: dimensions)
-    if metric == .cosine {
-      if unsafe normalise(floats, count: dimensions) == 0 { throw .zeroQuery }
-    }
+    let sum = unsafe try requireComparable(floats, count: dimensions)
+    if metric == .cosine, unsafe normalise(floats, count: dimensions, squaredLength: sum) == 0 { throw .zeroQuery }
   }
 
   package convenience init(_ vector: [Float], dimensions: Int, metric: Metric) throws(VectorError) {

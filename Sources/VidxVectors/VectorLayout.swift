@@ -47,10 +47,12 @@ extension VectorError: CustomStringConvertible {
 ///
 /// The length is summed in double: the result depends on the components only, not on the instruction set, so equal
 /// vectors stay equal whoever wrote the index. A vector whose length is 1 within float rounding is left as it is.
-/// - Parameter vector: one that `requireComparable` lets pass.
+/// - Parameters:
+///   - vector: one that `requireComparable` lets pass.
+///   - squaredLength: what `requireComparable` has returned, when it is known.
 /// - Complexity: O(count).
-package func normalise(_ vector: UnsafeMutablePointer<Float>, count: Int) -> Float {
-  let sum = unsafe vidx_sum_of_squares(vector, count)
+package func normalise(_ vector: UnsafeMutablePointer<Float>, count: Int, squaredLength: Double? = nil) -> Float {
+  let sum = unsafe squaredLength ?? vidx_sum_of_squares(vector, count)
   if sum == 0 { return 0 }
   let length = sum.squareRoot()
   if abs(length - 1) < 5e-8 { return 1 }
@@ -69,12 +71,14 @@ package func firstNonFinite(_ vector: UnsafePointer<Float>, count: Int) -> Int? 
 ///
 /// With lengths up to 2^62 no score overflows: squared distances stay below (2 x 2^62)^2 = 2^126, dot products below
 /// 2^124, and so does every partial sum. Beyond, infinities would meet and make NaN, which has no order.
+/// - Returns: the squared length.
 /// - Throws: `VectorError.notFinite`, `.tooLarge`.
 /// - Complexity: O(count).
-package func requireComparable(_ vector: UnsafePointer<Float>, count: Int) throws(VectorError) {
+@discardableResult
+package func requireComparable(_ vector: UnsafePointer<Float>, count: Int) throws(VectorError) -> Double {
   // Squares of 32-bit floats do not overflow in double: the sum is finite when all components are.
   let sum = unsafe vidx_sum_of_squares(vector, count)
-  if sum <= 0x1p124 { return }
+  if sum <= 0x1p124 { return sum }
   if let index = unsafe firstNonFinite(vector, count: count) { throw .notFinite(index: index) }
   throw .tooLarge
 }
