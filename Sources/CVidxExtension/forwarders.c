@@ -163,6 +163,11 @@ int sqlite3_extended_errcode(sqlite3 *a0) {
   return vidx_sqlite->extended_errcode(a0);
 }
 
+#undef sqlite3_file_control
+int sqlite3_file_control(sqlite3 *a0, const char *a1, int a2, void *a3) {
+  return vidx_sqlite->file_control(a0, a1, a2, a3);
+}
+
 #undef sqlite3_finalize
 int sqlite3_finalize(sqlite3_stmt *a0) {
   return vidx_sqlite->finalize(a0);

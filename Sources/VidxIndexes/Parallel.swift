@@ -9,10 +9,10 @@ import Synchronization
 /// Threads for long loops: plain POSIX threads, so that the loadable extension carries no scheduler.
 package enum Parallel {
   /// The number of processors this process may run on.
-  static var processorCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+  package static var processorCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
 
   /// Runs `body(worker)` once for each worker 0..<threads, the last on the calling thread, and waits for all.
-  static func run(threads: Int, _ body: @escaping @Sendable (Int) -> Void) {
+  package static func run(threads: Int, _ body: @escaping @Sendable (Int) -> Void) {
     let helpers = max(threads, 1) - 1
     let handles = (0..<helpers).compactMap { worker in start { body(worker) } }
     body(helpers)
@@ -51,7 +51,7 @@ package enum Parallel {
   }
 
   /// Calls `body(worker, range)` for consecutive chunks of 0..<count, handed out to the workers as they come.
-  static func chunks(
+  package static func chunks(
     _ count: Int, chunk: Int, threads: Int, _ body: @escaping @Sendable (Int, Range<Int>) -> Void
   ) {
     if count == 0 { return }

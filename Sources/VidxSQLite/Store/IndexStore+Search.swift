@@ -84,7 +84,7 @@ extension IndexStore {
       counters: counters)
   }
 
-  private var liveCount: Int { (settled?.liveCount ?? 0) + (delta?.cache.count ?? 0) }
+  var liveCount: Int { (settled?.liveCount ?? 0) + (delta?.cache.count ?? 0) }
 
   private func check(_ request: StoreRequest) throws(StoreError) {
     guard request.k >= 0 else { throw .invalidCount(name: "k", value: request.k) }

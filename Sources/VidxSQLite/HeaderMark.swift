@@ -1,0 +1,46 @@
+internal import CSQLite
+
+/// The part of a database file's first page that every commit changes: page size and journal mode, the file change
+/// counter, the size, the schema's cookie (bytes 16..<44 of https://www.sqlite.org/fileformat2.html, "The Database
+/// Header"). As long as it stays as it was before a read transaction, what that transaction read is still all there
+/// is: SQLite's pager asks the same of its own page cache.
+///
+/// Without a write-ahead log only: a commit to the log leaves the file alone. What tells commits in the log apart is
+/// SQLite's private format, and asking SQLite takes a read transaction.
+struct HeaderMark: Equatable {
+  private var words: (UInt64, UInt64, UInt64, UInt32)
+
+  private static let offset: Int64 = 16
+  private static let byteCount: Int32 = 28
+
+  static func == (a: HeaderMark, b: HeaderMark) -> Bool {
+    a.words.0 == b.words.0 && a.words.1 == b.words.1 && a.words.2 == b.words.2 && a.words.3 == b.words.3
+  }
+
+  /// Reads the mark through SQLite's own handle of the file: opening and closing another would drop its locks. Takes no
+  /// lock: a half-written header is that of a commit which is not done, and differs from the one before or equals it.
+  /// - Returns: nil with a write-ahead log, without a file, and when the file cannot be read.
+  /// - Complexity: one pread; none where the connection maps the file (`mapHeader`).
+  init?(_ connection: Connection, schema: String) {
+    var opened: UnsafeMutablePointer<sqlite3_file>?
+    let code = unsafe sqlite3_file_control(connection.handle, schema, SQLITE_FCNTL_FILE_POINTER, &opened)
+    guard code == SQLITE_OK, let file = unsafe opened, let methods = unsafe file.pointee.pMethods,
+      let read = unsafe methods.pointee.xRead
+    else { return nil }
+    words = (0, 0, 0, 0)
+    let status = unsafe withUnsafeMutableBytes(of: &words) { bytes in
+      unsafe read(file, bytes.baseAddress, Self.byteCount, Self.offset)
+    }
+    // Bytes 18 and 19 of the file: 1 is a rollback journal, 2 a write-ahead log.
+    let hasRollbackJournal = unsafe withUnsafeBytes(of: words) { unsafe $0[2] == 1 && $0[3] == 1 }
+    guard status == SQLITE_OK, hasRollbackJournal else { return nil }
+  }
+}
+
+extension Connection {
+  /// Lets SQLite map the first pages of its files, so that a `HeaderMark` costs no system call.
+  func mapHeader() throws(SQLiteError) { try execute("PRAGMA mmap_size = 65536") }
+
+  /// No transaction is open, and so no page of an older state is held.
+  func isIdle(schema: String) -> Bool { unsafe sqlite3_txn_state(handle, schema) == SQLITE_TXN_NONE }
+}

@@ -1,0 +1,134 @@
+import Foundation
+import Synchronization
+import Testing
+import VidxIndexes
+import VidxSegments
+import VidxVectors
+
+@testable import VidxSQLite
+
+@Suite struct IndexReaderTests {
+  let database: TestDatabase
+
+  init() throws { database = try TestDatabase() }
+
+  /// Every answer is that of the state committed last, in both kinds of journal, whatever changed.
+  @Test(arguments: ["delete", "truncate", "persist", "wal"])
+  func seesEveryCommit(_ journal: String) throws {
+    let connection = try database.open()
+    try connection.execute("PRAGMA journal_mode = \(journal)")
+    let store = try IndexStore.make(connection, definition(4, metric: .l2))
+    var rows = Self.rows(1...40, seed: 1)
+    try store.addSegment(rows)
+    let reader = try IndexReader(path: database.path, name: "v")
+    var random = SeededGenerator(seed: 7)
+    for step in 0..<120 {
+      let id = Int64.random(in: 1...60, using: &random)
+      let vector = random.vector(4)
+      switch step % 6 {
+      case 5: try store.optimizeOutsideTransaction(options: .serial)
+      case 0 where rows[id] != nil:
+        try store.transaction { try store.delete(rowID: id) }
+        rows[id] = nil
+      default:
+        try store.transaction { try store.insert(rowID: id, vector: vector, onConflict: .replace) }
+        rows[id] = vector
+      }
+      let query = random.vector(4)
+      let snapshot = try reader.snapshot()
+      #expect(snapshot.rowCount == rows.count)
+      expect(
+        try Self.hits(snapshot, query, k: 5), are: neighbours(of: query, in: rows, .l2), k: 5, rows, query, .l2,
+        "step \(step)")
+    }
+  }
+
+  /// What is not committed is not seen, and what is rolled back never.
+  @Test func doesNotSeeTransactionsInProgress() throws {
+    let connection = try database.open()
+    let store = try IndexStore.make(connection, definition(2, metric: .l2))
+    try store.add([1: [0, 0]])
+    let reader = try IndexReader(path: database.path, name: "v")
+    try connection.execute("BEGIN IMMEDIATE")
+    try store.insert(rowID: 2, vector: [1, 1])
+    #expect(try reader.snapshot().rowCount == 1)
+    try connection.execute("ROLLBACK")
+    store.rollback()
+    #expect(try reader.snapshot().rowCount == 1)
+    try store.add([3: [1, 1]])
+    #expect(try Self.hits(reader.snapshot(), [1, 1], k: 9).map(\.rowID) == [3, 1])
+  }
+
+  /// A snapshot that somebody holds stays as it is, also its delta.
+  @Test func snapshotsDoNotChange() throws {
+    let connection = try database.open()
+    let store = try IndexStore.make(connection, definition(2, metric: .l2))
+    try store.add([1: [0, 0]])
+    let reader = try IndexReader(path: database.path, name: "v")
+    var held: [IndexSnapshot] = []
+    for id in Int64(2)...20 {
+      held.append(try reader.snapshot())
+      try store.add([id: [0, Float(id)]])
+    }
+    for (i, snapshot) in held.enumerated() {
+      #expect(try Self.hits(snapshot, [0, 0], k: 99).map(\.rowID) == Array(1...Int64(i + 1)))
+    }
+  }
+
+  /// Without a write-ahead log nothing but the header is looked at as long as nobody commits.
+  @Test func theHeaderTellsWhetherAnythingWasCommitted() throws {
+    let connection = try database.open()
+    let store = try IndexStore.make(connection, definition(2, metric: .l2))
+    let other = try database.open()
+    try other.prepare("PRAGMA schema_version").run()
+    let before = try #require(HeaderMark(other, schema: "main"))
+    try store.add([1: [0, 0]])
+    let after = try #require(HeaderMark(other, schema: "main"))
+    #expect(before != after)
+    try #expect(store.rowCount() == 1)
+    #expect(HeaderMark(other, schema: "main") == after)
+    try connection.execute("PRAGMA journal_mode = WAL")
+    #expect(HeaderMark(other, schema: "main") == nil)
+    #expect(HeaderMark(try Connection(path: ":memory:"), schema: "main") == nil)
+  }
+
+  @Test func threadsSearchWhileRowsCome() throws {
+    let store = try IndexStore.make(try database.open(), definition(4, metric: .l2, kind: .hnsw))
+    try store.addSegment(Self.rows(1...500, seed: 3))
+    let reader = try IndexReader(path: database.path, name: "v")
+    let written = Atomic<Int>(500)
+    let path = database.path
+    Parallel.run(threads: 4) { worker in
+      do {
+        if worker == 0 {
+          let store = try IndexStore.open(Connection(path: path))
+          for id in Int64(501)...540 {
+            try store.add([id: [9, 9, 9, Float(id)]])
+            written.store(Int(id), ordering: .sequentiallyConsistent)
+          }
+          return
+        }
+        for _ in 0..<400 {
+          let least = written.load(ordering: .sequentiallyConsistent)
+          let snapshot = try reader.snapshot()
+          #expect(snapshot.rowCount >= least)
+          let hits = try Self.hits(snapshot, [9, 9, 9, 1000], k: 1)
+          #expect(least == 500 || hits[0].rowID >= Int64(least))
+        }
+      } catch { Issue.record("\(error)") }
+    }
+  }
+
+  private static func rows(_ range: ClosedRange<Int64>, seed: UInt64) -> [Int64: [Float]] {
+    var random = SeededGenerator(seed: seed)
+    return Dictionary(uniqueKeysWithValues: range.map { ($0, random.vector(4)) })
+  }
+
+  private static func hits(_ snapshot: IndexSnapshot, _ query: [Float], k: Int) throws -> [StoreHit] {
+    var counters = SearchCounters()
+    let prepared = try unsafe query.withUnsafeBufferPointer { unsafe try snapshot.prepare($0) }
+    return try snapshot.search(prepared, k: k, parameters: SearchParameters(), counters: &counters).map {
+      StoreHit(rowID: $0.rowID, distance: snapshot.configuration.metric.distance(fromScore: $0.score))
+    }
+  }
+}
