@@ -52,7 +52,10 @@ let package = Package(
 
     .target(name: "CVidxExtension"),
     .target(
-      name: "VidxExtension", dependencies: ["CSQLite", "CVidxSQLite", "VidxSQLite", "CVidxExtension"],
+      name: "VidxExtension",
+      dependencies: [
+        "CSQLite", "CVidxSQLite", "CVidxExtension", "VidxSQLite", "VidxIndexes", "VidxSegments", "VidxVectors",
+      ],
       exclude: ["exports.map"], swiftSettings: settings, linkerSettings: extensionLinking),
 
     .executableTarget(

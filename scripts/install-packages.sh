@@ -11,7 +11,8 @@ build=(
 )
 test=(
   python3                # its sqlite3 loads the extension; runs the checks in scripts/
-  python3-numpy          # the tests of Benchmarks/
+  python3-numpy          # the tests of Benchmarks/ and python/
+  gcc libc6-dev python3-dev python3-pip python3-setuptools python3-wheel   # pip installs python/
   sqlite3                # the stock shell, which loads the extension too
 )
 bench=(

@@ -4,16 +4,11 @@
 
 #include <sqlite3ext.h>
 
-extern const sqlite3_api_routines *vidx_sqlite; /* forwarders.c */
-extern const int vidx_sqlite_minimum;
-
 /* Swift (VidxExtension.swift): adds the module and the functions to a connection. Returns an SQLite result code, and a
  * message allocated by sqlite3_mprintf when it is not SQLITE_OK. */
 int vidx_register(sqlite3 *db, char **error);
 
-/* One library serves one SQLite: a second copy in the process (statically linked into some module) has its own heap and
- * its own table. */
-static int adopt(const sqlite3_api_routines *api) {
+int vidx_adopt(const sqlite3_api_routines *api) {
   const sqlite3_api_routines *none = NULL;
   return __atomic_compare_exchange_n(&vidx_sqlite, &none, api, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE) || none == api;
 }
@@ -29,7 +24,7 @@ __attribute__((visibility("default"))) int sqlite3_vidx_init(sqlite3 *db, char *
                             vidx_sqlite_minimum / 1000000, vidx_sqlite_minimum / 1000 % 1000, api->libversion());
     return SQLITE_ERROR;
   }
-  if (!adopt(api)) {
+  if (!vidx_adopt(api)) {
     if (error)
       *error = api->mprintf("vidx is in use by another copy of SQLite in this process: load it into one of them only");
     return SQLITE_ERROR;

@@ -1,0 +1,211 @@
+public import CVidxExtension
+import VidxIndexes
+import VidxSQLite
+import VidxSegments
+import VidxVectors
+
+/// What a `vidx_index` is.
+final class OpenIndex: Sendable {
+  let reader: IndexReader
+  /// With VIDX_SNAPSHOT: what searches see. nil without: they ask the reader.
+  private let fixed: Locked<IndexSnapshot>?
+  let dimensions: Int
+
+  init(path: String, name: String, isSnapshot: Bool) throws {
+    reader = try IndexReader(path: path, name: name)
+    let snapshot = try reader.snapshot()
+    dimensions = snapshot.configuration.dimensions
+    fixed = isSnapshot ? Locked(snapshot) : nil
+  }
+
+  func snapshot() throws -> IndexSnapshot {
+    guard let fixed else { return try reader.snapshot() }
+    return fixed.withLock { $0 }
+  }
+
+  func refresh() throws {
+    guard let fixed else { return }
+    let snapshot = try reader.snapshot()
+    fixed.withLock { $0 = snapshot }
+  }
+
+  /// The object behind a pointer that `vidx_open` has returned.
+  static func of(_ pointer: OpaquePointer?) throws(Failure) -> OpenIndex {
+    guard let pointer = unsafe pointer else { throw Failure(VIDX_BAD_ARGUMENT, "the index is NULL; open one") }
+    return unsafe Unmanaged<OpenIndex>.fromOpaque(UnsafeRawPointer(pointer)).takeUnretainedValue()
+  }
+}
+
+@c(vidx_open)
+public func open(
+  _ path: UnsafePointer<CChar>?, _ name: UnsafePointer<CChar>?, _ flags: UInt32,
+  _ index: UnsafeMutablePointer<OpaquePointer?>?, _ error: ErrorText?
+) -> Int32 {
+  unsafe outcome(error) {
+    guard flags & ~UInt32(VIDX_SNAPSHOT) == 0 else {
+      throw Failure(VIDX_BAD_ARGUMENT, "flags are \(flags); give 0 or VIDX_SNAPSHOT")
+    }
+    guard let index = unsafe index else { throw Failure(VIDX_BAD_ARGUMENT, "index is NULL; give the place for one") }
+    let opened = try unsafe OpenIndex(
+      path: required(path, "path"), name: required(name, "name"), isSnapshot: flags & UInt32(VIDX_SNAPSHOT) != 0)
+    unsafe index.pointee = OpaquePointer(Unmanaged.passRetained(opened).toOpaque())
+  }
+}
+
+@c(vidx_close)
+public func close(_ index: OpaquePointer?) {
+  guard let index = unsafe index else { return }
+  unsafe Unmanaged<OpenIndex>.fromOpaque(UnsafeRawPointer(index)).release()
+}
+
+@c(vidx_refresh)
+public func refresh(_ index: OpaquePointer?, _ error: ErrorText?) -> Int32 {
+  unsafe outcome(error) { try unsafe OpenIndex.of(index).refresh() }
+}
+
+@c(vidx_dimensions)
+public func dimensions(_ index: OpaquePointer?) -> Int { (try? unsafe OpenIndex.of(index).dimensions) ?? 0 }
+
+@c(vidx_search)
+public func search(
+  _ index: OpaquePointer?, _ query: UnsafePointer<Float>?, _ dimensions: Int, _ k: Int,
+  _ settings: UnsafePointer<vidx_search_settings>?, _ ids: UnsafeMutablePointer<Int64>?,
+  _ distances: UnsafeMutablePointer<Float>?, _ found: UnsafeMutablePointer<Int>?, _ error: ErrorText?
+) -> Int32 {
+  unsafe outcome(error) {
+    let run = try unsafe SearchRun(index, k: k, dimensions: dimensions, settings: settings)
+    let count = try unsafe run.search(required(query, "query", count: dimensions), ids, distances)
+    unsafe found?.pointee = count
+  }
+}
+
+@c(vidx_search_batch)
+public func searchBatch(
+  _ index: OpaquePointer?, _ queries: UnsafePointer<Float>?, _ count: Int, _ dimensions: Int, _ k: Int,
+  _ settings: UnsafePointer<vidx_search_settings>?, _ threads: Int, _ ids: UnsafeMutablePointer<Int64>?,
+  _ distances: UnsafeMutablePointer<Float>?, _ error: ErrorText?
+) -> Int32 {
+  unsafe outcome(error) {
+    let run = try unsafe SearchRun(index, k: k, dimensions: dimensions, settings: settings)
+    guard (0...IndexLimits.entries).contains(count) else {
+      throw Failure(VIDX_BAD_ARGUMENT, "\(count) queries are too many; give at most \(IndexLimits.entries)")
+    }
+    let batch = try unsafe QueryBatch(
+      queries: required(queries, "queries", count: count * dimensions), dimensions: dimensions, ids: ids,
+      distances: distances)
+    try run.search(batch, count: count, threads: threads > 0 ? threads : Parallel.processorCount)
+  }
+}
+
+/// Queries and the places for their results, in the caller's memory.
+@safe private struct QueryBatch: @unchecked Sendable {
+  // @unchecked: every query is searched by one thread, which writes to its places only.
+  let queries: UnsafeBufferPointer<Float>
+  let dimensions: Int
+  let ids: UnsafeMutablePointer<Int64>?
+  let distances: UnsafeMutablePointer<Float>?
+
+  func query(_ i: Int) -> UnsafeBufferPointer<Float> {
+    unsafe UnsafeBufferPointer(rebasing: queries[i * dimensions..<(i + 1) * dimensions])
+  }
+}
+
+/// One state of an index and how to search it, checked.
+private struct SearchRun: Sendable {
+  let snapshot: IndexSnapshot
+  let k: Int
+  let parameters: SearchParameters
+
+  private static let kLimits = 1...1_000_000
+
+  init(
+    _ index: OpaquePointer?, k: Int, dimensions: Int, settings: UnsafePointer<vidx_search_settings>?
+  ) throws {
+    let index = try unsafe OpenIndex.of(index)
+    try Self.check("k", k, in: Self.kLimits)
+    guard dimensions == index.dimensions else {
+      throw StoreError.query(.dimensionMismatch(expected: index.dimensions, actual: dimensions))
+    }
+    self.k = k
+    parameters = try unsafe settings.map { try unsafe Self.parameters($0.pointee) } ?? SearchParameters()
+    snapshot = try index.snapshot()
+  }
+
+  private static func parameters(_ settings: vidx_search_settings) throws(Failure) -> SearchParameters {
+    var parameters = SearchParameters(exact: settings.exact != 0)
+    if settings.ef_search != 0 {
+      try check("ef_search", Int(settings.ef_search), in: IndexLimits.efSearch)
+      parameters.efSearch = Int(settings.ef_search)
+    }
+    if settings.probes != 0 {
+      try check("probes", Int(settings.probes), in: 1...IndexLimits.lists.upperBound)
+      parameters.probes = Int(settings.probes)
+    }
+    guard settings.target_recall == 0 else {
+      throw Failure(
+        VIDX_BAD_ARGUMENT, "target_recall: indexes of this version know no recall; give ef_search or probes instead")
+    }
+    return parameters
+  }
+
+  private static func check(_ name: String, _ value: Int, in range: ClosedRange<Int>) throws(Failure) {
+    if range.contains(value) { return }
+    throw Failure(
+      VIDX_BAD_ARGUMENT, "\(name) is \(value); give a number from \(range.lowerBound) to \(range.upperBound)")
+  }
+
+  /// Writes the nearest rows to the caller's memory.
+  /// - Returns: how many there are.
+  func search(
+    _ query: UnsafeBufferPointer<Float>, _ ids: UnsafeMutablePointer<Int64>?, _ distances: UnsafeMutablePointer<Float>?
+  ) throws(StoreError) -> Int {
+    var counters = SearchCounters()
+    let hits = try snapshot.search(
+      unsafe snapshot.prepare(query), k: k, parameters: parameters, counters: &counters)
+    unsafe write(hits, ids, distances)
+    return hits.count
+  }
+
+  /// - Throws: the error of the query that comes first among those that cannot be searched for.
+  func search(_ batch: QueryBatch, count: Int, threads: Int) throws {
+    let part = 64
+    let prepared = Parallel.map((count + part - 1) / part, threads: threads) { number in
+      Result { () throws(Failure) in try prepare(number * part..<min((number + 1) * part, count), of: batch) }
+    }
+    var queries: [PreparedQuery] = []
+    queries.reserveCapacity(count)
+    for part in prepared { queries += try part.get() }
+    let found = try snapshot.search(queries, k: k, parameters: parameters, threads: threads)
+    for (i, hits) in found.enumerated() {
+      let ids = unsafe batch.ids.map { unsafe $0 + i * k }
+      let distances = unsafe batch.distances.map { unsafe $0 + i * k }
+      unsafe write(hits, ids, distances)
+      for j in hits.count..<k {
+        unsafe ids?[j] = -1
+        unsafe distances?[j] = .infinity
+      }
+    }
+  }
+
+  private func prepare(_ range: Range<Int>, of batch: QueryBatch) throws(Failure) -> [PreparedQuery] {
+    var queries: [PreparedQuery] = []
+    queries.reserveCapacity(range.count)
+    for i in range {
+      do throws(StoreError) { try unsafe queries.append(snapshot.prepare(batch.query(i))) } catch {
+        let reason = Failure(error)
+        throw Failure(reason.code, "query \(i) (counted from 0): \(reason.message)")
+      }
+    }
+    return queries
+  }
+
+  private func write(
+    _ hits: [Hit], _ ids: UnsafeMutablePointer<Int64>?, _ distances: UnsafeMutablePointer<Float>?
+  ) {
+    let metric = snapshot.configuration.metric
+    if let ids = unsafe ids { for i in hits.indices { unsafe ids[i] = hits[i].rowID } }
+    if let distances = unsafe distances {
+      for i in hits.indices { unsafe distances[i] = metric.distance(fromScore: hits[i].score) }
+    }
+  }
+}

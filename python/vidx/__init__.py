@@ -1,0 +1,177 @@
+"""vidx: an embedded vector index over SQLite.
+
+    import numpy, vidx
+
+    vectors = numpy.random.rand(10_000, 384).astype(numpy.float32)
+    vidx.build(vectors, "app.db")
+    with vidx.open("app.db") as index:
+        ids, distances = index.search(vectors[7], k=10)
+
+An index is a table of an SQLite database file, its vectors in files beside it. `build` makes one from an array, `open`
+searches it, `load` gives a connection of the sqlite3 module everything else: inserting, deleting, filtering by SQL.
+"""
+
+import json
+import os
+
+import numpy
+
+try:
+    # The library takes the SQLite that is in the process, and there should be one only.
+    import sqlite3 as _sqlite3  # noqa: F401
+except ImportError:
+    pass
+
+from . import _vidx
+
+__all__ = ["build", "open", "load", "Index", "Error", "ArgumentError", "BusyError", "CorruptError", "ExistsError",
+           "NotFoundError", "StorageError", "VectorError", "__version__", "library_path"]
+
+
+class Error(Exception):
+    """Whatever goes wrong in vidx; the message says what to do."""
+
+
+class NotFoundError(Error, LookupError):
+    """There is no such file, it cannot be opened, or it has no index of that name."""
+
+
+class ExistsError(Error):
+    """The name is taken, or a row id is there already."""
+
+
+class ArgumentError(Error, ValueError):
+    """An option or a number is none, or out of its range; or the index is closed."""
+
+
+class VectorError(ArgumentError):
+    """A vector has other dimensions than the index, NaN or infinity in it, or no direction where one is needed."""
+
+
+class BusyError(Error):
+    """Another process keeps the database locked."""
+
+
+class CorruptError(Error):
+    """A file of the index is missing or damaged."""
+
+
+class StorageError(Error, OSError):
+    """The disk is full, the database is read-only, or the system could not read or write."""
+
+    def __str__(self):
+        return str(self.args[0]) if self.args else ""
+
+
+# By code, in the order of vidx.h.
+_ERRORS = (Error, Error, NotFoundError, NotFoundError, ExistsError, VectorError, ArgumentError, BusyError, CorruptError,
+           StorageError, Error)
+
+
+def _find_library():
+    """VIDX_LIBRARY names it; otherwise it is in the package, or, in a checkout, where `make build` leaves it."""
+    named = os.environ.get("VIDX_LIBRARY")
+    if named:
+        return os.path.abspath(named)
+    package = os.path.dirname(os.path.abspath(__file__))
+    folders = [package, os.path.join(package, "..", "..", ".build", "release")]
+    for folder in folders:
+        for name in ("libvidx.so", "libvidx.dylib"):
+            path = os.path.join(folder, name)
+            if os.path.exists(path):
+                return os.path.normpath(path)
+    raise ImportError("libvidx is neither in " + " nor in ".join(map(os.path.normpath, folders))
+                      + ": run make build, or name the library in VIDX_LIBRARY")
+
+
+def _floats(array, rank):
+    """An array that the library can read as it is: float32 in C order."""
+    floats = numpy.ascontiguousarray(array, dtype=numpy.float32)
+    if floats.ndim != rank:
+        wanted = "one vector" if rank == 1 else "an array of vectors, one in each row"
+        raise VectorError(f"expected {wanted}, not an array of shape {floats.shape}")
+    return floats
+
+
+library_path = _find_library()
+__version__ = _vidx._load(library_path, _ERRORS, numpy.empty, numpy.dtype(numpy.int64), numpy.dtype(numpy.float32),
+                          _floats)
+
+
+class Index(_vidx.Index):
+    """An index opened to be searched (`vidx.open`). Any number of threads may use it."""
+
+    __slots__ = ("path", "name")
+
+    def __new__(cls, path, name="vectors", snapshot=False):
+        self = super().__new__(cls, path, name, snapshot)
+        self.path = os.fspath(path)
+        self.name = name
+        return self
+
+    def info(self):
+        """What the index is and holds: a dict of its name, path, dimensions, metric, type and parameters, rows,
+        segments (file, rows, bytes), delta_rows and deleted_rows."""
+        return json.loads(self._info())
+
+    def __len__(self):
+        return self.info()["rows"]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self.close()
+
+    def __repr__(self):
+        return f"<vidx.Index {self.name!r} of {self.path!r}{', closed' if self.closed else ''}>"
+
+
+def build(vectors, path, ids=None, metric="cosine", type="hnsw", codec="auto", threads=2, *, name="vectors", **options):
+    """Makes an index of vectors in the database file `path`, which is made when there is none. All or nothing.
+
+    vectors   n x dimensions; float32 in C order is read where it lies, anything else is converted once
+    ids       n distinct row ids (int64); None numbers them 0..n-1
+    metric    "cosine", "l2", "ip" or "l1"
+    type      "hnsw", "ivfflat" or "flat"
+    codec     how vectors are held in memory while searching; "auto" leaves it to the library
+    threads   0 for as many as there are processors; with 1 the same seed gives the same index
+    name      of the index, which is a table of the database
+    options   m, ef_construction (hnsw), lists (ivfflat), seed: those of CREATE VIRTUAL TABLE ... USING vidx
+    """
+    floats = _floats(vectors, 2)
+    if ids is not None:
+        given = numpy.asarray(ids)
+        if given.dtype.kind not in "iu" and given.size:
+            raise ArgumentError(f"ids must be whole numbers, not {given.dtype}")
+        ids = numpy.ascontiguousarray(given, dtype=numpy.int64)
+        if ids.shape != (len(floats),):
+            raise ArgumentError(f"{len(floats)} vectors need as many ids, not an array of shape {ids.shape}")
+    if threads < 0:
+        raise ArgumentError(f"threads is {threads}; 0 is as many as there are processors")
+    options.update(metric=metric, index=type)
+    if codec != "auto":
+        options["codec"] = codec
+    texts = tuple(f"{key}={value}".encode() for key, value in options.items() if value is not None)
+    _vidx._build(path, name, floats, ids, texts, threads)
+
+
+def open(path, name="vectors", *, snapshot=False):
+    """Opens an index of the database file `path` for searching.
+
+    Each search sees what is committed when it begins. With snapshot=True searches see the index as it is now, until
+    `index.refresh()`, and the database is not asked for anything.
+    """
+    return Index(path, name, snapshot)
+
+
+def load(connection):
+    """Loads vidx into a connection of the sqlite3 module, for SQL."""
+    if not hasattr(connection, "enable_load_extension"):
+        raise Error("the sqlite3 module of this Python is built without loadable extensions: use a Python that has "
+                    "them (Debian's, python.org's, or one configured with --enable-loadable-sqlite-extensions)")
+    connection.enable_load_extension(True)
+    try:
+        connection.load_extension(library_path)
+    finally:
+        connection.enable_load_extension(False)
