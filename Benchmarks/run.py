@@ -19,6 +19,8 @@ import numpy as np
 
 import datasets
 import engines
+import results
+import tables
 from process import Failed, Process
 from results import FOLDER, Writer
 
@@ -79,7 +81,9 @@ class Run:
         if self.options.only:
             found = [c for c in found if f"{name} {c['name']}" == reference or re.search(
                 self.options.only, f"{name} {c['name']}")]
-        if name not in self.options.engines:
+        if self.options.finalists:
+            found = [c for c in found if f"{name} {c['name']}" in self.options.finalists]
+        elif name not in self.options.engines:
             found = [c for c in found if f"{name} {c['name']}" == reference]
         return [Contender(name, configuration) for configuration in found]
 
@@ -250,6 +254,8 @@ def main():
     parser.add_argument("--memory-gb", type=float, default=8, help="of all indexes of a group, estimated")
     parser.add_argument("--build-timeout", type=float, default=1800)
     parser.add_argument("--batches", action="store_true", help="all queries in one call, too")
+    parser.add_argument("--finalists", action="store_true",
+                        help="only the best configurations found before, all in one group: direct ratios")
     parser.add_argument("--out", help="default: .build/bench/<data>.jsonl")
     options = parser.parse_args()
     options.rounds = options.rounds or (2 if options.quick else 5)
@@ -257,6 +263,11 @@ def main():
 
     data = datasets.prepare(options.data)
     out = options.out or os.path.join(FOLDER, f"{data.name}.jsonl")
+    if options.finalists:
+        before = tables.curves(results.read([out])).get(data.name, [])
+        options.finalists = tables.finalists(before, "vidx", options.reference)
+        options.engines = list(dict.fromkeys(label.split()[0] for label in options.finalists))
+        options.memory_gb = 1e9
     run = Run(options, data, Writer(out, **data.facts(), core=options.core))
     names = list(dict.fromkeys([options.reference.split()[0], *options.engines]))
     contenders = [c for name in names for c in run.contenders(name)]

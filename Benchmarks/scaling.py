@@ -58,7 +58,7 @@ def main():
     parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)))
     options = parser.parse_args()
     options.k, options.build_timeout = 10, 7200
-    options.quick = options.batches = False
+    options.quick = options.batches = options.finalists = False
     options.reference = "hnswlib HNSW M=16"
     for rows in options.rows:
         measure(f"resampled:n={rows}", "rows", options)

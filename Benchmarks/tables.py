@@ -98,7 +98,7 @@ def speeds(curves_of_data, reference):
 def best_against(curves_of_data, ours, reference, recall):
     """-> our fastest curve at a recall, the best other, and how much faster ours is; None when ours gets nowhere."""
     references = {c.key: c for c in curves_of_data if c.label == reference}
-    mine = [c for c in curves_of_data if c.engine == ours and c.qps(recall)]
+    mine = [c for c in newest(curves_of_data) if c.engine == ours and c.qps(recall)]
     if not mine:
         return None
     fastest = max(mine, key=lambda c: c.qps(recall))
@@ -110,6 +110,23 @@ def best_against(curves_of_data, ours, reference, recall):
         return None
     factor, best = min(factors, key=lambda pair: pair[0])
     return fastest, best, factor
+
+
+def finalists(curves_of_data, ours, reference, others=2):
+    """Labels of the configurations to hold against each other in one group: at each recall our fastest and the fastest
+    configuration of the best other engines, by their ratio to the reference; and the reference."""
+    references = {c.key: c for c in curves_of_data if c.label == reference}
+    chosen = {reference}
+    for recall in TARGETS:
+        best = {}
+        for curve in newest(curves_of_data):
+            beside = references.get(curve.key)
+            factor = beside and ratio(rounds_at(curve.points, recall), rounds_at(beside.points, recall))
+            if factor and factor > best.get(curve.engine, (0, ""))[0]:
+                best[curve.engine] = (factor, curve.label)
+        chosen |= {best[ours][1]} if ours in best else set()
+        chosen |= {label for _, label in sorted((best[name] for name in best if name != ours), reverse=True)[:others]}
+    return chosen
 
 
 def against_the_best(curves_of_data, ours, reference):

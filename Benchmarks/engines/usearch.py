@@ -1,4 +1,4 @@
-from .engine import EF, Configuration, Engine, sweep
+from .engine import EF, Configuration, Engine, Refused, sweep
 
 
 class Peer(Engine):
@@ -19,6 +19,8 @@ class Peer(Engine):
 
     def build(self, base, shape, configuration, threads):
         options = dict(configuration.build)
+        if options["dtype"] == "i8" and not shape.cosine:
+            raise Refused("i8 holds elements from -1 to 1")
         # i8 wants the cosine: inner products of its codes are not to scale.
         metric = "l2sq" if not shape.cosine else "cos" if options["dtype"] == "i8" else "ip"
         self.index = self.library.Index(ndim=shape.dimensions, metric=metric, **options)

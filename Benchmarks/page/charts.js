@@ -31,6 +31,10 @@ function logScale(low, high) {
     }
   }
   const strict = ticks.filter(value => Math.log10(value) % 1 === 0);
+  if (ticks.length < 3) {
+    const between = [0.1, 0.5, 0.9].map(share => +Math.exp(from + (to - from) * share).toPrecision(2));
+    return { place, ticks: [...new Set(between)], format: short };
+  }
   return { place, ticks: ticks.length > 9 && strict.length > 2 ? strict : ticks, format: short };
 }
 

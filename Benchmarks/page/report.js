@@ -2,7 +2,7 @@
 "use strict";
 
 const model = JSON.parse(document.getElementById("model").textContent);
-const state = { set: 0, every: false, hidden: new Set() };
+const state = { set: 0, kept: "best", hidden: new Set() };
 const redraws = [];
 
 function html(name, attributes, ...children) {
@@ -30,8 +30,9 @@ const color = engine => model.colors[engine] || "#888888";
 const isOurs = engine => engine === model.ours;
 
 function shown(set) {
-  const curves = set.curves.filter(curve => curve.points.length);
-  return state.every ? curves : curves.filter(curve => curve.best || isOurs(curve.engine));
+  const kept = { best: curve => curve.best, ours: curve => isOurs(curve.engine) || curve.label === set.reference,
+    every: () => true }[state.kept];
+  return set.curves.filter(curve => curve.points.length && kept(curve));
 }
 
 function visible(set) {
@@ -83,11 +84,12 @@ function legend(set) {
 }
 
 function choice(set) {
-  const pick = every => () => { state.every = every; state.hidden.clear(); render(); };
-  return html("div", { class: "choice" },
-    html("button", { type: "button", "aria-pressed": !state.every, onclick: pick(false) }, "best of each engine"),
-    html("button", { type: "button", "aria-pressed": state.every, onclick: pick(true) }, "every configuration"),
-    html("button", { type: "button", onclick: () => { state.hidden.clear(); render(); } }, "show all"));
+  const pick = kept => html("button", {
+    type: "button", "aria-pressed": state.kept === kept,
+    onclick: () => { state.kept = kept; state.hidden.clear(); render(); },
+  }, { best: "best of each engine", ours: `all of ${model.ours}`, every: "every configuration" }[kept]);
+  const has = set.curves.some(curve => isOurs(curve.engine));
+  return html("div", { class: "choice" }, pick("best"), has ? pick("ours") : null, pick("every"));
 }
 
 function headline(set) {

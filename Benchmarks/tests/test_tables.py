@@ -37,6 +37,13 @@ class TablesTests(unittest.TestCase):
         (kept,) = tables.newest(tables.curves(lines)["d"])
         self.assertEqual(kept.qps(0.95), 200.0)
 
+    def test_finalists_are_ours_the_reference_and_the_best_others(self):
+        lines = [line("hnswlib", 0.999, [100.0]), line("vidx", 0.999, [300.0]),
+                 line("vidx", 0.96, [900.0], configuration="B"), line("a", 0.999, [200.0]),
+                 line("a", 0.999, [210.0], configuration="B"), line("b", 0.999, [150.0]), line("c", 0.999, [120.0])]
+        found = tables.finalists(tables.curves(lines)["d"], "vidx", "hnswlib A")
+        self.assertEqual(found, {"hnswlib A", "vidx A", "vidx B", "a B", "b A"})
+
     def test_what_was_not_measured_stays_in_the_tables_until_it_is(self):
         failures = [{"kind": "failure", "engine": "a", "reason": "no|module\nat all"},
                     {"kind": "refused", "engine": "b", "configuration": "X", "reason": "not here"}]
