@@ -29,6 +29,16 @@ struct Candidate {
   private(set) var pool: UnsafeMutablePointer<Candidate>
   private var poolCapacity: Int
 
+  /// The query as the codes of the centroids want it, made at the first search of an index that has them.
+  private var coded: CodedQuery?
+
+  func centroidQuery(_ space: CodecSpace) -> CodedQuery {
+    if let coded { return coded }
+    let made = CodedQuery(space)
+    coded = made
+    return made
+  }
+
   /// The most identifiers scored at once: the largest number of links a node can have.
   static let blockCapacity = 512
 

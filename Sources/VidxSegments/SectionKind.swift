@@ -28,6 +28,8 @@ package enum SectionKind: UInt32, Sendable, CaseIterable {
   case centroids = 12
   /// IVF: u32, lists + 1: where each list begins, in ordinals.
   case listStarts = 13
+  /// IVF: the centroids in codec int8. Only from 64 lists on, and not under l1.
+  case centroidCodes = 18
 }
 
 extension SectionKind: CustomStringConvertible {
@@ -46,6 +48,7 @@ extension SectionKind: CustomStringConvertible {
     case .upperOrdinals: "upperOrdinals"
     case .centroids: "centroids"
     case .listStarts: "listStarts"
+    case .centroidCodes: "centroidCodes"
     }
   }
 }

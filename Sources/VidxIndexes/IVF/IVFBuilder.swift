@@ -11,6 +11,7 @@ struct IVFBuilder {
   private let listStarts: [UInt32]
   private let centroids: VectorMatrix
   private let parameters: IVFParameters
+  private let metric: Metric
 
   /// - Parameters:
   ///   - distinct: all vectors of the segment to be.
@@ -19,6 +20,7 @@ struct IVFBuilder {
   /// - Complexity: O(vectors x lists x dimensions) as matrix products, the training up to 17 times that of its sample.
   init(_ distinct: DistinctVectors, base: IVFLists?, options: BuildOptions) throws {
     let configuration = distinct.configuration
+    metric = configuration.metric
     let vectors = unsafe VectorRows(
       distinct.vectors, count: distinct.count, dimensions: configuration.dimensions, owner: distinct.buffer)
     var trained = 0
@@ -43,6 +45,7 @@ struct IVFBuilder {
     try writer.begin(.centroids)
     unsafe try writer.append(centroids.bytes)
     try writer.write(.listStarts, listStarts)
+    if let codes = CentroidCodes.encode(centroids, metric) { try writer.write(.centroidCodes, codes) }
   }
 
   /// Lists of another number than asked for, or trained on far fewer or more vectors, are trained anew.

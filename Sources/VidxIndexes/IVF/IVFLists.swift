@@ -13,6 +13,7 @@ import VidxVectors
   let metric: Metric
   let dimensions: Int
   let centroids: Section
+  private let codes: CentroidCodes?
   private let starts: Section
   private let kernels: VectorKernels
 
@@ -31,6 +32,7 @@ import VidxVectors
     let lists = Int(parameters.listCount)
     let stride = VectorLayout.stride(dimensions: dimensions)
     centroids = try file.section(.centroids, expecting: lists * stride * 4)
+    codes = try CentroidCodes(file, metric: metric, lists: lists)
     starts = unsafe try file.section(.listStarts, expecting: (lists + 1) * 4) { block, offset in
       unsafe Validation.isAscending(block, at: offset, upTo: UInt32(vectors))
     }
@@ -49,7 +51,8 @@ import VidxVectors
     min(max(probes ?? IVFParameters.defaultProbes(lists: listCount), 1), listCount)
   }
 
-  /// Scores every centroid and returns the lists as a queue, nearest first, in the memory of `scratch.pool`.
+  /// Scores every centroid, by its code where there are codes, and returns the lists as a queue, nearest first, in the
+  /// memory of `scratch.pool`.
   /// - Complexity: O(lists x dimensions); each list taken from the queue costs O(square root of lists).
   func rank(
     _ query: PreparedQuery, _ scratch: SearchScratch, _ counters: inout SearchCounters
@@ -59,9 +62,13 @@ import VidxVectors
     scratch.reservePool(ListQueue.byteCount(lists: lists) / MemoryLayout<Candidate>.stride + 1)
     let stride = VectorLayout.stride(dimensions: dimensions)
     let memory = unsafe UnsafeMutableRawPointer(scratch.pool).assumingMemoryBound(to: Float.self)
-    unsafe kernels.rows(query.floats, centroids.floats, stride, lists, stride, memory)
     counters.distanceComputations += lists
-    return unsafe RankedLists(self, query, ListQueue(memory, count: lists, areBounds: false))
+    if let codes {
+      unsafe try codes.bounds(scratch.centroidQuery(codes.space), query.floats, scratch, memory)
+    } else {
+      unsafe kernels.rows(query.floats, centroids.floats, stride, lists, stride, memory)
+    }
+    return unsafe RankedLists(self, query, ListQueue(memory, count: lists, areBounds: codes != nil))
   }
 
   /// The score of one centroid; the centroids are verified.
@@ -86,6 +93,9 @@ import VidxVectors
       if unsafe firstNonFinite(centroids.floats + list * stride, count: stride) != nil {
         problems.append("the centroid of list \(list) is not finite")
       }
+    }
+    if problems.isEmpty, let codes, try !codes.are(of: centroids) {
+      problems.append("the codes of the centroids are those of other centroids")
     }
     return problems
   }
