@@ -2,6 +2,7 @@
 
 import statistics
 
+import sections
 import tables
 from pareto import TARGETS, front, ratio, rounds_at
 
@@ -90,14 +91,12 @@ def data_model(name, curves, lines, ours):
         f"{first['rows']:,} vectors of {first['dimensions']} dimensions, {first['metric']}, {first['queries']:,} "
         f"queries. {machine['cpu']}, {machine['cores']} cores, {', '.join(machine['isa'])}; load {machine['load']} at "
         f"the start. {first['date']}, commit {first['commit']}. {versions}.")
-    kinds = {kind: [line for line in lines if line["kind"] == kind] for kind in ("filter", "batch", "startup", "write")}
+    made = [make(lines) for make in (sections.batches, sections.startup, sections.writes, sections.not_measured)]
     return {
         "title": name, "facts": facts, "k": first["k"], "targets": TARGETS, "reference": REFERENCE, "curves": models,
-        "against": against(curves, ours, REFERENCE), "filters": filter_plots(kinds["filter"]),
+        "against": against(curves, ours, REFERENCE), "filters": filter_plots(sections.of_kind(lines, "filter")),
         "filterNote": "Queries with a condition that the given share of the rows meets.",
-        "tables": [one for one in (
-            batch_table(kinds["batch"], ours), startup_table(kinds["startup"]), write_table(kinds["write"]),
-            left_out_table(lines)) if one]}
+        "tables": [shared(one, ours) for one in made if one]}
 
 
 def filter_plots(lines):
@@ -117,33 +116,10 @@ def filter_plots(lines):
     return plots
 
 
-def batch_table(lines, ours):
-    rows = tables.batch_rows(lines)
-    return rows and {
-        "title": "Batches", "note": "All queries in one call, at the setting nearest to recall 0.95; QPS.", "left": 2,
-        "heads": tables.BATCH_HEADS, "rows": [{"cells": row, "ours": row[0] == ours} for row in rows]}
-
-
-def startup_table(lines):
-    rows = {line["command"]: [line["command"], line["milliseconds"], line["milliseconds_max"], line["peak_resident_mb"]]
-            for line in lines}
-    return rows and {
-        "title": "Whole processes", "note": "Start, open the database, answer, end; page cache warm.", "left": 1,
-        "heads": ["command", "ms", "most", "peak resident MB"], "rows": [{"cells": row} for row in rows.values()]}
-
-
-def write_table(lines):
-    rows = {line["operation"]: [line["operation"], f"{line['seconds']:.4g}", f"{line['rows_per_second']:,.0f}"]
-            for line in lines}
-    return rows and {
-        "title": "Writes", "note": "Rows and vectors in transactions, write-ahead log, synchronous = FULL.", "left": 1,
-        "heads": ["operation", "seconds", "rows a second"], "rows": [{"cells": row} for row in rows.values()]}
-
-
-def left_out_table(lines):
-    rows = tables.left_out_rows(lines)
-    return rows and {"title": "Not measured", "note": "And why.", "left": 4,
-                     "heads": ["engine", "configuration", "", "reason"], "rows": [{"cells": row} for row in rows]}
+def shared(section, ours):
+    """A table of sections.py as the page has it."""
+    rows = [{"cells": row, "ours": row[0] == ours} for row in section["rows"]]
+    return {**section, "rows": rows}
 
 
 def growth_plots(lines):
@@ -162,22 +138,11 @@ def growth_plots(lines):
     return plots
 
 
-def target_table(lines):
-    rows = {}
-    for line in lines:
-        if line["kind"] == "target":
-            rows[line["target"]] = [
-                line["target"], line["wanted"], line["ours"], "met" if line["met"] else "missed", line["pgvector"]]
-    return rows and {
-        "title": "The targets of the specification", "left": 1, "note": "Ours, and pgvector's where its server ran.",
-        "heads": ["target", "wanted", "vidx", "", "pgvector"], "rows": [{"cells": row} for row in rows.values()]}
-
-
 def model(lines, ours="vidx"):
     sets = [data_model(name, curves, [line for line in lines if line.get("dataset") == name], ours)
             for name, curves in tables.curves([line for line in lines if not line.get("growth")]).items()]
     return {
         "ours": ours, "colors": COLORS, "sets": sets, "scaling": growth_plots(lines),
         "scalingNote": "Resampled from the real vectors, or projected onto random directions; see docs/BENCHMARKS.md.",
-        "tables": [one for one in (target_table(lines),) if one],
+        "tables": [shared(one, ours) for one in (sections.targets(lines),) if one],
         "footer": "Made by Benchmarks/report.py from raw results; docs/BENCHMARKS.md has the rules of measuring."}

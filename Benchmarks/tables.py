@@ -5,17 +5,16 @@ import argparse
 import statistics
 
 import results
+import sections
 from pareto import TARGETS, ratio, rounds_at
+from sections import thousands
 
 
-def thousands(value):
-    return "-" if value is None else f"{value:,.0f}"
-
-
-def table(heads, rows):
-    rules = ["---" if column < 2 else "---:" for column in range(len(heads))]
-    lines = [heads, rules, *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+def table(heads, rows, left=2):
+    """`left`: columns of words."""
+    rules = ["---" if column < left else "---:" for column in range(len(heads))]
+    lines = [[str(cell).replace("|", "\\|") for cell in line] for line in (heads, rules, *rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 class Curve:
@@ -156,53 +155,15 @@ def latencies(curves_of_data, recall=0.95):
     return table(heads, [cells for _, cells in rows])
 
 
-def left_out_rows(lines):
-    seen = {}
-    for line in lines:
-        if line["kind"] == "build":  # it went well later
-            seen.pop(f"{line['engine']} {line['configuration']}", None)
-            seen.pop(line["engine"], None)
-        if line["kind"] in ("failure", "refused"):
-            label = f"{line['engine']} {line.get('configuration', '')}".strip()
-            reason = line["reason"].replace("|", "\\|").replace("\n", " ")
-            seen[label] = [line["engine"], line.get("configuration", "all"), line["kind"], reason[:160]]
-    return list(seen.values())
-
-
-def left_out(lines):
-    rows = left_out_rows(lines)
-    return table(["engine", "configuration", "", "reason"], rows) if rows else ""
-
-
-BATCH_HEADS = ["engine", "configuration", "recall", "a query a call", "batch, 1 thread", "batch, 2 threads",
-               "2 threads / 1", "batch on 2 / single"]
-
-
-def batch_rows(lines):
-    rows = {}
-    for line in lines:
-        if line["kind"] != "batch":
-            continue
-        threads = sorted(int(name[4:]) for name in line if name.startswith("qps_"))
-        one, many = (line[f"qps_{count}"] for count in (threads[0], threads[-1]))
-        single = statistics.median(line["single_qps"])
-        rows[line["engine"], line["configuration"]] = [
-            line["engine"], line["configuration"], f"{line['recall']:.3f}", thousands(single),
-            thousands(statistics.median(one)), thousands(statistics.median(many)), f"{ratio(many, one):.2f}",
-            f"{statistics.median(many) / single:.2f}"]
-    return list(rows.values())
-
-
-def batches(lines):
-    rows = batch_rows(lines)
-    return table(BATCH_HEADS, rows) if rows else ""
+def shared(section):
+    return f"{section['note']}\n\n" + table(section["heads"], section["rows"], section["left"])
 
 
 def document(lines, ours, reference, clock="qps"):
     parts = []
-    lines = [line for line in lines if not line.get("growth")]  # of scaling.py: the page has them
-    for data, found in curves(lines, clock).items():
-        of_data = [line for line in lines if line["dataset"] == data]
+    measured = [line for line in lines if not line.get("growth")]
+    for data, found in curves(measured, clock).items():
+        of_data = [line for line in measured if line["dataset"] == data]
         first = next(line for line in of_data if line["kind"] == "point")
         machine = first["machine"]
         versions = {c.engine: c.lines[0]["version"] for c in found}
@@ -217,9 +178,12 @@ def document(lines, ours, reference, clock="qps"):
         if any(c.engine == ours for c in found):
             parts += [f"### {ours} against the best other", against_the_best(found, ours, reference)]
         parts += ["### Latency at recall 0.95", latencies(found)]
-        for title, text in (("Batches", batches(of_data)), ("Not measured", left_out(of_data))):
-            if text:
-                parts += [f"### {title}", text]
+        for make in (sections.batches, sections.startup, sections.writes, sections.not_measured):
+            if one := make(of_data):
+                parts += [f"### {one['title']}", shared(one)]
+    for make in (sections.targets, sections.growth):
+        if one := make(lines):
+            parts += [f"## {one['title']}", shared(one)]
     return "\n\n".join(parts) + "\n"
 
 

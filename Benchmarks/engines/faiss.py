@@ -18,6 +18,7 @@ class Peer(Engine):
         lists = shape.lists()
         graph = {"ef_construction": 200}
         refined = tuple({"ef": ef, "refine": refine} for refine in (1, 2, 4) for ef in EF if ef >= 10 * refine)
+        coarse = tuple({"ef": ef, "refine": refine} for refine in (2, 4, 8, 16) for ef in EF if ef >= 10 * refine)
         probed = tuple({"probes": probes, "refine": refine} for refine in (2, 5, 10, 20) for probes in PROBES)
         rotate = f"RR{shape.dimensions},"
         return [
@@ -27,7 +28,7 @@ class Peer(Engine):
             Configuration("HNSW SQ4, refined", {"factory": "HNSW16_SQ4,RFlat", **graph}, refined, slow=True),
             Configuration("HNSW f16", {"factory": "HNSW16_SQfp16", **graph}, sweep("ef", EF), slow=True),
             Configuration(
-                "HNSW RaBitQ, refined", {"factory": f"{rotate}HNSW32,RaBitQ,RFlat", "l2": True, **graph}, refined),
+                "HNSW RaBitQ, refined", {"factory": f"{rotate}HNSW32,RaBitQ,RFlat", "l2": True, **graph}, coarse),
             Configuration(
                 "HNSW RaBitQ 4 bits, refined",
                 {"factory": f"{rotate}HNSW32,RaBitQ4,RFlat", "l2": True, **graph}, refined, slow=True),

@@ -1,5 +1,6 @@
 import unittest
 
+import sections
 import tables
 
 
@@ -47,10 +48,12 @@ class TablesTests(unittest.TestCase):
     def test_what_was_not_measured_stays_in_the_tables_until_it_is(self):
         failures = [{"kind": "failure", "engine": "a", "reason": "no|module\nat all"},
                     {"kind": "refused", "engine": "b", "configuration": "X", "reason": "not here"}]
-        self.assertEqual([row[0] for row in tables.left_out_rows(failures)], ["a", "b"])
-        self.assertNotIn("\n", tables.left_out_rows(failures)[0][3])
+        found = sections.not_measured(failures)["rows"]
+        self.assertEqual([row[0] for row in found], ["a", "b"])
+        self.assertEqual(tables.table(["reason"], [[found[0][3]]]).splitlines()[2], "| no\\|module at all |")
         built = {"kind": "build", "engine": "b", "configuration": "X"}
-        self.assertEqual([row[0] for row in tables.left_out_rows([*failures, built])], ["a"])
+        self.assertEqual([row[0] for row in sections.not_measured([*failures, built])["rows"]], ["a"])
+        self.assertIsNone(sections.not_measured([built]))
 
 
 if __name__ == "__main__":
