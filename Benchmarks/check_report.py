@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Opens a report in a headless browser, wide and as on a phone: everything is drawn, nothing fails, nothing overflows.
+"""Opens a report in a headless browser, wide and as on a phone: everything is drawn, a point tells what it is, the
+legend hides a curve, nothing fails, nothing overflows.
 
     check_report.py [REPORT.html] [--screenshot FOLDER]
 
@@ -52,7 +53,7 @@ def opened(browser, path, size, screenshot, scratch):
                f"--user-data-dir={scratch}", f"--window-size={size}", "--virtual-time-budget=4000",
                "--enable-logging=stderr"]
     address = f"file://{os.path.abspath(path)}"
-    done = subprocess.run([*command, "--dump-dom", address], capture_output=True, text=True, timeout=180)
+    done = subprocess.run([*command, "--dump-dom", f"{address}#probe"], capture_output=True, text=True, timeout=180)
     if screenshot:
         subprocess.run([*command, f"--screenshot={screenshot}", address], capture_output=True, timeout=180, check=True)
     root = re.search(r"<html[^>]*>", done.stdout)
@@ -72,6 +73,10 @@ def check(browser, path, screenshots):
         for what in ("curves", "bars", "ranges"):
             if int(said.get(what, 0)) == 0:
                 found.append(f"{name}: no {what} drawn")
+        if int(said.get("tip", 0)) < 20:
+            found.append(f"{name}: the tooltip of a point says nothing")
+        if int(said.get("hides", 0)) != 1:
+            found.append(f"{name}: the legend does not hide a curve")
         if int(said.get("overflow", 0)) > 0:
             found.append(f"{name}: the page is {said['overflow']} pixels wider than its window")
         print(f"{name}: " + ", ".join(f"{key} {value}" for key, value in sorted(said.items())))

@@ -225,11 +225,26 @@ function report() {
   root.dataset.overflow = root.scrollWidth - root.clientWidth;
 }
 
+// For check_report.py, too: a pointer over a point of the first curve, then a click that hides it.
+function probe() {
+  const root = document.documentElement, spot = document.querySelector(".chart circle"), before = root.dataset.curves;
+  const box = spot.getBoundingClientRect();
+  const at = { clientX: box.x + box.width / 2, clientY: box.y + box.height / 2, bubbles: true };
+  spot.dispatchEvent(new PointerEvent("pointermove", at));
+  root.dataset.tip = document.getElementById("tip").innerText.length;
+  tip.hide();
+  const button = document.querySelector(".legend button");
+  button.click();
+  root.dataset.hides = before - root.dataset.curves;
+  button.click();
+}
+
 const asked = new URLSearchParams(location.hash.slice(1));
 if (asked.has("set")) state.set = Math.min(model.sets.length - 1, Number(asked.get("set")) || 0);
 if (asked.has("theme")) document.documentElement.dataset.theme = asked.get("theme");
 theme();
 if (asked.has("theme")) document.documentElement.dataset.theme = asked.get("theme");
 render();
+if (asked.has("probe")) probe();
 let width = window.innerWidth;
 window.addEventListener("resize", () => { if (window.innerWidth !== width) { width = window.innerWidth; redraw(); } });
