@@ -49,8 +49,8 @@ class Engine:
     name = ""
     # Distributions on PyPI; the first is the engine's version.
     distributions = ()
-    # Some queries take long: of those engines fewer are asked.
-    folder = None  # a scratch folder of this process, set before start()
+    # A scratch folder of this process, set before start().
+    folder = None
 
     def start(self):
         """Imports the library. Memory is counted from here."""
