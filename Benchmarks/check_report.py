@@ -100,7 +100,7 @@ def main():
             with open(path, "w", encoding="utf-8") as file:
                 file.write(report.page(model(made_up())))
         problems = check(browser, path, options.screenshot)
-    print("\n".join(problems))
+    print("\n".join(problems) or "check_report: nothing found")
     sys.exit(1 if problems else 0)
 
 
