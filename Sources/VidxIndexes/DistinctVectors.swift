@@ -10,7 +10,8 @@ import VidxVectors
 ///
 /// Rows whose (normalised) vectors agree bit for bit share one. In conversations a fifth of the rows do ("Yes,
 /// please."); a graph over rows would make cliques of them that a search does not leave.
-@safe final class DistinctVectors {
+@safe final class DistinctVectors: @unchecked Sendable {
+  // @unchecked: one owner changes it; while its threads work, it only reads.
   /// Marks a row whose vector is zero under cosine: kept, but nothing is near it.
   static let none = UInt32.max
 

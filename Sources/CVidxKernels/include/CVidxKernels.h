@@ -101,4 +101,6 @@ VIDX_INLINE void vidx_pause(void) {
 }
 
 #pragma clang assume_nonnull end
+
+#include "CVidxBytes.h"
 #endif

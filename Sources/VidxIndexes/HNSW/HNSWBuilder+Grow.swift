@@ -8,9 +8,9 @@ extension HNSWBuilder {
     _ distinct: DistinctVectors, _ survivors: Survivors?, _ options: BuildOptions
   ) throws -> HNSWBuilder {
     let configuration = distinct.configuration
+    let bytes = ByteRows(distinct, threads: options.threads)
     guard let survivors, let graph = survivors.graph, isWorthGrowing(survivors, graph, configuration) else {
-      let builder = unsafe HNSWBuilder(
-        configuration: configuration, vectors: distinct.vectors, levels: levels(from: 0, distinct))
+      let builder = HNSWBuilder(distinct, bytes, levels: levels(from: 0, distinct))
       try builder.insertAll(from: 0, options: options)
       builder.linkUnreached()
       return builder
@@ -27,9 +27,7 @@ extension HNSWBuilder {
       let new = survivors.newOrdinals[ordinal]
       if new != DistinctVectors.none { kept[Int(new)] = UInt8(try graph.level(ofUpper: node)) }
     }
-    let builder = unsafe HNSWBuilder(
-      configuration: configuration, vectors: distinct.vectors,
-      levels: kept + levels(from: survivors.count, distinct))
+    let builder = HNSWBuilder(distinct, bytes, levels: kept + levels(from: survivors.count, distinct))
     try builder.adopt(graph, survivors.newOrdinals, options)
     try builder.insertAll(from: survivors.count, options: options)
     builder.linkUnreached()
@@ -83,19 +81,18 @@ extension HNSWBuilder {
 
   private func adopt(_ old: OldLayer, _ options: BuildOptions, contains: (Int) -> Bool) throws {
     var mended: [Int] = []
+    let scratch = BuildScratch(self)
     for node in old.renumbered.indices where old.renumbered[node] != DistinctVectors.none && contains(node) {
       if node & 0xFFF == 0, options.isCancelled() { throw BuildError.cancelled }
       let new = old.renumbered[node]
       let found = try old.neighbours(UInt32(node)).map { old.renumbered[Int($0)] }
       if found.contains(DistinctVectors.none) { mended.append(node) }
-      let (links, scores, _) = unsafe list(Int(new), old.layer)
-      let query = unsafe vector(ordinal(new, old.layer))
-      for (i, id) in found.filter({ $0 != DistinctVectors.none }).enumerated() {
-        unsafe scores[i] = kernels.one(query, vector(ordinal(id, old.layer)), stride)
-        unsafe links[i].store(id, ordering: .relaxed)
-      }
+      let list = list(Int(new), old.layer)
+      let living = found.filter { $0 != DistinctVectors.none }
+      let rows = living.map { UInt32(ordinal($0, old.layer)) }
+      unsafe score(ordinal(new, old.layer), rows, rows.count, exactly: false, into: list.scores)
+      for (i, id) in living.enumerated() { unsafe list.links[i].store(id, ordering: .relaxed) }
     }
-    let scratch = BuildScratch(self)
     for (i, node) in mended.enumerated() {
       if i & 0xFFF == 0, options.isCancelled() { throw BuildError.cancelled }
       try mend(node, old, scratch)
@@ -117,16 +114,19 @@ extension HNSWBuilder {
       beyond += try old.neighbours(id).map { old.renumbered[Int($0)] }.filter { $0 != DistinctVectors.none }
     }
     let own = ordinal(new, old.layer)
-    let query = unsafe vector(own)
-    var candidates: [Candidate] = []
-    for id in beyond where present.insert(id).inserted {
-      unsafe candidates.append(Candidate(kernels.one(query, vector(ordinal(id, old.layer)), stride), id))
+    let nodes = beyond.filter { present.insert($0).inserted }
+    var scores = [Float](repeating: 0, count: nodes.count)
+    unsafe score(own, nodes.map { UInt32(ordinal($0, old.layer)) }, nodes.count, exactly: false, into: &scores)
+    let sorted = nodes.indices.sorted { scores[$0] < scores[$1] }
+    let candidates = CandidateList(capacity: nodes.count)
+    defer { candidates.deallocate() }
+    for (i, position) in sorted.enumerated() {
+      unsafe candidates.scores[i] = scores[position]
+      unsafe candidates.ids[i] = nodes[position]
     }
-    candidates.sort { $0.score < $1.score }
-    scratch.chosenCounts[old.layer] = unsafe candidates.withUnsafeBufferPointer { buffer in
-      guard let base = buffer.baseAddress else { return 0 }
-      return unsafe select(base, buffer.count, lost, old.layer, into: scratch.chosen(in: old.layer), scratch)
-    }
+    scratch.chosenCounts[old.layer] = select(
+      candidates, nodes.count, lost, old.layer, exactly: isVague(candidates, nodes.count, own),
+      into: scratch.chosen(in: old.layer), scratch)
     connect(Int(new), own, old.layer, scratch)
   }
 

@@ -1,8 +1,10 @@
 import CVidxKernels
 import Synchronization
-import VidxVectors
 
 extension HNSWBuilder {
+  /// How many nodes a search follows at once: their neighbours make one block, whose cache misses overlap.
+  static let nodesAtOnce = 4
+
   /// Inserts one vector (Algorithm 1 of the paper).
   func insert(_ ordinal: Int, _ scratch: BuildScratch) {
     let level = Int(levels[ordinal])
@@ -24,21 +26,22 @@ extension HNSWBuilder {
       }
     }
     if current == Self.noEntry { return }
-    let query = unsafe vector(ordinal)
     let top = Int(current >> 32)
     var layer = top
     var node = Int(current & 0xFFFF_FFFF)
     while layer > level {
-      node = unsafe nearest(query, from: node, layer)
+      node = nearest(to: ordinal, from: node, layer, scratch)
       layer -= 1
       if layer == 0 { node = Int(upperOrdinals[node]) }
     }
     let highest = layer
     while layer >= 0 {
-      let count = unsafe searchLayer(query, from: node, layer, scratch)
-      let pool = unsafe scratch.search.pool
-      node = unsafe Int(pool[0].tag & ~Candidate.expanded)
-      scratch.chosenCounts[layer] = unsafe select(pool, count, m, layer, into: scratch.chosen(in: layer), scratch)
+      let count = searchLayer(ordinal, from: node, layer, scratch)
+      let exactly = isVague(scratch.pool, min(count, m), ordinal)
+      if exactly { scoreExactly(ordinal, count, layer, scratch) }
+      node = unsafe Int(scratch.pool.ids[0])
+      scratch.chosenCounts[layer] = select(
+        scratch.pool, count, m, layer, exactly: exactly, into: scratch.chosen(in: layer), scratch)
       if layer == 1 { node = Int(upperOrdinals[node]) }
       layer -= 1
     }
@@ -49,21 +52,28 @@ extension HNSWBuilder {
   }
 
   /// Greedy walk in one layer above the base.
-  private func nearest(_ query: UnsafePointer<Float>, from start: Int, _ layer: Int) -> Int {
-    let one = unsafe kernels.one
+  private func nearest(to ordinal: Int, from start: Int, _ layer: Int, _ scratch: BuildScratch) -> Int {
+    let ids = unsafe scratch.ordinals
+    let block = unsafe scratch.block
+    unsafe ids[0] = upperOrdinals[start]
+    unsafe score(ordinal, ids, 1, exactly: false, into: block)
     var node = start
-    var best = unsafe one(query, vector(Int(upperOrdinals[node])), stride)
+    var best = unsafe block[0]
     while true {
-      let (links, _, degree) = unsafe list(node, layer)
-      var next = node
-      for i in 0..<degree {
-        let id = unsafe links[i].load(ordering: .relaxed)
+      let list = list(node, layer)
+      var count = 0
+      while count < list.degree {
+        let id = unsafe list.links[count].load(ordering: .relaxed)
         if id == HNSWGraph.unused { break }
-        let score = unsafe one(query, vector(Int(upperOrdinals[Int(id)])), stride)
-        if score < best {
-          best = score
-          next = Int(id)
-        }
+        unsafe scratch.met[count] = id
+        unsafe ids[count] = upperOrdinals[Int(id)]
+        count += 1
+      }
+      unsafe score(ordinal, ids, count, exactly: false, into: block)
+      var next = node
+      for i in 0..<count where unsafe block[i] < best {
+        unsafe best = block[i]
+        next = unsafe Int(scratch.met[i])
       }
       if next == node { return node }
       node = next
@@ -72,78 +82,95 @@ extension HNSWBuilder {
 
   /// Algorithm 2 with ef = efConstruction; leaves the nearest nodes of the layer in the scratch's pool, sorted.
   @inline(never)
-  private func searchLayer(
-    _ query: UnsafePointer<Float>, from start: Int, _ layer: Int, _ scratch: BuildScratch
-  ) -> Int {
+  private func searchLayer(_ ordinal: Int, from start: Int, _ layer: Int, _ scratch: BuildScratch) -> Int {
     let ef = configuration.efConstruction
-    let search = scratch.search
-    let visited = unsafe search.visited
-    let epoch = search.nextEpoch()
-    let ids = unsafe search.ids
-    let scores = unsafe search.scores
-    let pool = unsafe search.pool
-    let scoreIDs = unsafe kernels.ids
-    let vectors = unsafe self.vectors
-    let stride = self.stride
-    let score = unsafe kernels.one(query, vector(ordinal(UInt32(start), layer)), stride)
-    unsafe pool[0] = Candidate(score, UInt32(start))
-    unsafe visited[start] = epoch
+    let visited = unsafe scratch.visited
+    let met = unsafe scratch.met
+    let scores = unsafe scratch.block
+    var pool = unsafe scratch.pool.raw
+    var spare = unsafe scratch.spare.raw
+    var isSwapped = false
+    let merge = unsafe scratch.merge
+    let marked = CandidateList.marked
+    let mostMerged = Int(VIDX_POOL_BLOCK)
+    unsafe met[0] = UInt32(start)
+    unsafe visited[start &>> 6] |= 1 &<< UInt64(start & 63)
+    let first = unsafe rows(met, 1, layer, scratch)
+    unsafe score(ordinal, first, 1, exactly: false, into: pool.scores)
+    unsafe pool.ids[0] = UInt32(start)
+    var metCount = 1
     var count = 1
     var next = 0
     while next < count {
-      let node = unsafe Int(pool[next].tag)
-      unsafe pool[next].tag |= Candidate.expanded
-      let (links, _, degree) = unsafe list(node, layer)
-      let fresh = unsafe gatherAtomically(links, degree, visited, epoch, ids)
-      var ahead = next &+ 1
-      while ahead < count, unsafe pool[ahead].tag & Candidate.expanded != 0 { ahead &+= 1 }
-      if ahead < count {
-        let upcoming = unsafe UnsafeRawPointer(list(Int(pool[ahead].tag), layer).links)
-        unsafe vidx_prefetch(upcoming)
-        unsafe vidx_prefetch(upcoming + 64)
+      let fresh = unsafe met + metCount
+      var freshCount = 0
+      var followed = 0
+      while next < count, followed < Self.nodesAtOnce {
+        let node = unsafe Int(pool.ids[next])
+        unsafe pool.ids[next] |= marked
+        unsafe freshCount &+= gather(list(node, layer), visited, fresh + freshCount)
+        followed &+= 1
+        next &+= 1
+        while next < count, unsafe pool.ids[next] & marked != 0 { next &+= 1 }
       }
-      let rows = unsafe layer == 0 ? ids : translated(ids, fresh, scratch)
-      unsafe scoreIDs(query, vectors, stride, rows, fresh, stride, scores)
-      next = ahead
-      var j = 0
-      while j < fresh {
-        let score = unsafe scores[j]
-        if unsafe count < ef || score < pool[count &- 1].score {
-          // The insert of the search, not that of the graph.
-          let place = unsafe VidxIndexes.insert(Candidate(score, ids[j]), pool, &count, ef)
-          if place < next { next = place }
+      unsafe fetchLists(pool.ids, from: next, count, layer)
+      metCount &+= freshCount
+      let block = unsafe rows(fresh, freshCount, layer, scratch)
+      unsafe score(ordinal, block, freshCount, exactly: false, into: scores)
+      var merged = 0
+      while merged < freshCount {
+        let width = min(freshCount &- merged, mostMerged)
+        let place = unsafe merge(&pool, &count, ef, scores + merged, fresh + merged, width, &spare)
+        if place < ef {
+          unsafe swap(&pool, &spare)
+          isSwapped.toggle()
         }
-        j &+= 1
+        if place < next { next = place }
+        merged &+= width
       }
     }
+    for i in 0..<metCount { unsafe visited[Int(met[i] &>> 6)] = 0 }
+    for i in 0..<count { unsafe pool.ids[i] &= ~marked }
+    if isSwapped { scratch.swapPools() }
     return count
   }
 
-  /// `gather` over links that other threads may be writing.
+  /// Fetches the lists of the nodes that are likely to be followed next, while a block is scored.
   @inline(__always)
-  private func gatherAtomically(
-    _ links: Links, _ degree: Int, _ visited: UnsafeMutablePointer<UInt16>, _ epoch: UInt16,
-    _ ids: UnsafeMutablePointer<UInt32>
+  private func fetchLists(_ ids: UnsafePointer<UInt32>, from next: Int, _ count: Int, _ layer: Int) {
+    var ahead = next
+    var fetched = 0
+    while ahead < count, fetched < Self.nodesAtOnce {
+      let id = unsafe ids[ahead]
+      ahead &+= 1
+      if id & CandidateList.marked != 0 { continue }
+      let links = unsafe UnsafeRawPointer(list(Int(id), layer).links)
+      unsafe vidx_prefetch(links)
+      unsafe vidx_prefetch(links + 64)
+      fetched &+= 1
+    }
+  }
+
+  /// Copies the links that were not met to `ids`, and marks them met. Other threads may be writing the list.
+  /// - Returns: how many they are.
+  @inline(__always)
+  private func gather(
+    _ list: LinkList, _ visited: UnsafeMutablePointer<UInt64>, _ ids: UnsafeMutablePointer<UInt32>
   ) -> Int {
+    let links = unsafe list.links
+    let degree = list.degree
     var fresh = 0
     var j = 0
     while j < degree {
       let id = unsafe links[j].load(ordering: .relaxed)
       if id == HNSWGraph.unused { break }
-      let mark = unsafe visited + Int(id)
+      let word = unsafe visited[Int(id &>> 6)]
+      let bit: UInt64 = 1 &<< UInt64(id & 63)
       unsafe ids[fresh] = id
-      unsafe fresh &+= mark.pointee == epoch ? 0 : 1
-      unsafe mark.pointee = epoch
+      fresh &+= word & bit == 0 ? 1 : 0
+      unsafe visited[Int(id &>> 6)] = word | bit
       j &+= 1
     }
     return fresh
-  }
-
-  /// The ordinals of upper nodes.
-  private func translated(
-    _ nodes: UnsafePointer<UInt32>, _ count: Int, _ scratch: BuildScratch
-  ) -> UnsafeMutablePointer<UInt32> {
-    for i in 0..<count { unsafe scratch.ordinals[i] = upperOrdinals[Int(nodes[i])] }
-    return unsafe scratch.ordinals
   }
 }

@@ -62,9 +62,12 @@ extension HNSWBuilder {
     var stack = [start]
     reached.insert(start)
     while let node = stack.popLast() {
-      for id in neighbours(node) where !reached.contains(id) {
-        reached.insert(id)
-        stack.append(id)
+      for i in 0..<baseDegree {
+        let id = unsafe baseLinks[node &* baseDegree &+ i].load(ordering: .relaxed)
+        if id == HNSWGraph.unused { break }
+        if reached.contains(Int(id)) { continue }
+        reached.insert(Int(id))
+        stack.append(Int(id))
       }
     }
   }
@@ -101,8 +104,8 @@ extension HNSWBuilder {
   private func score(_ a: Int, _ b: Int) -> Float { unsafe kernels.one(vector(a), vector(b), stride) }
 
   private func link(_ host: Int, to ordinal: Int, at place: Int) {
-    let (links, scores, _) = unsafe list(host, 0)
-    unsafe scores[place] = score(host, ordinal)
-    unsafe links[place].store(UInt32(ordinal), ordering: .relaxed)
+    let list = list(host, 0)
+    unsafe list.scores[place] = score(host, ordinal)
+    unsafe list.links[place].store(UInt32(ordinal), ordering: .relaxed)
   }
 }

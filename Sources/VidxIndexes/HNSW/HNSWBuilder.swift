@@ -8,6 +8,8 @@ import VidxVectors
 /// Links are words that are read and written atomically, relaxed: a search may see half of a list being rewritten,
 /// which is a mix of old and new links, each of them valid. Writers of one list exclude each other by a spin lock.
 /// Numbering is that of `HNSWGraph`: ordinals at the base, upper nodes above.
+///
+/// Memory, beyond the distinct vectors: `ByteRows`, 8 bytes a link, and 4 bytes for each vector and thread.
 @safe final class HNSWBuilder: @unchecked Sendable {
   // @unchecked: see above; everything else is fixed before the threads start.
   typealias Links = UnsafeMutablePointer<Atomic<UInt32>>
@@ -17,6 +19,8 @@ import VidxVectors
   let stride: Int
   let vectors: UnsafePointer<Float>
   let kernels: VectorKernels
+  /// The vectors as bytes, on which the graph is built; nil: on the floats.
+  let bytes: ByteRows?
   let m: Int
   let baseDegree: Int
 
@@ -30,12 +34,16 @@ import VidxVectors
   private let upperMemory: AlignedBuffer
   private let baseScoreMemory: AlignedBuffer
   private let upperScoreMemory: AlignedBuffer
+  private let diverseMemory: AlignedBuffer
   private let lockMemory: AlignedBuffer
   let baseLinks: Links
   let upperLinks: Links
   /// The score of each link, so that shortening a list does not compute them again.
   let baseScores: UnsafeMutablePointer<Float>
   let upperScores: UnsafeMutablePointer<Float>
+  /// Of each list, base first: how many of its first links are sorted and were chosen together, none nearer to another
+  /// than to the node. Shortening the list again does not compare them again.
+  private let diverse: UnsafeMutablePointer<UInt16>
   private let locks: Links
 
   /// Layer and node where insertions start, as one word: layer << 32 | node. `noEntry` while the graph is empty.
@@ -44,10 +52,14 @@ import VidxVectors
   /// Held while a node is inserted that raises the top layer.
   private let raising = Atomic<UInt32>(0)
 
-  /// - Parameter levels: of each vector, from `HNSWLevels`.
-  init(configuration: IndexConfiguration, vectors: UnsafePointer<Float>, levels: [UInt8]) {
+  /// - Parameters:
+  ///   - bytes: of the same vectors.
+  ///   - levels: of each vector, from `HNSWLevels`.
+  init(_ distinct: DistinctVectors, _ bytes: ByteRows?, levels: [UInt8]) {
+    let configuration = distinct.configuration
     self.configuration = configuration
-    unsafe self.vectors = vectors
+    unsafe vectors = UnsafePointer(distinct.vectors)
+    self.bytes = bytes
     self.levels = levels
     vectorCount = levels.count
     stride = configuration.stride
@@ -70,11 +82,13 @@ import VidxVectors
     upperMemory = AlignedBuffer(byteCount: lists * m * 4)
     baseScoreMemory = AlignedBuffer(byteCount: vectorCount * baseDegree * 4)
     upperScoreMemory = AlignedBuffer(byteCount: lists * m * 4)
+    diverseMemory = AlignedBuffer(byteCount: (vectorCount + lists) * 2, zeroed: true)
     lockMemory = AlignedBuffer(byteCount: vectorCount * 4, zeroed: true)
     unsafe baseLinks = Self.links(baseMemory, count: vectorCount * baseDegree)
     unsafe upperLinks = Self.links(upperMemory, count: lists * m)
     unsafe baseScores = baseScoreMemory.floats
     unsafe upperScores = upperScoreMemory.floats
+    unsafe diverse = diverseMemory.bytes.assumingMemoryBound(to: UInt16.self)
     unsafe locks = lockMemory.bytes.bindMemory(to: Atomic<UInt32>.self, capacity: max(vectorCount, 1))
   }
 
@@ -83,14 +97,18 @@ import VidxVectors
     return unsafe memory.bytes.bindMemory(to: Atomic<UInt32>.self, capacity: max(count, 1))
   }
 
-  /// The links of a node in a layer, and how many there is room for.
+  /// The links of a node in a layer, their scores, and how many there is room for.
   @inline(__always)
-  func list(_ node: Int, _ layer: Int) -> (links: Links, scores: UnsafeMutablePointer<Float>, degree: Int) {
+  func list(_ node: Int, _ layer: Int) -> LinkList {
     if layer == 0 {
-      return unsafe (baseLinks + node &* baseDegree, baseScores + node &* baseDegree, baseDegree)
+      let start = node &* baseDegree
+      return unsafe LinkList(
+        links: baseLinks + start, scores: baseScores + start, diverse: diverse + node, degree: baseDegree)
     }
-    let start = (Int(upperStarts[node]) &+ layer &- 1) &* m
-    return unsafe (upperLinks + start, upperScores + start, m)
+    let number = Int(upperStarts[node]) &+ layer &- 1
+    return unsafe LinkList(
+      links: upperLinks + number &* m, scores: upperScores + number &* m, diverse: diverse + vectorCount + number,
+      degree: m)
   }
 
   /// The vector number of a node in a layer.
@@ -115,24 +133,33 @@ import VidxVectors
     }
   }
 
-  /// Inserts vectors `first`..., in order with one thread, in chunks handed out to the threads with more.
+  /// Inserts vectors `first`..., in one order with one thread, in chunks handed out to the threads with more.
   /// - Throws: `BuildError.cancelled`.
   func insertAll(from first: Int, options: BuildOptions) throws(BuildError) {
     let total = vectorCount - first
     if total <= 0 { return }
     let builder = self
+    let order = insertionOrder(from: first, threads: options.threads)
     let scratches = (0..<max(options.threads, 1)).map { _ in BuildScratch(self) }
     // The first nodes go in alone, so that the threads find a graph to work on.
     let alone = min(total, 64)
-    for ordinal in first..<(first + alone) { insert(ordinal, scratches[0]) }
+    for i in 0..<alone { insert(Int(order[i]), scratches[0]) }
     let progress = ProgressCounter(total: total, done: alone, options: options)
-    Parallel.chunks(total - alone, chunk: 32, threads: options.threads) { worker, range in
+    Parallel.chunks(total - alone, chunk: 64, threads: options.threads) { worker, range in
       if options.isCancelled() { return }
-      for i in range { builder.insert(first + alone + i, scratches[worker]) }
+      for i in range { builder.insert(Int(order[alone + i]), scratches[worker]) }
       progress.add(range.count)
     }
     if options.isCancelled() { throw .cancelled }
   }
+}
+
+/// Where the links of one node in one layer are. All but reading links is for who holds the node's lock.
+@safe struct LinkList {
+  let links: HNSWBuilder.Links
+  let scores: UnsafeMutablePointer<Float>
+  let diverse: UnsafeMutablePointer<UInt16>
+  let degree: Int
 }
 
 /// Counts what several threads have done and reports it.
