@@ -30,9 +30,9 @@ extension VectorFile {
 
 /// The formats vectors are read from, told apart by the end of the file's name.
 package enum VectorFormat: String, CaseIterable, Sendable {
-  case npy, fvecs, jsonl
+  case npy, fvecs, bvecs, jsonl
 
-  /// Opens a file of vectors. Cost: O(1) for .npy and .fvecs, one pass over the file for .jsonl.
+  /// Opens a file of vectors. Cost: O(1) for binary files, one pass over the file for .jsonl.
   ///
   /// - Parameter field: the field that holds the vector, .jsonl only.
   package static func open(_ path: String, field: String = "vector") throws(FileError) -> any VectorFile {
@@ -41,7 +41,8 @@ package enum VectorFormat: String, CaseIterable, Sendable {
     }
     return switch format {
     case .npy: try NPYFile(path: path)
-    case .fvecs: try FVecsFile(path: path)
+    case .fvecs: try VecsFile(path: path, element: .f32)
+    case .bvecs: try VecsFile(path: path, element: .u8)
     case .jsonl: try JSONLinesVectors(path: path, field: field)
     }
   }

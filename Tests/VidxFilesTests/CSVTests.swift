@@ -84,6 +84,6 @@ import Testing
     #expect(error.reason == .unknownFormat(supported: [".jsonl", ".csv"]))
     #expect(error.message.contains("use a name that ends in .jsonl, .csv"))
     let vectors = try fileError { _ = try VectorFormat.open("v.parquet") }
-    #expect(vectors.reason == .unknownFormat(supported: [".npy", ".fvecs", ".jsonl"]))
+    #expect(vectors.reason == .unknownFormat(supported: [".npy", ".fvecs", ".bvecs", ".jsonl"]))
   }
 }

@@ -1,14 +1,24 @@
-/// Vectors in the .fvecs format of the TEXMEX corpora: each row is an i32 number of dimensions, then that many f32,
-/// little-endian. All rows must have the same dimensions.
-package final class FVecsFile: VectorFile {
+/// Vectors in the .fvecs and .bvecs formats of the TEXMEX corpora: each row is an i32 number of dimensions, then that
+/// many elements, little-endian. All rows must have the same dimensions.
+package final class VecsFile: VectorFile {
+  /// The raw value is its size in bytes.
+  package enum Element: Int, Sendable {
+    /// .bvecs: 0...255
+    case u8 = 1
+    /// .fvecs
+    case f32 = 4
+  }
+
   package let count: Int
   package let dimensions: Int
+  private let element: Element
   private let file: InputFile
 
   package var path: String { file.path }
-  private var rowBytes: Int { 4 + 4 * dimensions }
+  private var rowBytes: Int { 4 + element.rawValue * dimensions }
 
-  package init(path: String) throws(FileError) {
+  package init(path: String, element: Element) throws(FileError) {
+    self.element = element
     file = try InputFile(path: path)
     guard file.byteCount > 0 else { throw FileError(path: path, reason: .empty) }
     guard file.byteCount >= 4 else {
@@ -18,7 +28,7 @@ package final class FVecsFile: VectorFile {
     let found = Int32(bitPattern: (0..<4).reduce(UInt32(0)) { $0 | UInt32(head[$1]) << UInt32(8 * $1) })
     guard found > 0 else { throw FileError(path: path, place: .row(1), reason: .shape([Int(found)])) }
     dimensions = Int(found)
-    let rowBytes = 4 + 4 * dimensions
+    let rowBytes = 4 + element.rawValue * dimensions
     count = file.byteCount / rowBytes
     // A rest may be a cut, or a row of other dimensions: the first row that says so is the better message.
     guard file.byteCount % rowBytes == 0 else {
@@ -40,12 +50,19 @@ package final class FVecsFile: VectorFile {
       for row in start..<end {
         let offset = (row - start) * rowBytes
         try checkHead(block[offset..<offset + 4], row: row)
+        let place = (row - rows.lowerBound) * dimensions
         unsafe block.withUnsafeBytes { bytes in
-          let target = unsafe UnsafeMutableRawBufferPointer(
-            rebasing: UnsafeMutableRawBufferPointer(destination)[((row - rows.lowerBound) * dimensions * 4)...])
-          unsafe target.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[offset + 4..<offset + rowBytes]))
+          let elements = unsafe UnsafeRawBufferPointer(rebasing: bytes[offset + 4..<offset + rowBytes])
+          unsafe copy(elements, to: UnsafeMutableBufferPointer(rebasing: destination[place..<place + dimensions]))
         }
       }
+    }
+  }
+
+  private func copy(_ elements: UnsafeRawBufferPointer, to destination: UnsafeMutableBufferPointer<Float>) {
+    switch element {
+    case .f32: unsafe UnsafeMutableRawBufferPointer(destination).copyMemory(from: elements)
+    case .u8: for i in 0..<dimensions { unsafe destination[i] = Float(elements[i]) }
     }
   }
 
