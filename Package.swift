@@ -47,7 +47,8 @@ let package = Package(
       swiftSettings: settings),
     .target(name: "VidxFiles", swiftSettings: settings),
     .executableTarget(
-      name: "VidxCLI", dependencies: ["Vidx", "VidxFiles", "VidxSQLite", "VidxIndexes", "VidxVectors"],
+      name: "VidxCLI",
+      dependencies: ["Vidx", "VidxFiles", "VidxSQLite", "VidxIndexes", "VidxSegments", "VidxVectors"],
       swiftSettings: settings, linkerSettings: sqlite),
 
     .target(name: "CVidxExtension"),

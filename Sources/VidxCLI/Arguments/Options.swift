@@ -5,7 +5,8 @@ enum Options {
 
   // Files and tables
   static let index = Option(name: "index", value: "NAME", help: "the index")
-  static let vectors = Option(name: "vectors", value: "FILE", help: "vectors: .npy (f16, f32), .fvecs or .jsonl")
+  static let vectors = Option(
+    name: "vectors", value: "FILE", help: "vectors: .npy (f16, f32), .fvecs, .bvecs or .jsonl")
   static let field = Option(name: "field", value: "NAME", help: "the field of the .jsonl objects that holds the vector")
   static let rows = Option(name: "rows", value: "FILE", help: "rows, .jsonl or .csv, in the order of the vectors")
   static let table = Option(name: "table", value: "NAME", help: "the table of the rows")
@@ -32,6 +33,9 @@ enum Options {
   static let within = Option(name: "within", value: "DISTANCE", help: "only rows at this distance or nearer")
   static let efSearch = Option(name: "ef-search", value: "N", help: "hnsw: candidates kept while searching (40)")
   static let probes = Option(name: "probes", value: "N", help: "ivfflat: lists scanned (square root of their number)")
+  static let sample = Option(name: "sample", value: "N", help: "this many rows of the index are the queries (500)")
+  static let recall = Option(name: "recall", value: "SHARE", help: "recommend a setting with this recall (0.95)")
+  static let rounds = Option(name: "rounds", value: "N", help: "how often all queries are timed (3)")
   static let columns = Option(
     name: "columns", value: "A,B", help: "columns of the table to print (all but the vectors)")
   static let param = Option(

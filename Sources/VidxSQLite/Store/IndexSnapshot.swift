@@ -31,6 +31,11 @@ package final class IndexSnapshot: @unchecked Sendable {
     self.rowCount = rowCount
   }
 
+  /// IVFFlat: the lists of the segment that has most; 0 for other kinds.
+  package var listCount: Int {
+    configuration.kind == .ivfflat ? segments.map { $0.index.configuration.lists }.max() ?? 0 : 0
+  }
+
   /// Makes a query of `configuration.dimensions` floats ready.
   package func prepare(_ query: UnsafeBufferPointer<Float>) throws(StoreError) -> PreparedQuery {
     do throws(VectorError) {
