@@ -76,6 +76,52 @@ static void check_crc(void) {
     check(vidx_crc32c(7, bytes + n % 8, n) == vidx_crc32c_software(7, bytes + n % 8, n), "CRC-32C", "hardware", n);
 }
 
+/* Byte rows, to the bit, and pools of few different scores. */
+static void check_bytes(const char *isa) {
+  static float vectors[ROWS * LONGEST], centre[LONGEST];
+  static uint8_t codes[ROWS * LONGEST];
+  static vidx_byte_tail tails[ROWS];
+  static int32_t sums[ROWS];
+  static const uint32_t ids[ROWS] = {3, 0, 10, 10, 7, 1, 2, 9, 5, 4, 8};
+  const vidx_bytes *tested = vidx_bytes_named(isa), *reference = vidx_bytes_named("scalar");
+  for (size_t i = 0; i < ROWS * LONGEST; i++) vectors[i] = random_float();
+  for (size_t n = 1; n <= LONGEST; n = n < 140 ? n + 1 : n + 87) {
+    const vidx_byte_rows rows = {.codes = codes, .tails = tails, .sums = sums, .stride = (n + 63) & ~(size_t)63};
+    float scores[ROWS], expected[ROWS];
+    for (size_t r = 0; r < ROWS; r++) {
+      double error;
+      tails[r].add = random_float();
+      (void)vidx_byte_encode(vectors + r * n, centre, n, rows.stride, 1, codes + r * rows.stride, &tails[r].scale,
+                             sums + r, &error);
+    }
+    for (size_t count = 0; count <= ROWS; count++) {
+      tested->scores(&rows, count % ROWS, ids, count, scores);
+      reference->scores(&rows, count % ROWS, ids, count, expected);
+      check(memcmp(scores, expected, count * sizeof *scores) == 0, "byte scores", isa, n);
+    }
+  }
+
+  enum { LIMIT = 100, ROOM = LIMIT + VIDX_POOL_SLACK };
+  static float pool_scores[4][ROOM];
+  static uint32_t pool_ids[4][ROOM];
+  size_t counts[2] = {0, 0}, now = 0;
+  for (uint32_t block = 0; block < 60; block++) {
+    float scores[VIDX_POOL_BLOCK];
+    uint32_t offered[VIDX_POOL_BLOCK];
+    const size_t size = block % 4 == 0 ? VIDX_POOL_BLOCK : block % 20;
+    for (size_t i = 0; i < size; i++) scores[i] = floorf(random_float() * 9), offered[i] = block * 64 + (uint32_t)i;
+    size_t first[2];
+    for (size_t k = 0; k < 2; k++) {
+      const vidx_pool from = {pool_scores[2 * k + now], pool_ids[2 * k + now]};
+      const vidx_pool to = {pool_scores[2 * k + 1 - now], pool_ids[2 * k + 1 - now]};
+      first[k] = (k ? reference : tested)->merge(&from, &counts[k], LIMIT, scores, offered, size, &to);
+    }
+    check(first[0] == first[1] && counts[0] == counts[1], "pool", isa, block);
+    if (first[0] < LIMIT) now = 1 - now;
+    check(memcmp(pool_ids[now], pool_ids[2 + now], counts[0] * sizeof **pool_ids) == 0, "pool's ids", isa, block);
+  }
+}
+
 int main(int count, char **names) {
   const vidx_kernels *scalar = vidx_kernels_named("scalar");
   for (int i = 1; i < count; i++) {
@@ -88,6 +134,7 @@ int main(int count, char **names) {
     check_metric(kernels->isa, "l2sq", &kernels->l2sq, &scalar->l2sq);
     check_metric(kernels->isa, "l1", &kernels->l1, &scalar->l1);
     check_product(kernels->isa, kernels->sgemm_nt);
+    check_bytes(kernels->isa);
   }
   check_crc();
   printf("%s by default; %d failures\n", vidx_kernels_active()->isa, failures);
