@@ -22,5 +22,6 @@ for optimisation in -O2 -O0; do
   "$cc" --target=aarch64-linux-gnu -isystem "$system/include" -std=c17 "$optimisation" -Wall -Wextra -Werror \
     -ISources/CVidxKernels/include Sources/CVidxKernels/*.c scripts/kernels-selftest.c \
     --ld-path="$(command -v aarch64-linux-gnu-ld)" -lm -o "$out/selftest"
-  qemu-aarch64 -L "$system" "$out/selftest" neon
+  # With the dot product instructions, and without.
+  for cpu in max cortex-a53; do qemu-aarch64 -cpu "$cpu" -L "$system" "$out/selftest" neon; done
 done

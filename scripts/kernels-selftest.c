@@ -68,6 +68,106 @@ static void check_product(const char *isa, vidx_sgemm_nt_f32 multiply) {
     }
 }
 
+/* A query of small integers over rows of any codes, whose tails are of moderate size. */
+static void check_estimates(const vidx_codes *tested, const vidx_codes *reference, const char *code,
+                            const vidx_code_kernels *kernels, const vidx_code_kernels *expected, size_t n,
+                            size_t code_bytes, const int8_t *values, const uint8_t *rows) {
+  static const uint32_t ids[ROWS] = {3, 0, 10, 10, 7, 1, 2, 9, 5, 4, 8};
+  const size_t stride = code_bytes + 16;
+  vidx_code_query query = {.values = values, .dimensions = n, .code_bytes = code_bytes, .scale = 0.01, .constant = 0.5};
+  for (size_t i = 0; i < n; i++) query.sum += values[i];
+  query.error_scale = 0.1, query.error_shift = 0.2, query.error_root = 1.5, query.root_shift = 3;
+  query.error_square = 4, query.error_constant = 1e-3, query.error_rounding = 1e-6;
+  float a[ROWS], b[ROWS], bound_a[ROWS], bound_b[ROWS];
+  expected->bounded_rows(&query, rows, stride, ROWS, b, bound_b);
+  kernels->bounded_rows(&query, rows, stride, ROWS, a, bound_a);
+  check(!memcmp(a, b, sizeof a) && !memcmp(bound_a, bound_b, sizeof a), code, tested->isa, n);
+  kernels->rows(&query, rows, stride, ROWS, a);
+  check(memcmp(a, b, sizeof a) == 0, "rows of codes", tested->isa, n);
+  kernels->ids(&query, rows, stride, ids, ROWS, a);
+  for (size_t r = 0; r < ROWS; r++) check(memcmp(&a[r], &b[ids[r]], sizeof(float)) == 0, "ids", tested->isa, n);
+
+  /* The same rows as extensions of one another. */
+  const vidx_code_refine refine[3] = {tested->refine2, tested->refine4, tested->refine6};
+  const vidx_code_refine refine_expected[3] = {reference->refine2, reference->refine4, reference->refine6};
+  for (int bits = 0; kernels == &tested->bits && bits < 3; bits++) {
+    refine[bits](&query, rows, stride, rows + 64, 32, ids, ROWS, a, bound_a);
+    refine_expected[bits](&query, rows, stride, rows + 64, 32, ids, ROWS, b, bound_b);
+    check(!memcmp(a, b, sizeof a) && !memcmp(bound_a, bound_b, sizeof a), "refinement", tested->isa, n);
+  }
+}
+
+/* The same bits as the scalar ones, rotations and codes of vectors included. */
+static void check_codes(const vidx_codes *tested, const vidx_codes *reference) {
+  static float x[LONGEST + 16], y[LONGEST + 16];
+  static int8_t values[LONGEST + VIDX_QUERY_PADDING], other_values[LONGEST];
+  static uint8_t rows[ROWS * (LONGEST + 16) + 4096], codes[LONGEST], other_codes[LONGEST];
+  static uint32_t signs[4 * LONGEST];
+  for (size_t i = 0; i < 4 * LONGEST; i++) signs[i] = random_float() < 0 ? 0x80000000 : 0;
+  for (size_t n = 1; n <= LONGEST; n = n < 200 ? n + 1 : n + 191) {
+    for (size_t i = 0; i < n; i++) x[i] = y[i] = random_float() + random_float();
+    tested->rotate(x, n, signs);
+    reference->rotate(y, n, signs);
+    check(memcmp(x, y, n * sizeof *x) == 0, "rotation", tested->isa, n);
+    for (int levels = 0; levels <= 256; levels = levels < 6 ? levels + 2 : levels < 16 ? 16 : levels + 240) {
+      vidx_code_fit fit, other_fit;
+      const int is_signs = levels < 16;
+      (is_signs ? tested->fit_signs : tested->fit_levels)(x, n, levels, codes, &fit);
+      (is_signs ? reference->fit_signs : reference->fit_levels)(x, n, levels, other_codes, &other_fit);
+      check(!memcmp(&fit, &other_fit, sizeof fit) && !memcmp(codes, other_codes, n), "codes", tested->isa, n);
+    }
+    vidx_query_fit fit, other_fit;
+    memset(&fit, 0, sizeof fit), memset(&other_fit, 0, sizeof fit);
+    memset(values, 0, sizeof values);
+    tested->fit_query(x, n, values, &fit);
+    reference->fit_query(x, n, other_values, &other_fit);
+    check(!memcmp(&fit, &other_fit, sizeof fit) && !memcmp(values, other_values, n), "query", tested->isa, n);
+
+    const size_t bytes[3] = {(n + 15) / 16 * 16, ((n + 1) / 2 + 15) / 16 * 16, ((n + 7) / 8 + 15) / 16 * 16};
+    const vidx_code_kernels *kernels[3] = {&tested->int8, &tested->int4, &tested->bits};
+    const vidx_code_kernels *expected[3] = {&reference->int8, &reference->int4, &reference->bits};
+    for (int code = 0; code < 3; code++) {
+      uint8_t *first = rows + n % 5;
+      for (size_t i = 0; i < sizeof rows - 5; i++) first[i] = (uint8_t)(int)(random_float() * 1000);
+      /* As floats, these bytes are of moderate size wherever a tail is. */
+      for (size_t i = 3; i < sizeof rows - 5; i += 4) first[i] = (uint8_t)(0x3d + first[i] % 4);
+      const char *names[3] = {"int8", "int4", "bits"};
+      check_estimates(tested, reference, names[code], kernels[code], expected[code], n, bytes[code], values, first);
+    }
+  }
+}
+
+/* Scores of halves, whose order of addition differs, and the conversions. */
+static void check_halves(const vidx_codes *tested, const vidx_codes *reference) {
+  enum { HALVES = 1536 };
+  static float query_floats[HALVES], x[HALVES], y[HALVES];
+  static uint16_t rows[ROWS * HALVES], others[ROWS * HALVES];
+  for (size_t i = 0; i < HALVES; i++) query_floats[i] = random_float();
+  for (size_t r = 0; r < ROWS; r++) {
+    for (size_t i = 0; i < HALVES; i++) x[i] = random_float() * (i % 3 ? 1 : 1e-7f);
+    tested->to_half(x, HALVES, rows + r * HALVES);
+    reference->to_half(x, HALVES, others + r * HALVES);
+    tested->from_half(rows + r * HALVES, HALVES, x);
+    reference->from_half(rows + r * HALVES, HALVES, y);
+    check(!memcmp(x, y, sizeof x), "halves to floats", tested->isa, HALVES);
+  }
+  check(!memcmp(rows, others, sizeof rows), "floats to halves", tested->isa, HALVES);
+  const vidx_code_kernels *kernels[3] = {&tested->f16_neg_dot, &tested->f16_l2sq, &tested->f16_l1};
+  const vidx_code_kernels *expected[3] = {&reference->f16_neg_dot, &reference->f16_l2sq, &reference->f16_l1};
+  for (size_t n = 32; n <= HALVES; n += 160) {
+    vidx_code_query query = {.floats = query_floats, .dimensions = n, .error_scale = 1e-3, .error_shift = 1e-2};
+    for (int metric = 0; metric < 3; metric++) {
+      float a[ROWS], b[ROWS], bound_a[ROWS], bound_b[ROWS];
+      kernels[metric]->bounded_rows(&query, rows, 2 * n, ROWS, a, bound_a);
+      expected[metric]->bounded_rows(&query, rows, 2 * n, ROWS, b, bound_b);
+      for (size_t r = 0; r < ROWS; r++) {
+        check(fabs((double)a[r] - b[r]) <= bound(n / 8 + 12, n, 4), "f16", tested->isa, n);
+        check(fabs((double)bound_a[r] - bound_b[r]) <= bound(n + 12, n, 4), "bounds of f16", tested->isa, n);
+      }
+    }
+  }
+}
+
 static void check_crc(void) {
   static uint8_t bytes[70000];
   for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (uint8_t)(int)(random_float() * 1000);
@@ -135,8 +235,10 @@ int main(int count, char **names) {
     check_metric(kernels->isa, "l1", &kernels->l1, &scalar->l1);
     check_product(kernels->isa, kernels->sgemm_nt);
     check_bytes(kernels->isa);
+    check_codes(vidx_codes_named(names[i]), vidx_codes_named("scalar"));
+    check_halves(vidx_codes_named(names[i]), vidx_codes_named("scalar"));
   }
   check_crc();
-  printf("%s by default; %d failures\n", vidx_kernels_active()->isa, failures);
+  printf("%s by default, codes by %s; %d failures\n", vidx_kernels_active()->isa, vidx_codes_active()->isa, failures);
   return failures > 0;
 }

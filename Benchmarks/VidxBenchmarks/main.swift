@@ -7,6 +7,8 @@
 //   bandwidth                        stream the vectors once: GB/s this machine reads
 //   writes                           insert 11,000 rows into the rest of the vectors and merge; key: directory
 //   quit
+//
+// With arguments `kernels ...` it measures the kernels instead (KernelBenchmark).
 
 #if canImport(Glibc)
   import Glibc
@@ -14,6 +16,10 @@
   import Darwin
 #endif
 
+if CommandLine.arguments.dropFirst().first == "kernels" {
+  try KernelBenchmark(Array(CommandLine.arguments.dropFirst(2))).run()
+  exit(0)
+}
 let worker = Worker()
 while let line = readLine() {
   let words = line.split(separator: " ").map(String.init)

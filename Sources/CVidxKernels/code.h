@@ -210,7 +210,7 @@ VIDX_INLINE size_t vidx_halves(size_t dimensions) { return vidx_padded16((dimens
     .f32_l1 = VIDX_CODE_KERNELS(f32_l1, name), .refine2 = refine2_##name, .refine4 = refine4_##name,                   \
     .refine6 = refine6_##name, .rotate = rotate_##name, .rotate_back = rotate_back_##name,                             \
     .fit_levels = fit_levels_##name, .fit_signs = fit_signs_##name, .fit_query = fit_query_##name, .dot = dot_##name,  \
-    .to_half = to_half_##name, .from_half = from_half_##name                                                           \
+    .to_half = to_half_##name, .from_half = from_half_##name, .read = read_##name                                      \
   }
 
 extern const vidx_codes vidx_codes_scalar;

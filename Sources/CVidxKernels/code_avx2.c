@@ -8,6 +8,7 @@
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 
 #include "code_fit.h"
+#include "code_read.h"
 #include "code_rotate.h"
 
 /* The sums of four accumulators' lanes. */

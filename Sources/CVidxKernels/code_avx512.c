@@ -9,6 +9,7 @@
                              apply_to = function)
 
 #include "code_fit.h"
+#include "code_read.h"
 #include "code_rotate.h"
 
 /* The sums of four accumulators' lanes. */

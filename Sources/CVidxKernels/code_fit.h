@@ -96,7 +96,15 @@ VIDX_INLINE vidx_code_sums vidx_level_pass(const float *x, size_t n, float offse
   return (vidx_code_sums){(double)vidx_total_ints(sum), (double)vidx_total_ints(squares), vidx_total(products)};
 }
 
-/* The least squares offset and scale for given codes, and what they make of the sums. */
+/* What offset and scale make of the sums. */
+VIDX_INLINE void vidx_finish_fit(const vidx_moments *m, vidx_code_sums s, size_t n, vidx_code_fit *fit) {
+  const double count = (double)n, a = fit->offset, b = fit->scale;
+  fit->norm = m->norm;
+  fit->product = a * m->sum + b * s.products;
+  fit->decoded_norm = count * a * a + 2 * a * b * s.codes + b * b * s.squares;
+}
+
+/* The least squares offset and scale for given codes. */
 VIDX_INLINE void vidx_least_squares(const vidx_moments *m, vidx_code_sums s, size_t n, vidx_code_fit *fit) {
   const double count = (double)n;
   const double determinant = count * s.squares - s.codes * s.codes; /* exact: integers below 2^53 */
@@ -104,10 +112,7 @@ VIDX_INLINE void vidx_least_squares(const vidx_moments *m, vidx_code_sums s, siz
   if (scale < 0x1p-120) scale = 0; /* so that its inverse is finite */
   fit->scale = (float)scale;
   fit->offset = (float)((m->sum - fit->scale * s.codes) / count);
-  const double a = fit->offset, b = fit->scale;
-  fit->norm = m->norm;
-  fit->product = a * m->sum + b * s.products;
-  fit->decoded_norm = count * a * a + 2 * a * b * s.codes + b * b * s.squares;
+  vidx_finish_fit(m, s, n, fit);
 }
 
 VIDX_INLINE double vidx_squared_error(const vidx_code_fit *fit) {
@@ -129,8 +134,9 @@ VIDX_INLINE void vidx_improve(const float *x, size_t n, const vidx_moments *m, d
 }
 
 /* 256 levels between the least and the most; 16 levels in the better of two intervals improved: that, and the one that
- * is best for normally distributed components, 2.68 standard deviations each way. The last fit makes x - decoded
- * orthogonal to decoded. */
+ * is best for normally distributed components, 2.68 standard deviations each way. In the end offset and scale are
+ * stretched so that product = norm, as RaBitQ does: least squares alone makes near vectors seem farther than they are,
+ * for four bits by a hundredth of their norm. */
 VIDX_INLINE void vidx_fit_levels(const float *x, size_t n, int levels, uint8_t *codes, vidx_code_fit *fit) {
   enum { ROUNDS = 5 };
   const int top = levels - 1;
@@ -145,7 +151,12 @@ VIDX_INLINE void vidx_fit_levels(const float *x, size_t n, int levels, uint8_t *
   }
   const int is_flat = !(best[1] >= 0x1p-120f);
   const float inverse = is_flat ? 0 : 1 / best[1];
-  vidx_least_squares(&m, vidx_level_pass(x, n, best[0], inverse, is_flat ? 0 : top, codes), n, fit);
+  const vidx_code_sums sums = vidx_level_pass(x, n, best[0], inverse, is_flat ? 0 : top, codes);
+  vidx_least_squares(&m, sums, n, fit);
+  if (fit->product < m.norm / 2 || !(fit->product > 0)) return; /* nothing much was caught: do not blow it up */
+  fit->offset = (float)(fit->offset * (m.norm / fit->product));
+  fit->scale = (float)(fit->scale * (m.norm / fit->product));
+  vidx_finish_fit(&m, sums, n, fit);
 }
 
 /* Sums over values 0.5, 1.5 ... `top` + 0.5 of |x| in steps of 1 / inverse, with the sign of x; codes. */
@@ -227,7 +238,8 @@ VIDX_INLINE void vidx_fit_query(const float *x, size_t n, int8_t *values, vidx_q
   fit->sum = (int32_t)vidx_total_ints(sum);
   fit->norm = m.norm;
   fit->value_norm = (double)vidx_total_ints(squares);
-  fit->scale = fit->value_norm > 0 ? vidx_total(products) / fit->value_norm : 0;
+  const double product = vidx_total(products);
+  fit->scale = product > 0 ? fit->norm / product : 0; /* rounded, the query has the same product with itself */
 }
 
 #define VIDX_FIT_ENTRY_POINTS(isa)                                                                                     \

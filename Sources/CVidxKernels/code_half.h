@@ -144,6 +144,7 @@ VIDX_INLINE void vidx_f16_l1_bounds(const vidx_code_query *query, size_t count, 
   VIDX_REFINE_ENTRY_POINTS(isa)                                                                                        \
   VIDX_FLOAT_ENTRY_POINTS(isa)                                                                                         \
   VIDX_FIT_ENTRY_POINTS(isa)                                                                                           \
-  VIDX_ROTATE_ENTRY_POINTS(isa)
+  VIDX_ROTATE_ENTRY_POINTS(isa)                                                                                        \
+  VIDX_READ_ENTRY_POINT(isa)
 
 #endif

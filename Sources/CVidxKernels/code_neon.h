@@ -7,6 +7,7 @@
 #include "code.h"
 #include "code_half.h"
 #include "code_fit.h"
+#include "code_read.h"
 #include "code_rotate.h"
 
 #define VIDX_JOINED_(a, b) a##_##b

@@ -1,6 +1,7 @@
 #include "code.h"
 #include "code_fit.h"
 #include "code_half.h"
+#include "code_read.h"
 #include "code_rotate.h"
 
 /* The reference: one dimension after the other. The other files are tested against it. */

@@ -71,7 +71,7 @@ typedef struct {
 } vidx_code_fit;
 
 typedef struct {
-  double scale;       /* component ~ scale * value */
+  double scale;       /* component ~ scale * value; the sum of x * scale * value is norm */
   double norm;        /* sum of x^2 */
   double value_norm;  /* sum of value^2, unscaled */
   int32_t sum;        /* of the values */
@@ -89,7 +89,7 @@ typedef struct {
   void (*rotate)(float *x, size_t n, const uint32_t *signs);
   /* Its inverse. */
   void (*rotate_back)(float *x, size_t n, const uint32_t *signs);
-  /* Codes 0...levels - 1 (16 or 256) of n floats, one a byte. */
+  /* Codes 0...levels - 1 (16 or 256) of n floats, one a byte; product = norm, but for rounding. */
   void (*fit_levels)(const float *x, size_t n, int levels, uint8_t *codes, vidx_code_fit *fit);
   /* Signs of n floats (0 or 1, a byte each) with the unbiased scale of RaBitQ, which makes product = norm; with bits
    * (2, 4 or 6) of extension, codes of bits + 1 bits whose highest is the sign. */
@@ -101,6 +101,8 @@ typedef struct {
   /* n halves from floats and back; n is a multiple of 16. To nearest, ties to even; beyond the range infinite. */
   void (*to_half)(const float *x, size_t n, uint16_t *halves);
   void (*from_half)(const uint16_t *halves, size_t n, float *x);
+  /* Reads memory, 256 bytes at a time, and does nothing else: the ceiling of benchmarks. Some function of the bytes. */
+  uint64_t (*read)(const void *memory, size_t bytes);
 } vidx_codes;
 
 /* The kernels that go with the active table of CVidxKernels.h. */

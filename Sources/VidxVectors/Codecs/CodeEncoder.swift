@@ -139,7 +139,7 @@ import CVidxKernels
     case (.int8, .innerProduct), (.int4, .innerProduct):
       return lost + ofQuery + 2 * space.transformError * length + 16 * space.scoreError * (length + centreLength)
     case (.int8, _), (.int4, _):
-      return lost + (abs(fit.product - fit.decoded_norm) + cancelled).squareRoot()
+      return lost + (abs(fit.norm - fit.product) + cancelled).squareRoot()
     default:
       return CodeTail.confidence / max(dimensions - 1, 1).squareRoot() * (lost + ofQuery)
     }

@@ -53,6 +53,11 @@ package import CVidxKernels
     }
   }
 
+  /// A function that reads memory and does nothing else, for benchmarks.
+  package static func readMemory(isa: String? = nil) -> @convention(c) (UnsafeRawPointer, Int) -> UInt64 {
+    unsafe table(isa: isa).pointee.read
+  }
+
   static func table(isa: String?) -> UnsafePointer<vidx_codes> {
     let named = unsafe isa.flatMap { unsafe vidx_codes_named($0) }
     return unsafe named ?? vidx_codes_active()

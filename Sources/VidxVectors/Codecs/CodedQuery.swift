@@ -96,9 +96,9 @@ package import CVidxKernels
     unsafe query.pointee.scale = fit.scale
     unsafe query.pointee.sum = Double(fit.sum)
     rotatedLength = fit.norm.squareRoot()
-    // The scale is that of least squares, so the rounded query and what is lost are orthogonal.
-    lost = (max(fit.norm - fit.scale * fit.scale * fit.value_norm, 0) + 0x1p-44 * fit.norm).squareRoot()
-    lost += space.smallestError
+    // The scale makes the query and what it loses orthogonal: a square is lost, not a product with vectors near by.
+    let lostNorm = fit.scale == 0 ? fit.norm : max(fit.scale * fit.scale * fit.value_norm - fit.norm, 0)
+    lost = (lostNorm + 0x1p-44 * fit.norm).squareRoot() + space.smallestError
   }
 }
 

@@ -111,6 +111,25 @@ import VidxVectors
     #expect(ofSigns < 0.08)
   }
 
+  @Test("Near vectors do not seem farther than they are", arguments: integerCodecs, codedMetrics)
+  func nearIsUnbiased(codec: Codec, metric: Metric) throws {
+    let vectors = modelVectors(count: 200, dimensions: 192, unit: metric == .cosine, seed: 11)
+    let space = try standardSpace(codec, metric, dimensions: 192, origin: mean(vectors))
+    let rows = try CodedRows(space, vectors)
+    let noise = modelVectors(count: 200, dimensions: 192, unit: true, seed: 12)
+    var (sum, squares) = (0.0, 0.0)
+    for row in 0..<200 {
+      let length = Float(exactScore(.l2, vectors[row], Array(repeating: 0, count: 192)).squareRoot())
+      let near = zip(vectors[row], noise[row]).map { $0 + 0.3 * length * $1 }
+      let estimate = try rows.estimates(prepared(space, near))[row]
+      let error = Double(estimate.score) - exactScore(metric, near, vectors[row])
+      sum += error
+      squares += error * error
+    }
+    // Without bias the mean of 200 is some 0.07 of the root mean square.
+    #expect(abs(sum / 200) < 0.3 * (squares / 200).squareRoot())
+  }
+
   @Test("More bits, smaller errors", arguments: codedMetrics)
   func ordered(metric: Metric) throws {
     let vectors = modelVectors(count: 100, dimensions: 384, unit: metric == .cosine, seed: 9)

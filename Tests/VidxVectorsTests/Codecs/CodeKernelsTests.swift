@@ -109,6 +109,39 @@ import VidxVectors
     }
   }
 
+  @Test("No byte beyond the last row is touched")
+  func staysInside() async {
+    await #expect(processExitsWith: .success) { try CodeKernelsTests.scoreBeforeTraps() }
+  }
+
+  private static func scoreBeforeTraps() throws {
+    let memory = try #require(GuardedFloats())
+    let extensionMemory = try #require(GuardedFloats())
+    var out = [Float](repeating: 0, count: 5)
+    var bounds = out
+    for (codec, dimensions) in Codec.allCases.flatMap({ codec in (1...130).map { (codec, $0) } }) {
+      let vectors = modelVectors(count: 5, dimensions: dimensions, unit: true, seed: 6)
+      let space = try standardSpace(codec, .cosine, dimensions: dimensions, origin: vectors[0])
+      let coded = try CodedRows(space, vectors)
+      let query = prepared(space, vectors[1])
+      let rows = unsafe UnsafeMutableRawPointer(memory.last(5 * coded.stride / 4))
+      let extensions = unsafe UnsafeMutableRawPointer(extensionMemory.last(5 * coded.extensionStride / 4))
+      unsafe rows.copyMemory(from: coded.first, byteCount: 5 * coded.stride)
+      if let first = unsafe coded.firstExtension {
+        unsafe extensions.copyMemory(from: first, byteCount: 5 * coded.extensionStride)
+      }
+      for isa in machineISAs {
+        let kernels = try CodeKernels(codec, .cosine, isa: isa)
+        unsafe kernels.rows(query.raw, rows, coded.stride, 5, &out)
+        unsafe kernels.boundedIDs(query.raw, rows, coded.stride, [4, 3, 4, 0, 4], 5, &out, &bounds)
+        if let refine = unsafe kernels.refine {
+          unsafe refine(
+            query.raw, rows, coded.stride, extensions, coded.extensionStride, [4, 3, 4, 0, 4], 5, &out, nil)
+        }
+      }
+    }
+  }
+
   @Test("Refinement writes as many as asked, with and without bounds", arguments: machineISAs)
   func refineForms(isa: String) throws {
     for codec: Codec in [.rabitq2, .rabitq4, .rabitq6] {
