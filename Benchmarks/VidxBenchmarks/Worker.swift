@@ -65,7 +65,8 @@ final class Worker {
     _ = try scratch.session.build(
       "vectors",
       IndexOptions(
-        dimensions: base.dimensions, metric: options["metric"].flatMap { Metric(rawValue: $0) } ?? .cosine, type: type),
+        dimensions: base.dimensions, metric: options["metric"].flatMap { Metric(rawValue: $0) } ?? .cosine, type: type,
+        codec: options["codec"].flatMap { IndexCodec(rawValue: $0) } ?? .auto),
       vectors: vectors, build: BuildOptions(threads: number("threads", 2)))
     let seconds = now() - start
     let summary = try scratch.session.summary(of: "vectors")
@@ -78,7 +79,8 @@ final class Worker {
     guard let database else { throw UsageError(description: "build first") }
     let k = options["k"].flatMap { Int($0) } ?? 10
     let settings = SearchSettings(
-      efSearch: options["ef"].flatMap { Int($0) }, probes: options["probes"].flatMap { Int($0) })
+      efSearch: options["ef"].flatMap { Int($0) }, targetRecall: options["recall"].flatMap { Double($0) },
+      probes: options["probes"].flatMap { Int($0) })
     let threads = options["threads"].flatMap { Int($0) } ?? 1
     let start = now()
     let answers =

@@ -2,6 +2,7 @@
 #define VIDX_F32_H
 
 #include "CVidxKernels.h"
+#include "candidates.h"
 #include "sgemm.h"
 
 /* What the files f32_<isa>.c share: the batch loops, and the tables they export.
@@ -100,7 +101,8 @@ VIDX_INLINE void vidx_ids_f32(vidx_score_one_f32 one, vidx_score_ahead_f32 four,
 #define VIDX_F32_TABLE(name)                                                                                           \
   {                                                                                                                    \
     .isa = #name, .neg_dot = VIDX_F32_METRIC(neg_dot, name), .l2sq = VIDX_F32_METRIC(l2sq, name),                      \
-    .l1 = VIDX_F32_METRIC(l1, name), .sgemm_nt = vidx_sgemm_nt_##name                                                  \
+    .l1 = VIDX_F32_METRIC(l1, name), .sgemm_nt = vidx_sgemm_nt_##name,                                                 \
+    .insert_candidates = vidx_insert_candidates_##name                                                                 \
   }
 
 extern const vidx_kernels vidx_kernels_scalar;

@@ -17,6 +17,27 @@ public enum IndexType: Sendable, Equatable {
   case hnsw(m: Int = 16, efConstruction: Int = 128)
 }
 
+/// How an index codes its vectors for comparison. The vectors themselves are kept: what codes select is compared again
+/// in full, so distances are exact.
+public enum IndexCodec: String, Sendable, CaseIterable {
+  /// Chosen for each segment by measuring which code keeps the order of the nearest.
+  case auto
+  /// 32-bit floats: no code.
+  case f32
+  /// Half the bytes.
+  case f16
+  /// A byte a dimension.
+  case int8
+  /// Half a byte a dimension.
+  case int4
+  /// RaBitQ: a bit a dimension.
+  case rabitq
+  /// RaBitQ with 2, 4 or 6 further bits for a second look.
+  case rabitq2 = "rabitq+2"
+  case rabitq4 = "rabitq+4"
+  case rabitq6 = "rabitq+6"
+}
+
 /// Where an index's vectors come from.
 public enum IndexContent: Sendable, Equatable {
   /// The index holds them itself; rows are inserted into it.
@@ -32,42 +53,25 @@ public struct IndexOptions: Sendable, Equatable {
   public var dimensions: Int
   public var metric: Metric
   public var type: IndexType
+  public var codec: IndexCodec
   public var content: IndexContent
   /// The table whose rows the index's row ids are, for `where:` conditions. With `content: .column` it is that table.
   public var rowTable: String?
 
   public init(
-    dimensions: Int, metric: Metric = .cosine, type: IndexType = .hnsw(), content: IndexContent = .own,
-    rowTable: String? = nil
+    dimensions: Int, metric: Metric = .cosine, type: IndexType = .hnsw(), codec: IndexCodec = .auto,
+    content: IndexContent = .own, rowTable: String? = nil
   ) {
     self.dimensions = dimensions
     self.metric = metric
     self.type = type
+    self.codec = codec
     self.content = content
     self.rowTable = rowTable
   }
 }
 
 extension IndexOptions {
-  /// Refuses what no index can be, before anything is written.
-  func validate() throws(VidxError) {
-    try Self.check("dimensions", dimensions, in: IndexLimits.dimensions)
-    switch type {
-    case .flat: break
-    case .ivfflat(let lists): try Self.check("lists", lists ?? 0, in: IndexLimits.lists)
-    case .hnsw(let m, let efConstruction):
-      try Self.check("m", m, in: IndexLimits.m)
-      try Self.check("ef_construction", efConstruction, in: IndexLimits.efConstruction)
-    }
-  }
-
-  private static func check(_ name: String, _ value: Int, in range: ClosedRange<Int>) throws(VidxError) {
-    guard range.contains(value) else {
-      throw VidxError(
-        .badOption, "\(name) is \(value); give a number from \(range.lowerBound) to \(range.upperBound)")
-    }
-  }
-
   /// The arguments of CREATE VIRTUAL TABLE ... USING vidx(...).
   var moduleArguments: String {
     var arguments = ["dimensions = \(dimensions)", "metric = \(metric.rawValue)"]
@@ -79,6 +83,7 @@ extension IndexOptions {
     case .hnsw(let m, let efConstruction):
       arguments += ["index = hnsw", "m = \(m)", "ef_construction = \(efConstruction)"]
     }
+    if codec != .auto { arguments.append("codec = \(quoted(literal: codec.rawValue))") }
     if case .column(let column, let table) = content {
       arguments += ["content = \(quoted(literal: table))", "column = \(quoted(literal: column))"]
     }

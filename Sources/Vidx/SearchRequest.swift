@@ -15,12 +15,18 @@ public struct SearchSettings: Sendable, Equatable {
   public var within: Double?
   /// HNSW: candidates kept while walking the graph; nil for 40.
   public var efSearch: Int?
+  /// HNSW: the share of the true neighbours to find, above 0 to 1, as measured when the index was built; 1 is exact.
+  /// `efSearch` goes before it.
+  public var targetRecall: Double?
   /// IVFFlat: lists scanned; nil for the square root of their number.
   public var probes: Int?
 
-  public init(within: Double? = nil, efSearch: Int? = nil, probes: Int? = nil) {
+  public init(
+    within: Double? = nil, efSearch: Int? = nil, targetRecall: Double? = nil, probes: Int? = nil
+  ) {
     self.within = within
     self.efSearch = efSearch
+    self.targetRecall = targetRecall
     self.probes = probes
   }
 }
@@ -44,6 +50,8 @@ public struct SearchResult: Sendable, Equatable {
   public struct Counters: Sendable, Equatable {
     /// Query-to-vector distances computed, those to centroids included.
     public var distanceComputations = 0
+    /// Those among them that compared full vectors which codes had selected.
+    public var reranked = 0
     /// Rows that passed the filter and were scored.
     public var rowsScored = 0
     /// HNSW: nodes whose links were followed.

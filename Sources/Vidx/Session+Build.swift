@@ -83,13 +83,14 @@ extension Session {
   /// vector.
   /// - Returns: the number of rows indexed.
   package func build(
-    _ index: String, column: String, ofTable table: String, metric: Metric, type: IndexType, build: BuildOptions
+    _ index: String, column: String, ofTable table: String, metric: Metric, type: IndexType,
+    codec: IndexCodec = .auto, build: BuildOptions
   ) throws(VidxError) -> Int {
     _ = try primaryKey(of: table)
     try requireFreeName(index)
     let dimensions = try dimensions(ofColumn: column, table: table)
     let options = IndexOptions(
-      dimensions: dimensions, metric: metric, type: type, content: .column(column, ofTable: table))
+      dimensions: dimensions, metric: metric, type: type, codec: codec, content: .column(column, ofTable: table))
     return try transaction {
       try createIndex(index, options, build: build)
       if build.isCancelled() { throw CancellationError() }

@@ -104,7 +104,8 @@ extension Session {
     var content = IndexContent.own
     if let table = definition.content, let column = definition.column { content = .column(column, ofTable: table) }
     return IndexOptions(
-      dimensions: configuration.dimensions, metric: configuration.metric, type: type, content: content,
+      dimensions: configuration.dimensions, metric: configuration.metric, type: type,
+      codec: IndexCodec(rawValue: configuration.codec.name) ?? .auto, content: content,
       rowTable: try rowTable(of: name, store: store))
   }
 

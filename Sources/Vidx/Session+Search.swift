@@ -62,7 +62,8 @@ extension Session {
     try Self.validate(k: k, settings)
     let request = StoreRequest(
       query: query, k: k, filter: ids, within: settings.within.map(Float.init),
-      parameters: SearchParameters(efSearch: settings.efSearch, probes: settings.probes))
+      parameters: SearchParameters(
+        efSearch: settings.efSearch, targetRecall: settings.targetRecall, probes: settings.probes))
     let answer = try wrappingErrors { try store.search(request) }
     return SearchResult(answer)
   }
@@ -79,6 +80,9 @@ extension Session {
         .badOption,
         "ef_search is \(efSearch); give a number from \(IndexLimits.efSearch.lowerBound) to "
           + "\(IndexLimits.efSearch.upperBound)")
+    }
+    if let recall = settings.targetRecall, !(recall > 0 && recall <= 1) {
+      throw VidxError(.badOption, "target_recall is \(recall); give a number above 0, and at most 1")
     }
     if let probes = settings.probes, !(1...IndexLimits.lists.upperBound).contains(probes) {
       throw VidxError(
@@ -164,7 +168,8 @@ extension SearchResult {
     isExact = answer.exact
     isComplete = answer.complete
     counters = Counters(
-      distanceComputations: answer.counters.distanceComputations, rowsScored: answer.counters.rowsScored,
+      distanceComputations: answer.counters.distanceComputations, reranked: answer.counters.reranked,
+      rowsScored: answer.counters.rowsScored,
       nodesExpanded: answer.counters.nodesExpanded, listsProbed: answer.counters.listsProbed)
   }
 }

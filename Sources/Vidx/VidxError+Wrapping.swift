@@ -70,7 +70,7 @@ extension VidxError {
       switch error {
       case .noIndex: .noSuchIndex
       case .vector, .query: .badVector
-      case .invalidCount: .badOption
+      case .invalidCount, .invalidTargetRecall: .badOption
       case .rowExists, .repeatedRowIDs, .rowsExist, .rowIDsExhausted: .constraint
       case .noRow: .noSuchRow
       case .content, .contentRow: .badRows
@@ -93,6 +93,7 @@ extension VidxError {
       self.init(.badVector, "row \(row + 1): \(reason); correct or leave out this row", cause: error)
     case .duplicateRowID: self.init(.constraint, "\(error)", cause: error)
     case .tooManyRows: self.init(.badRows, "\(error)", cause: error)
+    case .codec: self.init(.badOption, "\(error)", cause: error)
     case .cancelled: self.init(.cancelled, "cancelled; nothing was changed", cause: error)
     }
   }

@@ -141,9 +141,11 @@ private struct SearchRun: Sendable {
       try check("probes", Int(settings.probes), in: 1...IndexLimits.lists.upperBound)
       parameters.probes = Int(settings.probes)
     }
-    guard settings.target_recall == 0 else {
-      throw Failure(
-        VIDX_BAD_ARGUMENT, "target_recall: indexes of this version know no recall; give ef_search or probes instead")
+    if settings.target_recall != 0 {
+      guard settings.target_recall > 0, settings.target_recall <= 1 else {
+        throw Failure(VIDX_BAD_ARGUMENT, "target_recall must be above 0 and at most 1")
+      }
+      parameters.targetRecall = Double(settings.target_recall)
     }
     return parameters
   }

@@ -1,7 +1,7 @@
 /// How far a build is.
 package struct BuildProgress: Sendable, Equatable {
   package enum Stage: String, Sendable {
-    case reading, clustering, linking, writing
+    case reading, clustering, coding, linking, measuring, writing
   }
 
   package var stage: Stage

@@ -12,12 +12,14 @@ package struct IndexConfiguration: Sendable, Equatable {
   package var efConstruction: Int
   /// IVFFlat: number of lists; 0 lets the builder choose as pgvector advises.
   package var lists: Int
+  /// How vectors are coded for navigation and scans; the vectors themselves are kept beside.
+  package var codec: CodecChoice
   /// Seeds everything random: levels, k-means. With one thread a build is deterministic.
   package var seed: UInt64
 
   package init(
     dimensions: Int, metric: Metric = .cosine, kind: IndexKind = .hnsw, m: Int = 16, efConstruction: Int = 128,
-    lists: Int = 0, seed: UInt64 = 42
+    lists: Int = 0, codec: CodecChoice = .auto, seed: UInt64 = 42
   ) {
     self.dimensions = dimensions
     self.metric = metric
@@ -25,11 +27,39 @@ package struct IndexConfiguration: Sendable, Equatable {
     self.m = m
     self.efConstruction = efConstruction
     self.lists = lists
+    self.codec = codec
     self.seed = seed
   }
 
   /// Floats from one vector to the next.
   package var stride: Int { VectorLayout.stride(dimensions: dimensions) }
+}
+
+/// Which codec an index was asked to have.
+package enum CodecChoice: Sendable, Equatable {
+  /// The builder measures which one keeps the order of the nearest, for each segment (docs/CODECS.md).
+  case auto
+  case fixed(Codec)
+
+  /// The name in SQL and on the command line.
+  package var name: String {
+    switch self {
+    case .auto: "auto"
+    case .fixed(let codec): codec.rawValue
+    }
+  }
+
+  package init?(name: String) {
+    if name == "auto" {
+      self = .auto
+    } else if let codec = Codec(rawValue: name) {
+      self = .fixed(codec)
+    } else {
+      return nil
+    }
+  }
+
+  package static let names = ["auto"] + Codec.allCases.map(\.rawValue)
 }
 
 /// Limits of the options, for whoever parses them.

@@ -6,6 +6,14 @@ package import VidxVectors
   package let dimensions: Int
   private let buffer: AlignedBuffer
 
+  /// Its length; 1 under cosine.
+  package var length: Float {
+    if metric == .cosine { return 1 }
+    var sum = 0.0
+    for i in 0..<dimensions { unsafe sum += Double(floats[i]) * Double(floats[i]) }
+    return Float(sum.squareRoot())
+  }
+
   /// The padded query: `VectorLayout.stride(dimensions:)` floats, valid while the object lives.
   package var floats: UnsafePointer<Float> { unsafe UnsafePointer(buffer.floats) }
 

@@ -1,3 +1,4 @@
+import CVidxKernels
 import Synchronization
 import VidxVectors
 
@@ -20,14 +21,21 @@ struct Candidate {
   // @unchecked: handed from search to search by the pool, never shared.
   let vectorCount: Int
   /// visited[o] == epoch when ordinal o was met in this search.
-  let visited: UnsafeMutablePointer<UInt16>
-  private var epoch: UInt16 = 0
+  let visited: UnsafeMutablePointer<UInt8>
+  private var epoch: UInt8 = 0
   /// Identifiers and scores of one block.
   let ids: UnsafeMutablePointer<UInt32>
   let scores: UnsafeMutablePointer<Float>
-  /// The candidates kept, nearest first.
+  /// Candidates, in the order and to the number that their user gives them.
   private(set) var pool: UnsafeMutablePointer<Candidate>
   private var poolCapacity: Int
+  /// The pool of a graph walk, and what comes of its candidates when they are scored anew.
+  fileprivate var walked = SortedPool(capacity: 512)
+  fileprivate var refined = SortedPool(capacity: 512)
+  fileprivate var exact = SortedPool(capacity: 512)
+  let insertCandidates = unsafe vidx_kernels_active().pointee.insert_candidates
+  /// The query as the segment's codes want it; nil where there are none.
+  let codedQuery: CodedQuery?
 
   /// The query as the codes of the centroids want it, made at the first search of an index that has them.
   private var coded: CodedQuery?
@@ -42,8 +50,9 @@ struct Candidate {
   /// The most identifiers scored at once: the largest number of links a node can have.
   static let blockCapacity = 512
 
-  init(vectorCount: Int) {
+  init(vectorCount: Int, space: CodecSpace? = nil) {
     self.vectorCount = vectorCount
+    codedQuery = space.map { CodedQuery($0) }
     unsafe visited = .allocate(capacity: max(vectorCount, 1))
     unsafe visited.initialize(repeating: 0, count: max(vectorCount, 1))
     unsafe ids = .allocate(capacity: Self.blockCapacity)
@@ -59,10 +68,13 @@ struct Candidate {
     unsafe ids.deallocate()
     unsafe scores.deallocate()
     unsafe pool.deallocate()
+    walked.deallocate()
+    refined.deallocate()
+    exact.deallocate()
   }
 
   /// Forgets what was visited and returns the mark of the new search.
-  func nextEpoch() -> UInt16 {
+  func nextEpoch() -> UInt8 {
     epoch &+= 1
     if epoch == 0 {
       unsafe visited.update(repeating: 0, count: max(vectorCount, 1))
@@ -80,15 +92,79 @@ struct Candidate {
   }
 }
 
+/// Candidates by score, ascending, tags beside them: what `vidx_insert_candidates` keeps.
+@safe struct SortedPool {
+  let scores: UnsafeMutablePointer<Float>
+  let tags: UnsafeMutablePointer<UInt32>
+  let capacity: Int
+
+  /// What merging may read and write behind the last candidate.
+  private static let padding = 16
+
+  init(capacity: Int) {
+    self.capacity = capacity
+    unsafe scores = .allocate(capacity: capacity + Self.padding)
+    unsafe scores.initialize(repeating: 0, count: capacity + Self.padding)
+    unsafe tags = .allocate(capacity: capacity + Self.padding)
+    unsafe tags.initialize(repeating: 0, count: capacity + Self.padding)
+  }
+
+  func deallocate() {
+    unsafe scores.deallocate()
+    unsafe tags.deallocate()
+  }
+
+  /// Takes a candidate out of the first `count`.
+  /// - Returns: how many are left.
+  func remove(_ ordinal: UInt32, count: Int) -> Int {
+    var kept = 0
+    for i in 0..<count where unsafe tags[i] & ~Candidate.expanded != ordinal {
+      unsafe tags[kept] = tags[i]
+      unsafe scores[kept] = scores[i]
+      kept += 1
+    }
+    return kept
+  }
+}
+
+extension SearchScratch {
+  /// Makes the query ready for the segment's codes.
+  func prepare(_ query: PreparedQuery) -> UnsafePointer<vidx_code_query> {
+    guard let codedQuery else { preconditionFailure("scratch memory of a segment without codes") }
+    unsafe codedQuery.prepare(query.floats)
+    return unsafe codedQuery.raw
+  }
+
+  /// The pool of a graph walk with room for `capacity` candidates; what it held is lost when it has to grow.
+  func walkedPool(capacity: Int) -> SortedPool { Self.grow(&walked, capacity) }
+
+  /// The same for candidates by a finer estimate, and by their true scores.
+  func refinedPool(capacity: Int) -> SortedPool { Self.grow(&refined, capacity) }
+  func exactPool(capacity: Int) -> SortedPool { Self.grow(&exact, capacity) }
+
+  private static func grow(_ pool: inout SortedPool, _ capacity: Int) -> SortedPool {
+    if capacity > pool.capacity {
+      pool.deallocate()
+      pool = SortedPool(capacity: capacity)
+    }
+    return pool
+  }
+}
+
 /// Scratch memory to reuse, so that a search allocates nothing: a few slots swapped atomically, no lock.
 final class ScratchPool: Sendable {
   private let vectorCount: Int
+  private let space: CodecSpace?
   private let slot0 = Atomic<UInt>(0)
   private let slot1 = Atomic<UInt>(0)
   private let slot2 = Atomic<UInt>(0)
   private let slot3 = Atomic<UInt>(0)
 
-  init(vectorCount: Int) { self.vectorCount = vectorCount }
+  /// - Parameter space: of the codes that searches score.
+  init(vectorCount: Int, space: CodecSpace?) {
+    self.vectorCount = vectorCount
+    self.space = space
+  }
 
   deinit {
     for slot in [
@@ -104,7 +180,7 @@ final class ScratchPool: Sendable {
       ?? Self.object(slot1.exchange(0, ordering: .acquiringAndReleasing))
       ?? Self.object(slot2.exchange(0, ordering: .acquiringAndReleasing))
       ?? Self.object(slot3.exchange(0, ordering: .acquiringAndReleasing))
-      ?? SearchScratch(vectorCount: vectorCount)
+      ?? SearchScratch(vectorCount: vectorCount, space: space)
   }
 
   func give(_ scratch: SearchScratch) {

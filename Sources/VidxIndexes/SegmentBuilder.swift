@@ -15,7 +15,8 @@ package struct GrowthBase: Sendable {
 
 /// Builds segments.
 ///
-/// Memory: the distinct vectors (f32), the links while a graph is built (12 bytes a link), about 40 bytes a row.
+/// Memory: the distinct vectors (f32), their codes, the links while a graph is built (12 bytes a link), about 40 bytes
+/// a row.
 package enum SegmentBuilder {
   /// Builds one segment from rows, optionally on top of an older segment, and publishes its file.
   /// - Parameters:
@@ -36,20 +37,60 @@ package enum SegmentBuilder {
     let survivors = try base.map { try Survivors($0, into: distinct, options: options) }
     try distinct.add(source, options: options)
     let structure = try Structure(distinct, survivors, options)
+    let measured = try Measured(distinct, structure, options)
     let rows = try RowTableWriter(
       rowIDs: distinct.rowIDs, ordinals: structure.placed(distinct.ordinals), norms: distinct.norms,
       vectorCount: distinct.count)
     var writer = try SegmentWriter(
       directory: directory, fileName: fileName,
       description: SegmentDescription(
-        identifier: .random(), indexKind: configuration.kind, metric: configuration.metric.code, codec: 1,
-        dimensions: configuration.dimensions, vectorCount: distinct.count, entryCount: distinct.rowIDs.count),
+        identifier: .random(), indexKind: configuration.kind, metric: configuration.metric.code,
+        codec: measured.coding.codec.code, dimensions: configuration.dimensions, vectorCount: distinct.count,
+        entryCount: distinct.rowIDs.count),
       fileSystem: fileSystem)
     try VectorWriting(distinct, order: structure.order).write(to: &writer, options)
     try rows.write(to: &writer)
     try structure.write(to: &writer)
+    try measured.write(order: structure.order, to: &writer)
     if options.isCancelled() { throw BuildError.cancelled }
     return try writer.publish()
+  }
+
+  /// The codes of the vectors, and what searches that use them find and cost.
+  private struct Measured {
+    let coding: VectorCoding
+    let calibration: Calibration?
+
+    init(_ distinct: DistinctVectors, _ structure: Structure, _ options: BuildOptions) throws {
+      let sample = try structure.wantsSample ? SearchSample(distinct, options: options) : SearchSample([])
+      let mean = distinct.mean()
+      let codec =
+        switch distinct.configuration.codec {
+        case .fixed(let codec): codec
+        case .auto: try CodecChooser(vectors: distinct, sample: sample, mean: mean).choose(options: options)
+        }
+      options.progress(BuildProgress(stage: .coding, done: 0, total: distinct.count))
+      coding = unsafe try VectorCoding(
+        distinct.vectors, count: distinct.count, codec, origin: mean, distinct.configuration, options: options)
+      options.progress(BuildProgress(stage: .coding, done: distinct.count, total: distinct.count))
+      guard case .graph(let builder) = structure, distinct.count > 0 else {
+        calibration = nil
+        return
+      }
+      let reranker = unsafe Reranker(
+        coded: coding.coded, vectors: RowMemory(distinct.vectors, stride: distinct.stride * 4),
+        kernels: VectorKernels(distinct.configuration.metric))
+      options.progress(BuildProgress(stage: .measuring, done: 0, total: 1))
+      calibration = try Calibrator(
+        layers: builder.layers, reranker: reranker, vectors: distinct, sample: sample, options: options
+      ).run()
+      options.progress(BuildProgress(stage: .measuring, done: 1, total: 1))
+    }
+
+    func write(order: [UInt32]?, to writer: inout SegmentWriter) throws(SegmentError) {
+      try coding.write(order: order, to: &writer)
+      if let calibration { try writer.write(.calibration, calibration.encoded) }
+    }
   }
 
   /// What lies over the vectors, and the order it wants them in.
@@ -67,6 +108,12 @@ package enum SegmentBuilder {
       case .hnsw:
         self = .graph(try HNSWBuilder.build(distinct, survivors, options))
       }
+    }
+
+    /// Whether codes and searches are to be measured on a sample.
+    var wantsSample: Bool {
+      if case .graph = self { return true }
+      return false
     }
 
     /// The distinct vector at each place in the file; nil for their own order.

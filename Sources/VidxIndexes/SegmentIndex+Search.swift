@@ -16,13 +16,14 @@ extension SegmentIndex {
   ) throws(SegmentError) -> SegmentAnswer {
     precondition(query.dimensions == configuration.dimensions, "a query of \(query.dimensions) dimensions")
     if k <= 0 || vectorCount == 0 || filter?.ordinalCount == 0 { return SegmentAnswer(hits: [], plan: .exact) }
+    let isExact = parameters.exact || (parameters.targetRecall ?? 0) >= 1
     switch structure {
     case .hnsw(let graph):
-      let ef = max(parameters.efSearch ?? SearchParameters.defaultEfSearch, k)
-      if parameters.exact || isCheaperExact(ef: ef, filter: filter) { break }
-      if let answer = try searchGraph(graph, query, k: k, ef: ef, filter: filter, counters: &counters) { return answer }
+      let limits = graph.limits(parameters, k: k)
+      if isExact || isCheaperExact(ef: limits.ef, filter: filter) { break }
+      if let answer = try searchGraph(graph, query, k: k, limits, filter: filter, counters: &counters) { return answer }
     case .ivfflat(let lists):
-      if parameters.exact { break }
+      if isExact { break }
       return try searchLists(lists, query, k: k, probes: parameters.probes, filter: filter, counters: &counters)
     case .flat:
       break
@@ -37,21 +38,25 @@ extension SegmentIndex {
   }
 
   private func searchGraph(
-    _ graph: HNSWGraph, _ query: PreparedQuery, k: Int, ef: Int, filter: EntryFilter?, counters: inout SearchCounters
+    _ graph: HNSWGraph, _ query: PreparedQuery, k: Int, _ limits: WalkLimits, filter: EntryFilter?,
+    counters: inout SearchCounters
   ) throws(SegmentError) -> SegmentAnswer? {
     let scratch = self.scratch.take()
     defer { self.scratch.give(scratch) }
-    let count: Int
+    let walk = unsafe GraphWalk(graph.layers, coded, scratch.prepare(query), scratch)
+    var count: Int
     if let filter {
-      count = unsafe try graph.searchFiltered(
-        query.floats, ef: ef, filter: filter.ordinals, budget: filter.ordinalCount, scratch: scratch,
-        counters: &counters)
+      count = try walk.searchFiltered(
+        ef: limits.ef, filter: filter.ordinals, budget: filter.ordinalCount, counters: &counters)
       // Not k although k pass, or dearer than scoring all that pass: the caller scores them all.
-      if count < min(ef, filter.ordinalCount) { return nil }
+      if count < min(limits.ef, filter.ordinalCount) { return nil }
     } else {
-      count = unsafe try graph.searchBase(query.floats, ef: ef, scratch: scratch, counters: &counters)
+      count = try walk.searchBase(graph.limits(limits, query), counters: &counters)
       if count < min(k, vectorCount) { return nil }
     }
+    let margin = graph.calibration.margin(of: query)
+    count = unsafe try reranker.rank(
+      query.floats, k: k, of: count, margin: margin, walk.query, scratch, &counters)
     let pool = unsafe UnsafeBufferPointer(start: scratch.pool, count: count)
     return SegmentAnswer(hits: unsafe try hits(of: pool, k: k, filter: filter, counters: &counters), plan: .graph)
   }

@@ -13,6 +13,9 @@ package import VidxVectors
   let rows: RowTable
   let vectors: Section
   let kernels: VectorKernels
+  /// What searches score first.
+  package let coded: CodedVectors
+  let reranker: Reranker
   let structure: Structure
   let scratch: ScratchPool
 
@@ -30,8 +33,8 @@ package import VidxVectors
 
   package init(_ file: SegmentFile) throws(SegmentError) {
     let description = file.description
-    guard let metric = Metric(code: description.metric), description.codec == 1,
-      IndexLimits.dimensions.contains(description.dimensions), description.vectorCount <= IndexLimits.entries,
+    guard let metric = Metric(code: description.metric), IndexLimits.dimensions.contains(description.dimensions),
+      description.vectorCount <= IndexLimits.entries,
       description.entryCount <= IndexLimits.entries
     else { throw .invalidContent(section: .parameters, offset: 0, path: file.path) }
     self.file = file
@@ -39,8 +42,10 @@ package import VidxVectors
     let stride = VectorLayout.stride(dimensions: description.dimensions)
     vectors = try file.section(.vectors, expecting: description.vectorCount * stride * 4)
     kernels = VectorKernels(metric)
+    coded = try CodedVectors(file, vectors: vectors, metric: metric)
+    reranker = Reranker(coded: coded, vectors: RowMemory(vectors, stride: stride * 4), kernels: kernels)
     var configuration = IndexConfiguration(
-      dimensions: description.dimensions, metric: metric, kind: description.indexKind)
+      dimensions: description.dimensions, metric: metric, kind: description.indexKind, codec: .fixed(coded.codec))
     switch description.indexKind {
     case .flat:
       structure = .flat
@@ -58,7 +63,8 @@ package import VidxVectors
     }
     self.configuration = configuration
     // Only a graph remembers which vectors it has met.
-    scratch = ScratchPool(vectorCount: description.indexKind == .hnsw ? description.vectorCount : 0)
+    scratch = ScratchPool(
+      vectorCount: description.indexKind == .hnsw ? description.vectorCount : 0, space: coded.space)
   }
 
   package func entry(ofRowID id: Int64) throws(SegmentError) -> Int? { try rows.entry(rowID: id) }

@@ -53,7 +53,7 @@ extension SegmentIndex {
     let source: any SegmentStream.Source =
       switch structure {
       case .hnsw(let graph) where !parameters.exact && vectorCount > 16 * ef:
-        GraphStream(graph, query, lookahead: ef, scratch: scratch)
+        GraphStream(graph, coded, query, lookahead: ef, scratch: scratch)
       case .ivfflat(let lists) where !parameters.exact:
         listsStream(lists, query, probes: parameters.probes, filter: filter)
       default:

@@ -63,6 +63,8 @@ package enum BuildError: Error, Sendable, Equatable {
   case badVector(row: Int, rowID: Int64, VectorError)
   case duplicateRowID(Int64)
   case tooManyRows(Int)
+  /// The vectors cannot be coded as asked.
+  case codec(CodecError)
   case cancelled
 }
 
@@ -72,6 +74,7 @@ extension BuildError: CustomStringConvertible {
     case .badVector(let row, let rowID, let error): "row \(row) (id \(rowID)): \(error)"
     case .duplicateRowID(let id): "row id \(id) occurs twice: row ids must be distinct"
     case .tooManyRows(let count): "\(count) rows do not fit into one segment (at most \(IndexLimits.entries))"
+    case .codec(let error): "\(error)"
     case .cancelled: "the build was cancelled; nothing was changed"
     }
   }

@@ -28,8 +28,21 @@ package enum SectionKind: UInt32, Sendable, CaseIterable {
   case centroids = 12
   /// IVF: u32, lists + 1: where each list begins, in ordinals.
   case listStarts = 13
+  /// What must be known to score the codes (docs/CODECS.md): 16 bytes, and an origin of `dimensions` f32 or none.
+  case codecParameters = 14
+  /// The code of each vector, by ordinal.
+  case codes = 15
+  /// The further bits of each vector's code, by ordinal. Only with codecs that have an extension.
+  case extensions = 16
+  /// HNSW: which settings of a search reach which recall.
+  case calibration = 17
   /// IVF: the centroids in codec int8. Only from 64 lists on, and not under l1.
   case centroidCodes = 18
+}
+
+extension SectionKind {
+  /// The version of the format that brought it.
+  var version: UInt32 { self.rawValue < SectionKind.codecParameters.rawValue ? 1 : 2 }
 }
 
 extension SectionKind: CustomStringConvertible {
@@ -48,6 +61,10 @@ extension SectionKind: CustomStringConvertible {
     case .upperOrdinals: "upperOrdinals"
     case .centroids: "centroids"
     case .listStarts: "listStarts"
+    case .codecParameters: "codecParameters"
+    case .codes: "codes"
+    case .extensions: "extensions"
+    case .calibration: "calibration"
     case .centroidCodes: "centroidCodes"
     }
   }

@@ -11,7 +11,7 @@ package struct SegmentDescription: Sendable, Equatable {
   package var indexKind: IndexKind
   /// Code of the metric: 1 cosine, 2 l2, 3 inner product, 4 l1.
   package var metric: UInt32
-  /// Code of the codec: 1 is f32, the only one so far.
+  /// Code of the codec: 1 f32, 2 f16, 3 int8, 4 int4, 5 rabitq, 6, 7, 8 rabitq with 2, 4, 6 further bits.
   package var codec: UInt32
   /// Numbers in a vector, 1...65,536.
   package var dimensions: Int
@@ -36,11 +36,11 @@ package struct SegmentDescription: Sendable, Equatable {
 
 extension SegmentDescription {
   static let metrics: ClosedRange<UInt32> = 1...4
-  static let codecs: ClosedRange<UInt32> = 1...1
+  static let codecs: ClosedRange<UInt32> = 1...8
   static let dimensionLimits: ClosedRange<Int> = 1...65_536
   static let maximumEntryCount = Int(UInt32.max) - 1
 
-  /// Refuses what version 1 of the format cannot express; reader and writer apply the same rules.
+  /// Refuses what the format cannot express; reader and writer apply the same rules.
   func validate(path: String) throws(SegmentError) {
     func refuse(_ field: HeaderField, _ value: Int) -> SegmentError {
       .invalidHeader(field: field, value: UInt64(truncatingIfNeeded: value), path: path)

@@ -48,6 +48,8 @@ private struct HeaderFields {
     unsafe T(littleEndian: page.loadUnaligned(fromByteOffset: offset, as: T.self))
   }
 
+  var version: UInt32 { load(UInt32.self, at: HeaderLayout.versionOffset) }
+
   func refuse(_ field: HeaderField, _ value: UInt64) -> SegmentError {
     .invalidHeader(field: field, value: value, path: path)
   }
@@ -64,7 +66,6 @@ private struct HeaderFields {
     let expected = load(UInt32.self, at: HeaderLayout.checksumOffset)
     let found = unsafe SegmentHeader.checksum(of: page)
     guard found == expected else { throw .headerChecksumMismatch(expected: expected, found: found, path: path) }
-    let version = load(UInt32.self, at: HeaderLayout.versionOffset)
     guard version <= HeaderLayout.version else {
       throw .newerVersion(found: version, supported: HeaderLayout.version, path: path)
     }
@@ -83,13 +84,15 @@ private struct HeaderFields {
     guard let vectorCount = Int(exactly: vectorCount) else { throw refuse(.vectorCount, vectorCount) }
     let entryCount = load(UInt64.self, at: HeaderLayout.entryCountOffset)
     guard let entryCount = Int(exactly: entryCount) else { throw refuse(.entryCount, entryCount) }
+    let codec = load(UInt32.self, at: HeaderLayout.codecOffset)
+    guard codec <= 1 || version > 1 else { throw refuse(.codec, UInt64(codec)) }
     return SegmentDescription(
       identifier: SegmentIdentifier(
         low: load(UInt64.self, at: HeaderLayout.identifierOffset),
         high: load(UInt64.self, at: HeaderLayout.identifierOffset + 8)),
       indexKind: indexKind,
       metric: load(UInt32.self, at: HeaderLayout.metricOffset),
-      codec: load(UInt32.self, at: HeaderLayout.codecOffset),
+      codec: codec,
       dimensions: Int(load(UInt32.self, at: HeaderLayout.dimensionsOffset)),
       vectorCount: vectorCount,
       entryCount: entryCount)
@@ -133,7 +136,7 @@ private struct HeaderFields {
   private func sectionEntry(at base: Int, fileLength: Int) throws(SegmentError) -> SectionEntry {
     let code = load(UInt32.self, at: base + HeaderLayout.entryKindOffset)
     func refuse(_ fault: SectionFault) -> SegmentError { .invalidSection(section: code, fault: fault, path: path) }
-    guard let kind = SectionKind(rawValue: code) else { throw refuse(.unknownKind) }
+    guard let kind = SectionKind(rawValue: code), kind.version <= version else { throw refuse(.unknownKind) }
 
     let limit = UInt64(fileLength)
     let offset = load(UInt64.self, at: base + HeaderLayout.entryOffsetOffset)

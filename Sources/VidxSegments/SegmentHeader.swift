@@ -3,7 +3,7 @@ enum HeaderLayout {
   static let byteCount = 4096
   /// Sections, and the checksum arrays as a whole, begin at multiples of this.
   static let alignment = 4096
-  static let version: UInt32 = 1
+  static let version: UInt32 = 2
   /// "VIDXSEG" and a zero byte, read as a little-endian number.
   static let magic: UInt64 = 0x0047_4553_5844_4956
 
@@ -61,6 +61,11 @@ struct SegmentHeader: Sendable, Equatable {
 }
 
 extension SegmentHeader {
+  /// The lowest version of the format that has all that is in the file: what every reader that can read it reads.
+  var requiredVersion: UInt32 {
+    max(description.codec > 1 ? 2 : 1, sections.map(\.kind.version).max() ?? 1)
+  }
+
   /// Writes the page, its checksum included. The page is `HeaderLayout.byteCount` long.
   func encode(into page: UnsafeMutableRawBufferPointer) {
     precondition(page.count == HeaderLayout.byteCount && sections.count <= HeaderLayout.maximumSectionCount)
@@ -69,7 +74,7 @@ extension SegmentHeader {
       unsafe page.storeBytes(of: value.littleEndian, toByteOffset: offset, as: T.self)
     }
     store(HeaderLayout.magic, at: HeaderLayout.magicOffset)
-    store(HeaderLayout.version, at: HeaderLayout.versionOffset)
+    store(requiredVersion, at: HeaderLayout.versionOffset)
     store(UInt32(HeaderLayout.byteCount), at: HeaderLayout.headerLengthOffset)
     store(description.identifier.low, at: HeaderLayout.identifierOffset)
     store(description.identifier.high, at: HeaderLayout.identifierOffset + 8)

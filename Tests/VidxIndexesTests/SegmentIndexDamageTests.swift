@@ -58,10 +58,18 @@ import VidxVectors
     return problems
   }
 
-  @Test(arguments: [IndexKind.flat, .hnsw, .ivfflat])
-  func findsFlippedBytes(kind: IndexKind) throws {
+  static let kinds: [(IndexKind, Codec)] = [
+    (.flat, .f32), (.hnsw, .f32), (.ivfflat, .f32), (.hnsw, .int8), (.hnsw, .rabitq4),
+  ]
+
+  static func configuration(_ kind: IndexKind, _ codec: Codec) -> IndexConfiguration {
+    IndexConfiguration(dimensions: dimensions, kind: kind, codec: .fixed(codec))
+  }
+
+  @Test(arguments: kinds)
+  func findsFlippedBytes(kind: IndexKind, codec: Codec) throws {
     let folder = TemporaryFolder()
-    let index = try folder.build(Self.source(), IndexConfiguration(dimensions: Self.dimensions, kind: kind))
+    let index = try folder.build(Self.source(), Self.configuration(kind, codec))
     let sound = try Self.bytes(index.file.path)
     var random = SeededGenerator(seed: 77)
     for _ in 0..<60 {
@@ -77,10 +85,10 @@ import VidxVectors
     }
   }
 
-  @Test(arguments: [IndexKind.flat, .hnsw, .ivfflat])
-  func survivesForgedContent(kind: IndexKind) throws {
+  @Test(arguments: kinds)
+  func survivesForgedContent(kind: IndexKind, codec: Codec) throws {
     let folder = TemporaryFolder()
-    let index = try folder.build(Self.source(), IndexConfiguration(dimensions: Self.dimensions, kind: kind))
+    let index = try folder.build(Self.source(), Self.configuration(kind, codec))
     #expect(try Self.use(index.file.path, folder).isEmpty)
     var random = SeededGenerator(seed: 78)
     let values: [UInt32] = [0, 1, 7, 1_199, 1_200, 1_499, 1_500, 0x7FFF_FFFF, 0x8000_0000, 0x7FC0_0000, .max - 1, .max]

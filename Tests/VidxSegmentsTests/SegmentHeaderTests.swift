@@ -42,11 +42,11 @@ struct SegmentHeaderTests {
     #expect(SectionKind.allCases.count <= HeaderLayout.maximumSectionCount)
   }
 
-  @Test("A newer version is refused with both numbers", arguments: [2, 3, 0x7FFF_FFFF, UInt32.max])
+  @Test("A newer version is refused with both numbers", arguments: [3, 4, 0x7FFF_FFFF, UInt32.max])
   func newerVersion(version: UInt32) {
-    let error = SegmentError.newerVersion(found: version, supported: 1, path: Self.path)
+    let error = SegmentError.newerVersion(found: version, supported: 2, path: Self.path)
     #expect(throws: error) { try Self.decode(patching: [(8, littleEndian([version]))]) }
-    #expect(error.message.contains("version \(version)") && error.message.contains("up to 1"))
+    #expect(error.message.contains("version \(version)") && error.message.contains("up to 2"))
   }
 
   @Test("A version that a flipped bit made is damage, not a newer version")

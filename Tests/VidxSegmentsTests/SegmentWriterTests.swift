@@ -136,7 +136,7 @@ struct SegmentWriterTests {
   }
 
   private static let impossible: [Impossible] = [
-    (.metric, 5, { $0.metric = 5 }), (.metric, 0, { $0.metric = 0 }), (.codec, 2, { $0.codec = 2 }),
+    (.metric, 5, { $0.metric = 5 }), (.metric, 0, { $0.metric = 0 }), (.codec, 9, { $0.codec = 9 }),
     (.dimensions, 0, { $0.dimensions = 0 }), (.dimensions, 65_537, { $0.dimensions = 65_537 }),
     (.entryCount, 0xFFFF_FFFF, { $0.entryCount = 0xFFFF_FFFF }), (.entryCount, .max, { $0.entryCount = -1 }),
     (.vectorCount, 4, { $0.vectorCount = 4 }), (.vectorCount, .max, { $0.vectorCount = -1 }),

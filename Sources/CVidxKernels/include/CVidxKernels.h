@@ -42,12 +42,20 @@ typedef struct {
 typedef void (*vidx_sgemm_nt_f32)(const float *a, size_t lda, const float *b, size_t ldb, float *c, size_t ldc,
                                   size_t m, size_t n, size_t k, int threads);
 
+/* The pool of a graph search, of any size and in place (that of a build: vidx_pool_merge): `*count` candidates, scores
+ * ascending, `tags` beside them; both arrays have room for `capacity` + 16. Inserts those of a block that are nearer
+ * than the farthest of a full pool, each behind its equals; the farthest drop out. Scores are not NaN. Returns the
+ * lowest place that was filled, `capacity` when none was. */
+typedef size_t (*vidx_insert_candidates)(float *scores, uint32_t *tags, size_t *count, size_t capacity,
+                                         const float *block, const uint32_t *ids, size_t n);
+
 typedef struct {
   const char *isa; /* "scalar", "avx2", "avx512", "neon" */
   vidx_metric_kernels neg_dot;
   vidx_metric_kernels l2sq;
   vidx_metric_kernels l1;
   vidx_sgemm_nt_f32 sgemm_nt; /* our own; `vidx_sgemm_nt` chooses between this and a BLAS */
+  vidx_insert_candidates insert_candidates;
 } vidx_kernels;
 
 /* The table chosen once at load: the best this CPU has, or what VIDX_ISA names when the CPU has it. */

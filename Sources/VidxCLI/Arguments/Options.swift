@@ -19,6 +19,9 @@ enum Options {
   static let efConstruction = Option(
     name: "ef-construction", value: "N", help: "hnsw: candidates kept while building (128)")
   static let lists = Option(name: "lists", value: "N", help: "ivfflat: lists (default: by the number of rows)")
+  static let codec = Option(
+    name: "codec", value: "CODEC",
+    help: "codes compared first: auto (default), f32, f16, int8, int4, rabitq, rabitq+2, +4 or +6")
   static let threads = Option(name: "threads", value: "N", help: "threads to use (default: all processors)")
 
   // The query
@@ -32,6 +35,8 @@ enum Options {
   static let idsFrom = Option(name: "ids-from", value: "SELECT", help: "only rows whose id this query answers")
   static let within = Option(name: "within", value: "DISTANCE", help: "only rows at this distance or nearer")
   static let efSearch = Option(name: "ef-search", value: "N", help: "hnsw: candidates kept while searching (40)")
+  static let targetRecall = Option(
+    name: "target-recall", value: "SHARE", help: "hnsw: the share of true neighbours to find, for example 0.95")
   static let probes = Option(name: "probes", value: "N", help: "ivfflat: lists scanned (square root of their number)")
   static let sample = Option(name: "sample", value: "N", help: "this many rows of the index are the queries (500)")
   static let recall = Option(name: "recall", value: "SHARE", help: "recommend a setting with this recall (0.95)")

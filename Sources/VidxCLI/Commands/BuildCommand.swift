@@ -10,7 +10,7 @@ struct BuildCommand: Command {
     operands: ["DB"],
     options: [
       Options.index, Options.vectors, Options.field, Options.rows, Options.table, Options.column, Options.metric,
-      Options.type, Options.m, Options.efConstruction, Options.lists, Options.threads, Options.json,
+      Options.type, Options.m, Options.efConstruction, Options.lists, Options.codec, Options.threads, Options.json,
     ],
     lesson: """
       All of it is one transaction: when it fails or Ctrl-C ends it, nothing has changed.
@@ -44,6 +44,7 @@ struct BuildCommand: Command {
   private let source: Source
   private let metric: Metric
   private let type: IndexType
+  private let codec: IndexCodec
   private let threads: Int?
   private let isJSON: Bool
 
@@ -52,6 +53,7 @@ struct BuildCommand: Command {
     index = try arguments.required(Options.index)
     metric = try arguments.choice(Options.metric, Metric.self) ?? .cosine
     type = try Self.type(arguments)
+    codec = try arguments.choice(Options.codec, IndexCodec.self) ?? .auto
     threads = try arguments.integer(Options.threads, in: 1...1024)
     isJSON = arguments.has(Options.json)
     source = try Self.source(arguments)
@@ -112,7 +114,7 @@ struct BuildCommand: Command {
       case .column(let column, let table):
         let session = try Session(path: database, mode: .readWrite)
         return try session.build(
-          index, column: column, ofTable: table, metric: metric, type: type, build: build)
+          index, column: column, ofTable: table, metric: metric, type: type, codec: codec, build: build)
       case .files(let vectors, let field, let rows, let table):
         return try buildFromFiles(vectors: vectors, field: field, rows: rows, table: table, build)
       }
@@ -128,7 +130,7 @@ struct BuildCommand: Command {
     let blocks = FileVectors(file: try VectorFormat.open(vectors, field: vectorField))
     // The vector's field is not a column too when both come from one file.
     let source = try rows.map { try FileRows(RowFormat.open($0, excluding: $0 == vectors ? [vectorField] : [])) }
-    let options = IndexOptions(dimensions: blocks.dimensions, metric: metric, type: type)
+    let options = IndexOptions(dimensions: blocks.dimensions, metric: metric, type: type, codec: codec)
     return try NewDatabase.undoingCreation(of: database) {
       let session = try Session(path: database, mode: .create)
       do {

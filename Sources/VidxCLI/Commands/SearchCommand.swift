@@ -11,7 +11,8 @@ struct SearchCommand: Command {
     operands: ["DB"],
     options: [
       Options.index, Options.vector, Options.queryFile, Options.row, Options.like, Options.field, Options.k,
-      Options.whereCondition, Options.idsFrom, Options.within, Options.efSearch, Options.probes, Options.columns,
+      Options.whereCondition, Options.idsFrom, Options.within, Options.efSearch, Options.targetRecall,
+      Options.probes, Options.columns,
       Options.threads, Options.json,
     ],
     lesson: """
@@ -33,7 +34,7 @@ struct SearchCommand: Command {
         vidx search packages.db --index packages_vectors --like 17 --within 0.4
 
       Distances: smaller is nearer. cosine is 1 - cos (0 to 2), ip the negated dot product.
-      --ef-search (hnsw) and --probes (ivfflat) trade speed for recall.
+      --ef-search or --target-recall (hnsw) and --probes (ivfflat) trade speed for recall.
 
       --json prints one object a query:
         {"query": 0, "plan": "graph", "exact": false, "complete": true, "hits": [{"id": 17, "distance": 0.21, ...}]}
@@ -64,6 +65,7 @@ struct SearchCommand: Command {
     settings = SearchSettings(
       within: try arguments.number(Options.within),
       efSearch: try arguments.integer(Options.efSearch, in: IndexLimits.efSearch),
+      targetRecall: try arguments.number(Options.targetRecall),
       probes: try arguments.integer(Options.probes, in: 1...IndexLimits.lists.upperBound))
     columns = arguments.string(Options.columns).map { text in
       text.split(separator: ",").map { String($0.drop { $0 == " " }) }

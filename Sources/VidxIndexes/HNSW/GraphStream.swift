@@ -8,11 +8,12 @@ import VidxVectors
 /// not reach is scored and handed out too: nothing is lost.
 final class GraphStream: SegmentStream.Source {
   private let graph: HNSWGraph
+  private let coded: CodedVectors
   private let query: PreparedQuery
   private let lookahead: Int
   private let pool: ScratchPool
   private let scratch: SearchScratch
-  private var epoch: UInt16 = 0
+  private var epoch: UInt8 = 0
   private var stage = Stage.unopened
   /// Met, not yet followed.
   private var open = CandidateHeap()
@@ -21,8 +22,11 @@ final class GraphStream: SegmentStream.Source {
 
   private enum Stage { case unopened, walking, rest }
 
-  init(_ graph: HNSWGraph, _ query: PreparedQuery, lookahead: Int, scratch pool: ScratchPool) {
+  init(
+    _ graph: HNSWGraph, _ coded: CodedVectors, _ query: PreparedQuery, lookahead: Int, scratch pool: ScratchPool
+  ) {
     self.graph = graph
+    self.coded = coded
     self.query = query
     self.lookahead = max(lookahead, 1)
     self.pool = pool
@@ -41,16 +45,21 @@ final class GraphStream: SegmentStream.Source {
   }
 
   private func start(_ counters: inout SearchCounters) throws(SegmentError) {
-    let first = unsafe try graph.descend(query.floats, scratch, &counters)
+    let walk = unsafe GraphWalk(graph.layers, coded, scratch.prepare(query), scratch)
+    let first = try walk.descend(&counters)
+    // The way down is chosen by codes; what is handed out has its true score.
+    unsafe scratch.ids[0] = first.tag
+    unsafe try graph.score(query.floats, scratch.ids, 1, scratch.scores)
+    counters.distanceComputations += 1
     epoch = scratch.nextEpoch()
     unsafe scratch.visited[Int(first.tag)] = epoch
-    open.push(first)
+    open.push(unsafe Candidate(scratch.scores[0], first.tag))
     stage = .walking
   }
 
   private func follow(_ node: Candidate, _ counters: inout SearchCounters) throws(SegmentError) {
     let degree = Int(graph.parameters.baseDegree)
-    if !graph.baseLinks.isVerified { try graph.verifyLinks(Int(node.tag)) }
+    if !graph.baseLinks.isVerified { try graph.layers.verifyBase(Int(node.tag)) }
     let list = unsafe graph.baseLinks.words + Int(node.tag) * degree
     let fresh = unsafe gather(list, degree, scratch.visited, epoch, scratch.ids)
     unsafe try graph.score(query.floats, scratch.ids, fresh, scratch.scores)

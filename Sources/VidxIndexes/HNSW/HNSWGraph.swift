@@ -17,6 +17,10 @@ import VidxVectors
   let vectors: Section
   let baseLinks: Section
   let upper: UpperLayers?
+  /// What searches walk on.
+  let layers: GraphLayers
+  /// Which settings reach which recall; empty when nobody measured.
+  let calibration: Calibration
 
   /// The sections of the layers above the base.
   struct UpperLayers: Sendable {
@@ -38,13 +42,15 @@ import VidxVectors
     baseLinks = unsafe try file.section(.baseLinks, expecting: count * Int(parameters.baseDegree) * 4) { block, _ in
       unsafe Validation.allBelowOrUnused(limit, in: block)
     }
+    calibration = try Calibration(file)
     guard parameters.upperCount > 0 else {
       upper = nil
+      layers = GraphLayers(parameters, base: baseLinks, upper: nil)
       return
     }
     let nodes = parameters.upperCount
     let lists = parameters.upperListCount
-    upper = UpperLayers(
+    let upper = UpperLayers(
       starts: unsafe try file.section(.upperStarts, expecting: (Int(nodes) + 1) * 4) { block, offset in
         unsafe Validation.isAscending(block, at: offset, upTo: lists)
       },
@@ -54,6 +60,8 @@ import VidxVectors
       ordinals: unsafe try file.section(.upperOrdinals, expecting: Int(nodes) * 4) { block, _ in
         unsafe Validation.allBelow(limit, in: block)
       })
+    self.upper = upper
+    layers = GraphLayers(parameters, base: baseLinks, upper: upper)
   }
 
   /// Scores scattered vectors; their blocks are verified when they are first touched.

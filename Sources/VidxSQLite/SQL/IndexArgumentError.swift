@@ -1,3 +1,5 @@
+package import VidxVectors
+
 /// What is wrong with the arguments of `CREATE VIRTUAL TABLE ... USING vidx(...)`.
 package enum IndexArgumentError: Error, Equatable, Sendable {
   /// Not of the form `option = value`.
@@ -10,6 +12,8 @@ package enum IndexArgumentError: Error, Equatable, Sendable {
   case unknownValue(option: String, value: String, known: [String])
   /// The option says something about another kind of index.
   case wrongKind(option: String, belongsTo: String, index: String)
+  /// The codec cannot estimate the metric.
+  case codec(CodecError)
   /// `content` without `column` or the other way round.
   case needs(option: String, other: String)
 }
@@ -33,6 +37,7 @@ extension IndexArgumentError: CustomStringConvertible {
       "\(option) cannot be '\(value)'\(Self.advice(value, known))"
     case .wrongKind(let option, let owner, let index):
       "option '\(option)' is for index = \(owner), and this index is \(index): leave it out"
+    case .codec(let error): "\(error)"
     case .needs(let option, let other):
       "\(option) needs \(other): give both, as in content = 'messages', column = 'embedding'"
     }

@@ -37,14 +37,18 @@ package struct IndexArguments {
 
   private func definition() throws(IndexArgumentError) -> IndexDefinition {
     guard let dimensions = try integer("dimensions", in: IndexLimits.dimensions) else { throw .missing("dimensions") }
-    // Codecs that store vectors in fewer bits will be further values of this option.
-    _ = try word("codec", among: ["f32"])
     let metric = try word("metric", among: Metric.allCases.map(\.rawValue)).flatMap(Metric.init(rawValue:))
     let kindName = try word("index", among: Self.kinds.map(\.name)) ?? "hnsw"
     let kind = Self.kinds.first { $0.name == kindName }?.kind ?? .hnsw
     try check(["m", "ef_construction"], belongTo: "hnsw", index: kindName)
     try check(["lists"], belongTo: "ivfflat", index: kindName)
     var configuration = IndexConfiguration(dimensions: dimensions, metric: metric ?? .cosine, kind: kind)
+    if let codec = try word("codec", among: CodecChoice.names).flatMap(CodecChoice.init(name:)) {
+      if case .fixed(let fixed) = codec, !fixed.supports(configuration.metric) {
+        throw .codec(.unsupported(fixed, configuration.metric))
+      }
+      configuration.codec = codec
+    }
     if let m = try integer("m", in: IndexLimits.m) { configuration.m = m }
     if let ef = try integer("ef_construction", in: IndexLimits.efConstruction) { configuration.efConstruction = ef }
     if let lists = try integer("lists", in: IndexLimits.lists) { configuration.lists = lists }

@@ -27,6 +27,7 @@ extension IndexDefinition {
     try put("m", Int64(configuration.m))
     try put("ef_construction", Int64(configuration.efConstruction))
     try put("lists", Int64(configuration.lists))
+    try put("codec", configuration.codec.name)
     try put("seed", Int64(bitPattern: configuration.seed))
     if let content { try put("content", content) }
     if let column { try put("column", column) }
@@ -46,7 +47,7 @@ extension IndexDefinition {
       dimensions: try reader.int("dimensions", in: IndexLimits.dimensions), metric: metric, kind: kind,
       m: try reader.int("m", in: IndexLimits.m),
       efConstruction: try reader.int("ef_construction", in: IndexLimits.efConstruction),
-      lists: try reader.int("lists", in: IndexLimits.lists),
+      lists: try reader.int("lists", in: IndexLimits.lists), codec: try reader.codec(),
       seed: UInt64(bitPattern: try reader.integer("seed", in: .min ... .max)))
     let content = try reader.optionalText("content")
     let column = try reader.optionalText("column")
@@ -80,6 +81,15 @@ private struct DefinitionReader {
 
   func int(_ key: String, in limits: ClosedRange<Int>) throws -> Int {
     Int(try integer(key, in: Int64(limits.lowerBound)...Int64(limits.upperBound)))
+  }
+
+  /// Indexes from before there were codecs have f32.
+  func codec() throws -> CodecChoice {
+    guard let name = try optionalText("codec") else { return .fixed(.f32) }
+    guard let codec = CodecChoice(name: name) else {
+      throw StoreError.damagedDefinition(index: tables.table, key: "codec")
+    }
+    return codec
   }
 
   func optionalText(_ key: String) throws -> String? {

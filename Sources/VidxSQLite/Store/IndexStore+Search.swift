@@ -89,6 +89,9 @@ extension IndexStore {
   private func check(_ request: StoreRequest) throws(StoreError) {
     guard request.k >= 0 else { throw .invalidCount(name: "k", value: request.k) }
     if let ef = request.parameters.efSearch, ef < 1 { throw .invalidCount(name: "ef_search", value: ef) }
+    if let recall = request.parameters.targetRecall, !(recall > 0 && recall <= 1) {
+      throw .invalidTargetRecall(recall)
+    }
     if let probes = request.parameters.probes, probes < 1 { throw .invalidCount(name: "probes", value: probes) }
   }
 

@@ -14,6 +14,8 @@ extension StoreError: CustomStringConvertible {
       rowID.map { "row \($0): \(error)" } ?? "\(error)"
     case .query(let error):
       "\(error)"
+    case .invalidTargetRecall(let value):
+      "target_recall must be above 0 and at most 1, not \(value)"
     case .invalidCount(let name, let value):
       "\(name) cannot be \(value): give a number that is at least 0"
     case .rowIDsExhausted(let index):

@@ -26,6 +26,7 @@ package enum StoreError: Error, Equatable, Sendable {
   case query(VectorError)
   /// k or another number of a request is out of range.
   case invalidCount(name: String, value: Int)
+  case invalidTargetRecall(Double)
   case rowExists(index: String, rowID: Int64)
   case noRow(index: String, rowID: Int64)
   /// The largest row id is taken, so there is no next one.

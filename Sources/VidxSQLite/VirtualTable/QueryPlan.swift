@@ -6,6 +6,7 @@ struct QueryPlan: Equatable, Sendable {
     case k = "K"
     case efSearch = "E"
     case probes = "P"
+    case targetRecall = "A"
     /// `distance < value` or `<=`.
     case within = "W"
     /// `distance = value`.
@@ -56,9 +57,9 @@ struct QueryPlan: Equatable, Sendable {
 
 /// Why a query cannot be planned in any way.
 enum QueryPlanError: Error, Equatable {
-  /// `k`, `ef_search` or `probes` compared otherwise than by `=`.
+  /// A setting compared otherwise than by `=`.
   case notEqual(Column)
-  /// `k`, `ef_search` or `probes` without MATCH.
+  /// A setting without MATCH.
   case withoutMatch(Column)
 }
 

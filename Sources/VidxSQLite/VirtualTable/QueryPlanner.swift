@@ -28,11 +28,13 @@ struct QueryPlanner {
 
   private mutating func choose() throws(QueryPlanError) -> QueryPlan? {
     let isSearch = shape.constraints.contains { Self.isMatch($0) }
-    for setting in [Column.k, .efSearch, .probes] { try check(setting, isSearch: isSearch) }
+    for setting in Column.settings { try check(setting, isSearch: isSearch) }
     guard isSearch else { return scan() }
     // Without the query there is nothing to do, and a search with other settings is another search.
     guard let match = position(where: Self.isMatch) else { return nil }
-    let settings: [(Column, QueryPlan.Use)] = [(.k, .k), (.efSearch, .efSearch), (.probes, .probes)]
+    let settings: [(Column, QueryPlan.Use)] = [
+      (.k, .k), (.efSearch, .efSearch), (.probes, .probes), (.targetRecall, .targetRecall),
+    ]
     guard !settings.contains(where: { isMissing($0.0) }) else { return nil }
     take(match, as: .query, isSettled: true)
     for (column, use) in settings {

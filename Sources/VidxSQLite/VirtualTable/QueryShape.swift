@@ -4,16 +4,22 @@ internal import CSQLite
 enum Column: Int32, Sendable {
   case rowID = -1
   case vector = 0
-  case distance, k, efSearch, probes, command
+  case distance, k, efSearch, probes, targetRecall, command
 
   /// The declaration of a table of this name, for `sqlite3_declare_vtab`.
   static func declaration(table: String) -> String {
     "CREATE TABLE x(vector, distance HIDDEN, k HIDDEN, ef_search HIDDEN, probes HIDDEN, "
+      + "target_recall HIDDEN, "
       + "\(quoted(identifier: table)) HIDDEN)"
   }
 
   /// Names that a table cannot have, because its column of that name would be a second one, or hide the row id.
-  static let reservedNames = ["vector", "distance", "k", "ef_search", "probes", "rowid", "oid", "_rowid_"]
+  static let reservedNames = [
+    "vector", "distance", "k", "ef_search", "probes", "target_recall", "rowid", "oid", "_rowid_",
+  ]
+
+  /// What a search is given beside its vector.
+  static let settings: [Column] = [.k, .efSearch, .probes, .targetRecall]
 
   var name: String {
     switch self {
@@ -23,6 +29,7 @@ enum Column: Int32, Sendable {
     case .k: "k"
     case .efSearch: "ef_search"
     case .probes: "probes"
+    case .targetRecall: "target_recall"
     case .command: "the command column"
     }
   }

@@ -100,6 +100,7 @@ enum SearchTermsError: Error, Equatable {
   case query(VectorLiteralError)
   case notANumber(Column, type: String)
   case outOfRange(Column, value: Int64, allowed: ClosedRange<Int>)
+  case notAShare(Column, value: Double)
   /// The text between planning and running is not one of ours.
   case unknownPlan(String)
 }
@@ -108,7 +109,9 @@ extension SearchTermsError: CustomStringConvertible {
   var description: String {
     switch self {
     case .query(let error): "MATCH: \(error)"
+    case .notANumber(.targetRecall, let type): "target_recall must be a number, not \(type)"
     case .notANumber(let column, let type): "\(column.name) must be a whole number, not \(type)"
+    case .notAShare(let column, let value): "\(column.name) must be above 0 and at most 1, not \(value)"
     case .outOfRange(let column, let value, let allowed):
       "\(column.name) must be between \(allowed.lowerBound) and \(allowed.upperBound), not \(value)"
     case .unknownPlan(let text): "unknown query plan '\(text)': prepare the statement again"

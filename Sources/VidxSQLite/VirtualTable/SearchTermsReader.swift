@@ -28,6 +28,7 @@ struct SearchTermsReader {
     case .k: terms.k = try unsafe setting(value, .k, in: 0...SearchTerms.largestK, isOptional: false)
     case .efSearch: terms.parameters.efSearch = try unsafe setting(value, .efSearch, in: IndexLimits.efSearch)
     case .probes: terms.parameters.probes = try unsafe setting(value, .probes, in: 1...IndexLimits.lists.upperBound)
+    case .targetRecall: terms.parameters.targetRecall = try unsafe share(value, .targetRecall)
     case .within, .at, .beyond, .from: unsafe readDistance(value, as: use)
     case .rowID: unsafe readRowID(value)
     case .rowIDs: try unsafe readSet(value)
@@ -59,6 +60,18 @@ struct SearchTermsReader {
       throw .outOfRange(column, value: number, allowed: allowed)
     }
     return small
+  }
+
+  /// A number above 0, at most 1; NULL stands for the default.
+  private func share(_ value: OpaquePointer?, _ column: Column) throws(SearchTermsError) -> Double? {
+    let type = unsafe sqlite3_value_numeric_type(value)
+    if type == SQLITE_NULL { return nil }
+    guard type == SQLITE_INTEGER || type == SQLITE_FLOAT else {
+      throw .notANumber(column, type: SQLValue.typeName(type))
+    }
+    let number = unsafe sqlite3_value_double(value)
+    guard number > 0, number <= 1 else { throw .notAShare(column, value: number) }
+    return number
   }
 
   private mutating func readDistance(_ value: OpaquePointer?, as use: QueryPlan.Use) {

@@ -19,7 +19,7 @@ extension VirtualTable {
 
   private func insert(_ values: UpdateValues) throws -> Int64? {
     if let command = unsafe text(Self.value(.command, of: values)) {
-      for column in [Column.rowID, .vector, .distance, .k, .efSearch, .probes] {
+      for column in [Column.rowID, .vector, .distance] + Column.settings {
         guard unsafe Self.isNull(column, of: values) else { throw VirtualTableError.commandWithValues }
       }
       try run(command)
@@ -58,7 +58,7 @@ extension VirtualTable {
 
   /// Refuses values for columns that are not stored.
   private func refuseReadOnly(_ values: UpdateValues) throws(VirtualTableError) {
-    for column in [Column.distance, .k, .efSearch, .probes] {
+    for column in [.distance] + Column.settings {
       let value = unsafe Self.value(column, of: values)
       guard unsafe Self.isUnchanged(value) || sqlite3_value_type(value) == SQLITE_NULL else {
         throw .readOnlyColumn(column)

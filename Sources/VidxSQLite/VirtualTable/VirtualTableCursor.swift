@@ -75,6 +75,7 @@ final class VirtualTableCursor {
     case .k: unsafe Self.give(terms.k, to: context)
     case .efSearch: unsafe Self.give(terms.parameters.efSearch, to: context)
     case .probes: unsafe Self.give(terms.parameters.probes, to: context)
+    case .targetRecall: unsafe Self.give(terms.parameters.targetRecall, to: context)
     case .rowID, .command: unsafe sqlite3_result_null(context)
     }
   }

@@ -84,7 +84,7 @@ import Testing
     try sandbox.write("flat.npy", Sample.npy(sample.vectors, shape: "(320,)"))
     try failToBuild(saying: ["flat.npy: ", "reshape"], "--vectors", "flat.npy")
     try failToBuild(saying: ["none.npy: ", "No such file"], "--vectors", "none.npy")
-    try failToBuild(saying: ["v.parquet: ", ".npy, .fvecs, .jsonl"], "--vectors", "v.parquet")
+    try failToBuild(saying: ["v.parquet: ", ".npy, .fvecs, .bvecs, .jsonl"], "--vectors", "v.parquet")
   }
 
   @Test func jsonWithHoles() throws {

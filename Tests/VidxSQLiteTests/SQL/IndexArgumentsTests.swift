@@ -23,7 +23,7 @@ import VidxVectors
       hnsw
         == IndexDefinition(
           configuration: IndexConfiguration(
-            dimensions: 8, metric: .l2, kind: .hnsw, m: 32, efConstruction: 200, seed: 7),
+            dimensions: 8, metric: .l2, kind: .hnsw, m: 32, efConstruction: 200, codec: .fixed(.f32), seed: 7),
           content: "it's", column: "a b"))
     let ivf = try definition("dimensions=8", "index=ivfflat", "lists=100", "metric=ip")
     #expect(
@@ -57,7 +57,13 @@ import VidxVectors
       (
         ["dimensions=8", "index=ivf"], .unknownValue(option: "index", value: "ivf", known: ["flat", "ivfflat", "hnsw"])
       ),
-      (["dimensions=8", "codec=int8"], .unknownValue(option: "codec", value: "int8", known: ["f32"])),
+      (
+        ["dimensions=8", "codec=int7"],
+        .unknownValue(
+          option: "codec", value: "int7",
+          known: ["auto", "f32", "f16", "int8", "int4", "rabitq", "rabitq+2", "rabitq+4", "rabitq+6"])
+      ),
+      (["dimensions=8", "metric=l1", "codec=int8"], .codec(.unsupported(.int8, .l1))),
       (["dimensions=8", "index=flat", "m=16"], .wrongKind(option: "m", belongsTo: "hnsw", index: "flat")),
       (["dimensions=8", "lists=16"], .wrongKind(option: "lists", belongsTo: "ivfflat", index: "hnsw")),
       (["dimensions=8", "content=t"], .needs(option: "content", other: "column")),

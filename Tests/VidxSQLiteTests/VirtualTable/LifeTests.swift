@@ -17,7 +17,11 @@ import Testing
     ("", "option 'dimensions' is missing"),
     ("dimensions = 0", "dimensions must be between 1 and 16000"),
     ("dimensions = 3, metrik = l2", "did you mean 'metric'?"),
-    ("dimensions = 3, codec = int8", "codec cannot be 'int8': known is f32"),
+    (
+      "dimensions = 3, codec = int7",
+      "codec cannot be 'int7' (did you mean 'int8'?): known are auto, f32, f16, int8, int4, rabitq, rabitq+2, rabitq+4, "
+        + "rabitq+6"
+    ),
     ("dimensions = 3, content = nothing, column = vector", "nothing"),
   ])
   func refusesToCreate(_ arguments: String, message: String) throws {
@@ -27,7 +31,7 @@ import Testing
     #expect(try session.rows("SELECT name FROM sqlite_schema").isEmpty)
   }
 
-  @Test(arguments: ["vector", "Distance", "k", "ef_search", "probes", "RowID", "oid", "_rowid_"])
+  @Test(arguments: ["vector", "Distance", "k", "ef_search", "probes", "target_recall", "RowID", "oid", "_rowid_"])
   func refusesNamesOfItsColumns(_ name: String) throws {
     let session = try SQLSession()
     #expect(

@@ -201,7 +201,8 @@ import Testing
   @Test func declaresTheColumns() {
     #expect(
       Column.declaration(table: "my \"t\"")
-        == "CREATE TABLE x(vector, distance HIDDEN, k HIDDEN, ef_search HIDDEN, probes HIDDEN, \"my \"\"t\"\"\" HIDDEN)"
+        == "CREATE TABLE x(vector, distance HIDDEN, k HIDDEN, ef_search HIDDEN, probes HIDDEN, target_recall HIDDEN, "
+        + "\"my \"\"t\"\"\" HIDDEN)"
     )
   }
 }

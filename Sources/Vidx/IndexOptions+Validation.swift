@@ -1,0 +1,26 @@
+internal import VidxIndexes
+internal import VidxVectors
+
+extension IndexOptions {
+  /// Refuses what no index can be, before anything is written.
+  func validate() throws(VidxError) {
+    try Self.check("dimensions", dimensions, in: IndexLimits.dimensions)
+    if let fixed = Codec(rawValue: codec.rawValue), !fixed.supports(metric) {
+      throw VidxError(.badOption, "\(CodecError.unsupported(fixed, metric))")
+    }
+    switch type {
+    case .flat: break
+    case .ivfflat(let lists): try Self.check("lists", lists ?? 0, in: IndexLimits.lists)
+    case .hnsw(let m, let efConstruction):
+      try Self.check("m", m, in: IndexLimits.m)
+      try Self.check("ef_construction", efConstruction, in: IndexLimits.efConstruction)
+    }
+  }
+
+  private static func check(_ name: String, _ value: Int, in range: ClosedRange<Int>) throws(VidxError) {
+    guard range.contains(value) else {
+      throw VidxError(
+        .badOption, "\(name) is \(value); give a number from \(range.lowerBound) to \(range.upperBound)")
+    }
+  }
+}

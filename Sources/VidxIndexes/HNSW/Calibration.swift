@@ -1,0 +1,149 @@
+import VidxSegments
+import VidxVectors
+
+/// What searches of a graph cost and find, measured when it was built: the `calibration` section.
+///
+/// A step is the cheapest setting found for its recall; steps ascend in efSearch and in recall.
+struct Calibration: Sendable, Equatable {
+  struct Step: Sendable, Equatable {
+    var ef: UInt32
+    /// See `WalkLimits.slack`.
+    var slack: Float
+    /// Recall@k of the sample.
+    var recall: Float
+    /// Scores computed for a query, on average.
+    var distances: Float
+  }
+
+  /// The k that recall was measured for.
+  var k = 10
+  /// Estimates are higher than true scores by more than this in one of fifty cases; relative to the query's length for
+  /// inner products. Infinite: not known.
+  var margin = Float.infinity
+  /// Candidates to keep beyond efSearch, so that estimates do not crowd out true neighbours.
+  var spare = 0
+  /// The length of the longest vector; 1 under cosine.
+  var longest: Float = 1
+  var steps: [Step] = []
+
+  init() {}
+
+  /// Adds a step; a recall below that of the step before is chance, and raised to it.
+  mutating func append(_ step: Step) {
+    var step = step
+    step.recall = max(step.recall, steps.last?.recall ?? 0)
+    steps.append(step)
+  }
+}
+
+extension Calibration {
+  private static let headerBytes = 32
+  private static let stepBytes = 16
+  static let maxSteps = 64
+  static let maxSpare = 1_000
+
+  var encoded: [UInt32] {
+    [
+      UInt32(steps.count), UInt32(k), margin.bitPattern, longest.bitPattern, UInt32(spare), 0, 0, 0,
+    ]
+      + steps.flatMap { [$0.ef, $0.slack.bitPattern, $0.recall.bitPattern, $0.distances.bitPattern] }
+  }
+
+  /// - Returns: an empty one where the segment has none.
+  init(_ file: SegmentFile) throws(SegmentError) {
+    guard let byteCount = file.byteCount(of: .calibration) else { return }
+    let section = try file.section(.calibration, expecting: byteCount)
+    func refusal(_ offset: Int) -> SegmentError {
+      .invalidContent(section: .calibration, offset: offset, path: section.path)
+    }
+    guard byteCount >= Self.headerBytes else { throw refusal(0) }
+    let count = Int(try section.load(UInt32.self, at: 0))
+    guard count <= Self.maxSteps, byteCount == Self.headerBytes + count * Self.stepBytes else { throw refusal(0) }
+    k = Int(try section.load(UInt32.self, at: 1))
+    margin = try section.load(Float.self, at: 2)
+    longest = try section.load(Float.self, at: 3)
+    spare = Int(try section.load(UInt32.self, at: 4))
+    guard k >= 1, margin >= 0, longest >= 0, longest.isFinite, spare <= Self.maxSpare else { throw refusal(4) }
+    for i in 0..<count {
+      let step = Step(
+        ef: try section.load(UInt32.self, at: 8 + 4 * i), slack: try section.load(Float.self, at: 9 + 4 * i),
+        recall: try section.load(Float.self, at: 10 + 4 * i), distances: try section.load(Float.self, at: 11 + 4 * i))
+      let previous = steps.last ?? Step(ef: 0, slack: 0, recall: 0, distances: 0)
+      guard step.ef > previous.ef, IndexLimits.efSearch.contains(Int(step.ef)), step.slack >= 0,
+        step.recall >= previous.recall, step.recall <= 1
+      else { throw refusal(Self.headerBytes + i * Self.stepBytes) }
+      steps.append(step)
+    }
+  }
+}
+
+// What a search is given.
+extension Calibration {
+  /// Candidates to keep for a recall, when nothing was measured.
+  private static let guesses: [(recall: Double, ef: Int)] = [
+    (0.90, 16), (0.95, 40), (0.98, 80), (0.99, 120), (0.995, 200), (1, 400),
+  ]
+
+  /// The smallest efSearch that reached this recall, between two steps in proportion. Beyond the last step the share
+  /// that is missed is taken to halve when ef doubles.
+  func ef(recall: Double) -> Int {
+    guard let last = steps.last else {
+      return Self.guesses.first { $0.recall >= recall }?.ef ?? 400
+    }
+    guard let next = steps.firstIndex(where: { $0.recall >= Float(recall) }) else {
+      let missed = max(1 - Double(last.recall), 1e-4)
+      let factor = min(missed / max(1 - recall, 1e-5), 16)
+      return min(Int(Double(last.ef) * factor), IndexLimits.efSearch.upperBound)
+    }
+    if next == 0 { return Int(steps[0].ef) }
+    let (low, high) = (steps[next - 1], steps[next])
+    let share = (Float(recall) - low.recall) / (high.recall - low.recall)
+    return Int((Float(low.ef) + share * Float(high.ef - low.ef)).rounded(.up))
+  }
+
+  /// The slack that goes with an efSearch: that of the step below, or in proportion between two; none beyond the last.
+  func slack(ef: Int) -> Float {
+    guard let next = steps.firstIndex(where: { Int($0.ef) >= ef }) else { return .infinity }
+    if next == 0 { return steps[0].slack }
+    let (low, high) = (steps[next - 1], steps[next])
+    if high.slack == .infinity { return Int(high.ef) == ef ? .infinity : low.slack }
+    return low.slack + (high.slack - low.slack) * Float(ef - Int(low.ef)) / Float(high.ef - low.ef)
+  }
+
+  /// How much too high the estimate of a candidate may be that belongs to the answer.
+  func margin(of query: PreparedQuery) -> Float {
+    query.metric == .innerProduct ? margin * query.length : margin
+  }
+}
+
+extension Calibration {
+  /// See `WalkLimits.zero`.
+  func zero(of query: PreparedQuery) -> Float {
+    switch query.metric {
+    case .cosine: 1
+    case .l2, .l1: 0
+    case .innerProduct: longest * query.length
+    }
+  }
+}
+
+extension HNSWGraph {
+  /// What a search for k rows may keep and when it ends; efSearch goes before the target.
+  func limits(_ parameters: SearchParameters, k: Int) -> WalkLimits {
+    let measured = calibration.k
+    let wanted =
+      parameters.efSearch ?? parameters.targetRecall.map { calibration.ef(recall: $0) + max(k - measured, 0) }
+      ?? SearchParameters.defaultEfSearch
+    // The slack was measured from the 10th nearest: for fewer rows it counts from there too, for more from the k-th.
+    return WalkLimits(
+      ef: max(wanted, k) + calibration.spare, slack: calibration.slack(ef: max(wanted - max(k - measured, 0), 1)),
+      k: max(k, measured))
+  }
+
+  /// The same with what depends on the query.
+  func limits(_ limits: WalkLimits, _ query: PreparedQuery) -> WalkLimits {
+    var limits = limits
+    limits.zero = calibration.zero(of: query)
+    return limits
+  }
+}

@@ -1,0 +1,161 @@
+import VidxSegments
+import VidxVectors
+
+/// Measures a finished graph: which efSearch and slack reach which recall, and how far estimates are off.
+///
+/// The questions are vectors of the index that are taken out of the graph for their own search: marked as met before
+/// it starts, so that no path leads over them.
+struct Calibrator {
+  let layers: GraphLayers
+  let reranker: Reranker
+  let vectors: DistinctVectors
+  let sample: SearchSample
+  let options: BuildOptions
+
+  private typealias Question = SearchSample.Question
+  private static let k = SearchSample.k
+  private static let efs: [UInt32] = [10, 12, 16, 20, 24, 32, 40, 56, 80, 120, 180, 280, 400]
+  /// Steps quicker than the smallest pool.
+  private static let quick: [UInt32] = [2, 5, 8]
+  private static let slacks: [Float] = [0.01, 0.02, 0.03, 0.045, 0.06, 0.08, 0.1, 0.13, 0.17, 0.22, 0.3, 0.4, 0.6, 1]
+  /// What a slack may cost of the recall that its efSearch reaches without.
+  private static let allowedLoss = 0.004
+
+  /// What a setting reached, as sums over the questions.
+  private struct Outcome {
+    var found = 0
+    var distances = 0
+  }
+
+  func run() throws -> Calibration {
+    var calibration = Calibration()
+    calibration.longest = longestVector()
+    let questions = sample.questions
+    guard !questions.isEmpty else { return calibration }
+    calibration.spare = SearchSample.spare(sample.depthNeeded(by: reranker.coded, refined: false))
+    calibration.margin = margin()
+    try measureSteps(questions, &calibration)
+    return calibration
+  }
+
+  private func measureSteps(_ questions: [Question], _ calibration: inout Calibration) throws(BuildError) {
+    var least: Float = 0
+    for ef in Self.efs {
+      if options.isCancelled() { throw .cancelled }
+      let (slack, outcome) = cheapest(ef: ef, from: least, questions, calibration)
+      if slack < .infinity { least = slack }
+      if calibration.steps.isEmpty {
+        // The pool cannot be smaller than k: below, it is the slack that shrinks.
+        for quick in Self.quick where slack < .infinity {
+          let share = slack * Float(quick) / Float(ef)
+          let outcome = measure(ef: ef, slack: share, questions, calibration)
+          calibration.append(step(ef: quick, slack: share, outcome, questions.count))
+        }
+      }
+      let step = step(ef: ef, slack: slack, outcome, questions.count)
+      calibration.append(step)
+      if step.recall >= 0.9995 { break }
+    }
+  }
+
+  private func step(ef: UInt32, slack: Float, _ outcome: Outcome, _ count: Int) -> Calibration.Step {
+    Calibration.Step(
+      ef: ef, slack: slack, recall: Float(outcome.found) / Float(count * Self.k),
+      distances: Float(outcome.distances) / Float(count))
+  }
+
+  private func longestVector() -> Float {
+    guard vectors.configuration.metric == .innerProduct else { return 1 }
+    var longest: Float = 0
+    for i in 0..<vectors.count {
+      var sum: Float = 0
+      let vector = unsafe vectors.vectors + i * vectors.stride
+      for j in 0..<vectors.configuration.dimensions { unsafe sum += vector[j] * vector[j] }
+      longest = max(longest, sum)
+    }
+    return longest.squareRoot()
+  }
+
+  /// By how much estimates of near vectors exceed their scores in one of fifty cases.
+  private func margin() -> Float {
+    if reranker.coded.codec == .f32 { return 0 }
+    var excesses: [Float] = []
+    sample.estimate(with: reranker.coded, refined: true) { question, estimates in
+      let scale = question.query.metric == .innerProduct ? max(question.query.length, .leastNormalMagnitude) : 1
+      for (hit, estimate) in zip(question.nearest.prefix(50), estimates) {
+        excesses.append((estimate - hit.score) / scale)
+      }
+    }
+    excesses.sort()
+    return excesses.isEmpty ? 0 : max(excesses[excesses.count * 49 / 50], 0)
+  }
+
+  /// The smallest slack, from `least` on, that loses next to nothing of the recall of a search that uses up its pool.
+  private func cheapest(
+    ef: UInt32, from least: Float, _ questions: [Question], _ calibration: Calibration
+  ) -> (slack: Float, outcome: Outcome) {
+    let full = measure(ef: ef, slack: .infinity, questions, calibration)
+    let needed = full.found - Int(Double(questions.count * Self.k) * Self.allowedLoss)
+    let candidates = Self.slacks.filter { $0 >= least }
+    var low = 0
+    var high = candidates.count
+    var best: (slack: Float, outcome: Outcome) = (.infinity, full)
+    while low < high {
+      let middle = (low + high) / 2
+      let outcome = measure(ef: ef, slack: candidates[middle], questions, calibration)
+      if outcome.found >= needed {
+        best = (candidates[middle], outcome)
+        high = middle
+      } else {
+        low = middle + 1
+      }
+    }
+    return best
+  }
+
+  private func measure(
+    ef: UInt32, slack: Float, _ questions: [Question], _ calibration: Calibration
+  ) -> Outcome {
+    let total = Locked(Outcome())
+    let (layers, reranker) = (self.layers, self.reranker)
+    let pool = ScratchPool(vectorCount: vectors.count, space: reranker.coded.space)
+    Parallel.chunks(questions.count, chunk: 32, threads: options.threads) { _, range in
+      let scratch = pool.take()
+      defer { pool.give(scratch) }
+      var outcome = Outcome()
+      for question in questions[range] {
+        let limits = WalkLimits(
+          ef: Int(ef) + calibration.spare, slack: slack, k: Self.k, zero: calibration.zero(of: question.query))
+        let margin = calibration.margin(of: question.query)
+        let answer = Self.answer(question, limits, layers, reranker, margin: margin, scratch)
+        outcome.found += answer.found
+        outcome.distances += answer.distances
+      }
+      let sum = outcome
+      total.withLock {
+        $0.found += sum.found
+        $0.distances += sum.distances
+      }
+    }
+    return total.withLock { $0 }
+  }
+
+  private static func answer(
+    _ question: Question, _ limits: WalkLimits, _ layers: GraphLayers, _ reranker: Reranker, margin: Float,
+    _ scratch: SearchScratch
+  ) -> Outcome {
+    var counters = SearchCounters()
+    let walk = unsafe GraphWalk(layers, reranker.coded, scratch.prepare(question.query), scratch)
+    let result = Result { () throws(SegmentError) in
+      let count = try walk.searchBase(limits, excluding: question.position, counters: &counters)
+      return unsafe try reranker.rank(
+        question.query.floats, k: k, of: count, margin: margin, walk.query, scratch, &counters)
+    }
+    // Memory needs no verifying, so nothing can be thrown.
+    guard case .success(let count) = result else { return Outcome() }
+    let limit = question.nearest[min(k, question.nearest.count) - 1].score
+    var found = 0
+    for i in 0..<min(k, count) where unsafe scratch.pool[i].score <= limit { found += 1 }
+    return Outcome(found: found, distances: counters.distanceComputations)
+  }
+}

@@ -1,0 +1,118 @@
+import CVidxKernels
+import VidxSegments
+import VidxVectors
+
+/// Vectors of an index to be, asked as queries, and their true neighbours: what a builder measures codes and graphs by.
+struct SearchSample: Sendable {
+  /// One query: a position, and its nearest others, nearest first; their row ids are positions.
+  struct Question: Sendable {
+    var position: Int
+    var query: PreparedQuery
+    var nearest: [Hit]
+  }
+
+  /// Neighbours that a search is taken to ask for.
+  static let k = 10
+  /// Queries: recall is measured to about half a hundredth.
+  private static let size = 256
+  /// Below so many vectors a search is exact, or next to it.
+  private static let smallest = 2_000
+  /// The nearest neighbours of each query that are known.
+  private static let depth = 200
+
+  private(set) var questions: [Question]
+
+  init(_ questions: [Question]) { self.questions = questions }
+
+  /// - Returns: without questions when there are too few vectors to ask.
+  /// - Complexity: O(vectors x 256 x dimensions), from the cache, shared out to the threads.
+  /// - Throws: `BuildError.cancelled`.
+  init(_ vectors: DistinctVectors, options: BuildOptions) throws {
+    questions = []
+    guard vectors.count >= Self.smallest else { return }
+    let configuration = vectors.configuration
+    let step = vectors.count / Self.size
+    for i in 0..<Self.size {
+      // Off the grid, so that a period in the data does not pick one kind of row.
+      let position = i * step + (i * 7919) % step
+      let vector = unsafe UnsafeBufferPointer(
+        start: vectors.vectors + position * vectors.stride, count: configuration.dimensions)
+      let query = unsafe try PreparedQuery(
+        vector, dimensions: configuration.dimensions, metric: configuration.metric)
+      questions.append(Question(position: position, query: query, nearest: []))
+    }
+    let asked = questions
+    let answers = Locked(questions)
+    let memory = unsafe RowMemory(vectors.vectors, stride: vectors.stride * 4)
+    let count = vectors.count
+    let rows = unsafe VectorKernels(configuration.metric).rows
+    Parallel.chunks(asked.count, chunk: 32, threads: options.threads) { _, range in
+      if options.isCancelled() { return }
+      let found = unsafe Self.nearest(to: asked[range], memory, count, rows)
+      answers.withLock { answers in
+        for (i, hits) in zip(range, found) { answers[i].nearest = hits }
+      }
+    }
+    if options.isCancelled() { throw BuildError.cancelled }
+    questions = answers.withLock { $0 }
+  }
+
+  /// By brute force, over blocks of vectors that stay in the cache for all questions.
+  private static func nearest(
+    to questions: ArraySlice<Question>, _ vectors: RowMemory, _ count: Int, _ rows: vidx_score_rows_f32
+  ) -> [[Hit]] {
+    let stride = vectors.stride / 4
+    let base = unsafe vectors.base.assumingMemoryBound(to: Float.self)
+    let block = max(16, (256 << 10) / (stride * 4))
+    var nearest = questions.map { _ in TopK(k: depth) }
+    let scores = UnsafeMutablePointer<Float>.allocate(capacity: block)
+    defer { unsafe scores.deallocate() }
+    var start = 0
+    while start < count {
+      let width = min(block, count - start)
+      for (i, question) in questions.enumerated() {
+        unsafe rows(question.query.floats, base + start * stride, stride, width, stride, scores)
+        for j in 0..<width where unsafe scores[j] <= nearest[i].threshold && start + j != question.position {
+          unsafe nearest[i].offer(Hit(score: scores[j], rowID: Int64(start + j)))
+        }
+      }
+      start += width
+    }
+    return nearest.map { $0.sorted() }
+  }
+}
+
+extension SearchSample {
+  /// Calls `body` with each question and the estimates of its nearest, in their order.
+  /// - Parameter refined: with the bits of the codec's extension.
+  func estimate(with coded: CodedVectors, refined: Bool, _ body: (Question, [Float]) -> Void) {
+    let query = CodedQuery(coded.space)
+    let rows = coded.rows
+    for question in questions {
+      unsafe query.prepare(question.query.floats)
+      let ids = question.nearest.map { UInt32($0.rowID) }
+      var estimates = [Float](repeating: 0, count: ids.count)
+      if refined, let refine = unsafe coded.kernels.refine, let extensions = coded.extensions {
+        unsafe refine(
+          query.raw, rows.base, rows.stride, extensions.base, extensions.stride, ids, ids.count, &estimates, nil)
+      } else {
+        unsafe coded.kernels.ids(query.raw, rows.base, rows.stride, ids, ids.count, &estimates)
+      }
+      body(question, estimates)
+    }
+  }
+
+  /// How many of the nearest by estimate hold the true k nearest, in nineteen of twenty questions; of those known.
+  func depthNeeded(by coded: CodedVectors, refined: Bool) -> Int {
+    var depths: [Int] = []
+    estimate(with: coded, refined: refined) { _, estimates in
+      let worst = estimates.prefix(Self.k).max() ?? 0
+      depths.append(estimates.count { $0 <= worst })
+    }
+    depths.sort()
+    return depths.isEmpty ? Self.k : depths[depths.count * 19 / 20]
+  }
+
+  /// Candidates that a walk has to keep beyond what it is asked for.
+  static func spare(_ depth: Int) -> Int { max(depth - k, 0) }
+}
