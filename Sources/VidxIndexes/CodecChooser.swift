@@ -13,9 +13,10 @@ struct CodecChooser {
 
   static let candidates: [Codec] = [.rabitq4, .int4, .int8]
 
-  /// Nanoseconds of a cache line out of cache, and of a row's arithmetic; measured on Zen 5, ratios hold elsewhere.
-  private static let line = 6.0
-  private static let row = 12.0
+  /// Nanoseconds of a cache line out of cache, and of all else a walk does for a row; fitted on Zen 5 to 1 to 13 lines
+  /// in 384 and 1536 dimensions, where they choose as the clock does.
+  private static let line = 4.0
+  private static let row = 28.0
   private static let walk = 350.0
   /// Questions asked: the depth that nineteen of twenty need is told well enough.
   private static let asked = 64
