@@ -26,6 +26,8 @@ struct Candidate {
   /// Identifiers and scores of one block.
   let ids: UnsafeMutablePointer<UInt32>
   let scores: UnsafeMutablePointer<Float>
+  /// Bounds on the errors of a block's scores.
+  let errors: UnsafeMutablePointer<Float>
   /// Candidates, in the order and to the number that their user gives them.
   private(set) var pool: UnsafeMutablePointer<Candidate>
   private var poolCapacity: Int
@@ -59,6 +61,8 @@ struct Candidate {
     unsafe ids.initialize(repeating: 0, count: Self.blockCapacity)
     unsafe scores = .allocate(capacity: Self.blockCapacity)
     unsafe scores.initialize(repeating: 0, count: Self.blockCapacity)
+    unsafe errors = .allocate(capacity: Self.blockCapacity)
+    unsafe errors.initialize(repeating: 0, count: Self.blockCapacity)
     poolCapacity = 512
     unsafe pool = .allocate(capacity: poolCapacity)
   }
@@ -67,6 +71,7 @@ struct Candidate {
     unsafe visited.deallocate()
     unsafe ids.deallocate()
     unsafe scores.deallocate()
+    unsafe errors.deallocate()
     unsafe pool.deallocate()
     walked.deallocate()
     refined.deallocate()

@@ -63,7 +63,7 @@ package enum SegmentBuilder {
 
     init(_ distinct: DistinctVectors, _ structure: Structure, _ options: BuildOptions) throws {
       let sample = try structure.wantsSample ? SearchSample(distinct, options: options) : SearchSample([])
-      let mean = distinct.mean()
+      let mean = Self.needsMean(distinct.configuration.codec, structure) ? distinct.mean() : []
       let codec =
         switch distinct.configuration.codec {
         case .fixed(let codec): codec
@@ -85,6 +85,14 @@ package enum SegmentBuilder {
         layers: builder.layers, reranker: reranker, vectors: distinct, sample: sample, options: options
       ).run()
       options.progress(BuildProgress(stage: .measuring, done: 1, total: 1))
+    }
+
+    /// What is coded around the mean, or may come to be.
+    private static func needsMean(_ codec: CodecChoice, _ structure: Structure) -> Bool {
+      switch codec {
+      case .fixed(let codec): codec.isRotated
+      case .auto: structure.wantsSample
+      }
     }
 
     func write(order: [UInt32]?, to writer: inout SegmentWriter) throws(SegmentError) {

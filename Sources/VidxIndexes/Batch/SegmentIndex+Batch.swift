@@ -36,8 +36,13 @@ extension SegmentIndex {
   }
 
   private func isScanned(_ parameters: SearchParameters) -> Bool {
-    if case .hnsw = structure { return parameters.exact }
-    return true
+    let isExact = parameters.exact || (parameters.targetRecall ?? 0) >= 1
+    return switch structure {
+    case .flat: true
+    // Full vectors give the answers of codes with certain bounds, but not quite those of others.
+    case .ivfflat: isExact || coded.areListsCertain
+    case .hnsw: isExact
+    }
   }
 
   /// Queries to a tile: an equal share for each thread, within what memory the hits may take.
@@ -51,7 +56,7 @@ extension SegmentIndex {
     _ queries: [PreparedQuery], k: Int, _ parameters: SearchParameters, _ filter: EntryFilter?, isTiled: Bool
   ) throws(SegmentError) -> [BatchAnswer] {
     if isTiled {
-      if case .ivfflat(let lists) = structure, !parameters.exact {
+      if case .ivfflat(let lists) = structure, !parameters.exact, (parameters.targetRecall ?? 0) < 1 {
         return try searchLists(lists, queries, k: k, probes: parameters.probes, filter: filter)
       }
       return try searchExact(queries, k: k, filter: filter)

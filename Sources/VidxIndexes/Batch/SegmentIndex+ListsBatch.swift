@@ -64,10 +64,8 @@ private final class ListSizes {
     let ordinals = try lists.ordinals(of: list)
     var size = (vectors: 0, rows: 0)
     if !ordinals.isEmpty {
-      let first = try index.rows.entries(ordinal: ordinals.lowerBound).lowerBound
-      let end = try index.rows.entries(ordinal: ordinals.upperBound - 1).upperBound
       size.vectors = filter?.ordinals.count(in: ordinals) ?? ordinals.count
-      size.rows = filter?.entries.count(in: first..<end) ?? end - first
+      size.rows = try index.passingRows(ordinals, filter)
     }
     known[list] = size
     return size

@@ -4,7 +4,8 @@ package import VidxVectors
 extension SegmentIndex {
   /// Scores every passing row and returns the k nearest. Exact.
   ///
-  /// Bound by memory: each distinct vector that passes is read once, in order.
+  /// Bound by memory: each distinct vector that passes is read once, in order; where there are codes with bounds that
+  /// hold always, its code is, and few vectors.
   /// - Complexity: O(passing vectors x dimensions).
   package func searchExact(
     _ query: PreparedQuery, k: Int, filter: EntryFilter? = nil, counters: inout SearchCounters
@@ -12,6 +13,12 @@ extension SegmentIndex {
     if k <= 0 || vectorCount == 0 { return [] }
     let scratch = self.scratch.take()
     defer { self.scratch.give(scratch) }
+    if coded.areBoundsCertain {
+      let scan = CodedScan(self, query, k: k, filter: filter, scratch, mustBeExact: true)
+      _ = try scan.scan(0..<vectorCount)
+      counters.rowsScored += filter?.entryCount ?? entryCount
+      return try scan.finish(&counters)
+    }
     var nearest = TopK(k: k)
     if let filter, filter.ordinalCount < vectorCount {
       try scanPassing(query, filter, scratch, &nearest, &counters)

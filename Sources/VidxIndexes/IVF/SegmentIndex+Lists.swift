@@ -24,13 +24,22 @@ extension SegmentIndex {
     let passing = filter?.ordinalCount ?? vectorCount
     let wanted = filter == nil ? 0 : vectorCount * probes / lists.listCount / 2
     var queue = try lists.rank(query, scratch, &counters)
+    let codes =
+      coded.areScanned ? CodedScan(self, query, k: k, filter: filter, scratch, mustBeExact: false) : nil
+    let before = counters.rowsScored
     var nearest = TopK(k: k)
     var probed = 0
     var scored = 0
-    while scored < passing, probed < probes || nearest.count < k || scored < wanted, let list = queue.pop(&counters) {
+    // It holds as many hits as it has met rows, k at most.
+    while scored < passing, probed < probes || counters.rowsScored - before < k || scored < wanted,
+      let list = queue.pop(&counters)
+    {
       let ordinals = try lists.ordinals(of: list)
       let count: Int
-      if let filter, passing < vectorCount {
+      if let codes {
+        count = try codes.scan(ordinals)
+        if count > 0 { counters.rowsScored += try passingRows(ordinals, filter) }
+      } else if let filter, passing < vectorCount {
         count = try scanPassing(ordinals, query, filter, scratch, &nearest, &counters)
       } else {
         count = try scan(ordinals, query, filter, scratch, &nearest, &counters)
@@ -38,9 +47,11 @@ extension SegmentIndex {
       if count > 0 { probed += 1 }
       scored += count
     }
-    counters.distanceComputations += scored
     counters.listsProbed += probed
-    return SegmentAnswer(hits: nearest.sorted(), plan: scored >= passing ? .exact : .lists)
+    let isExact = scored >= passing && (codes == nil || coded.areListsCertain)
+    if let codes { return SegmentAnswer(hits: try codes.finish(&counters), plan: isExact ? .exact : .lists) }
+    counters.distanceComputations += scored
+    return SegmentAnswer(hits: nearest.sorted(), plan: isExact ? .exact : .lists)
   }
 
   /// Scores a run of vectors, all of which have a passing row.
@@ -67,10 +78,15 @@ extension SegmentIndex {
       }
       start &+= count
     }
+    counters.rowsScored += try passingRows(ordinals, filter)
+    return ordinals.count
+  }
+
+  /// The rows of a run of vectors that pass; the run is not empty.
+  func passingRows(_ ordinals: Range<Int>, _ filter: EntryFilter?) throws(SegmentError) -> Int {
     let first = try rows.entries(ordinal: ordinals.lowerBound).lowerBound
     let end = try rows.entries(ordinal: ordinals.upperBound - 1).upperBound
-    counters.rowsScored += filter?.entries.count(in: first..<end) ?? end - first
-    return ordinals.count
+    return filter?.entries.count(in: first..<end) ?? end - first
   }
 
   /// Scores the vectors of a run that have a passing row.
