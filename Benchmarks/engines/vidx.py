@@ -28,7 +28,8 @@ class Peer(Engine):
         return self.library.__version__
 
     def configurations(self, shape):
-        efs = sweep("ef_search", EF)
+        # Below k it is the stopping rule that tightens: the pool keeps k.
+        efs = sweep("ef_search", (2, 5, 8, *EF))
         lists = {"lists": shape.lists()}
         graphs = [
             Configuration(f"HNSW {codec}", {"type": "hnsw", "codec": codec, "m": 16, "ef_construction": 200}, efs)
