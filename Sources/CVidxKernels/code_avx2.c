@@ -11,10 +11,16 @@
 #include "code_read.h"
 #include "code_rotate.h"
 
-/* The sums of four accumulators' lanes. */
-VIDX_INLINE void sums_of(const __m256i a[4], int32_t *sums) {
-  __m256i c = _mm256_hadd_epi32(_mm256_hadd_epi32(a[0], a[1]), _mm256_hadd_epi32(a[2], a[3]));
-  _mm_storeu_si128((__m128i *)sums, _mm_add_epi32(_mm256_castsi256_si128(c), _mm256_extracti128_si256(c, 1)));
+/* The sums of `count` rows' accumulators. */
+VIDX_INLINE void sums_of(const __m256i a[4], int count, int32_t *sums) {
+  if (count == 1) {
+    __m128i c = _mm_add_epi32(_mm256_castsi256_si128(a[0]), _mm256_extracti128_si256(a[0], 1));
+    c = _mm_add_epi32(c, _mm_unpackhi_epi64(c, c));
+    sums[0] = _mm_cvtsi128_si32(c) + _mm_extract_epi32(c, 1);
+  } else {
+    __m256i c = _mm256_hadd_epi32(_mm256_hadd_epi32(a[0], a[1]), _mm256_hadd_epi32(a[2], a[3]));
+    _mm_storeu_si128((__m128i *)sums, _mm_add_epi32(_mm256_castsi256_si128(c), _mm256_extracti128_si256(c, 1)));
+  }
 }
 
 VIDX_INLINE __m128i load16(const void *p) { return _mm_loadu_si128((const __m128i *)p); }
@@ -25,18 +31,18 @@ VIDX_INLINE __m256i load16_of_32(const void *p) { return _mm256_zextsi128_si256(
 
 /* vpmaddubsw saturates with codes of eight bits, so both sides are widened. */
 VIDX_INLINE void int8_dots_avx2(const vidx_code_query *query, const uint8_t *const *rows, const uint8_t *const *ahead,
-                                int32_t *dots) {
+                                int count, int32_t *dots) {
   __m256i a[4];
 #pragma clang loop unroll(full)
-  for (int r = 0; r < 4; r++) a[r] = _mm256_setzero_si256();
+  for (int r = 0; r < count; r++) a[r] = _mm256_setzero_si256();
   for (size_t i = 0; i < query->code_bytes; i += 16) {
-    if (i % 64 == 0) vidx_prefetch_four(ahead, i);
+    if (i % 64 == 0) vidx_prefetch_rows(ahead, count, i);
     __m256i q = _mm256_cvtepi8_epi16(load16(query->values + i));
 #pragma clang loop unroll(full)
-    for (int r = 0; r < 4; r++)
+    for (int r = 0; r < count; r++)
       a[r] = _mm256_add_epi32(a[r], _mm256_madd_epi16(_mm256_cvtepu8_epi16(load16(rows[r] + i)), q));
   }
-  sums_of(a, dots);
+  sums_of(a, count, dots);
 }
 
 /* Products of four bits by seven fit sixteen bits, also two of them (3810), and the two halves of a byte (7620). */
@@ -47,25 +53,25 @@ VIDX_INLINE __m256i halves_step(__m256i sum, __m256i c, __m256i q0, __m256i q1) 
   return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_add_epi16(p0, p1), _mm256_set1_epi16(1)));
 }
 
-VIDX_INLINE void halves_dots(const int8_t *values, const uint8_t *const *rows, const uint8_t *const *ahead, size_t n,
-                             int32_t *dots) {
+VIDX_INLINE void halves_dots(const int8_t *values, const uint8_t *const *rows, const uint8_t *const *ahead, int count,
+                             size_t n, int32_t *dots) {
   __m256i a[4];
   size_t i = 0;
 #pragma clang loop unroll(full)
-  for (int r = 0; r < 4; r++) a[r] = _mm256_setzero_si256();
+  for (int r = 0; r < count; r++) a[r] = _mm256_setzero_si256();
   for (; i + 32 <= n; i += 32) {
-    if (i % 64 == 0) vidx_prefetch_four(ahead, i);
+    if (i % 64 == 0) vidx_prefetch_rows(ahead, count, i);
     __m256i q0 = load32(values + i), q1 = load32(values + n + i);
 #pragma clang loop unroll(full)
-    for (int r = 0; r < 4; r++) a[r] = halves_step(a[r], load32(rows[r] + i), q0, q1);
+    for (int r = 0; r < count; r++) a[r] = halves_step(a[r], load32(rows[r] + i), q0, q1);
   }
   if (i < n) {
-    vidx_prefetch_four(ahead, i);
+    vidx_prefetch_rows(ahead, count, i);
     __m256i q0 = load16_of_32(values + i), q1 = load16_of_32(values + n + i);
 #pragma clang loop unroll(full)
-    for (int r = 0; r < 4; r++) a[r] = halves_step(a[r], load16_of_32(rows[r] + i), q0, q1);
+    for (int r = 0; r < count; r++) a[r] = halves_step(a[r], load16_of_32(rows[r] + i), q0, q1);
   }
-  sums_of(a, dots);
+  sums_of(a, count, dots);
 }
 
 VIDX_INLINE __m256i quarters_step(__m256i sum, __m256i c, const __m256i q[4]) {
@@ -78,27 +84,27 @@ VIDX_INLINE __m256i quarters_step(__m256i sum, __m256i c, const __m256i q[4]) {
   return _mm256_add_epi32(sum, _mm256_madd_epi16(p0, _mm256_set1_epi16(1)));
 }
 
-VIDX_INLINE void quarters_dots(const int8_t *values, const uint8_t *const *rows, const uint8_t *const *ahead, size_t n,
-                               int32_t *dots) {
+VIDX_INLINE void quarters_dots(const int8_t *values, const uint8_t *const *rows, const uint8_t *const *ahead, int count,
+                               size_t n, int32_t *dots) {
   __m256i a[4], q[4];
   size_t i = 0;
 #pragma clang loop unroll(full)
-  for (int r = 0; r < 4; r++) a[r] = _mm256_setzero_si256();
+  for (int r = 0; r < count; r++) a[r] = _mm256_setzero_si256();
   for (; i + 32 <= n; i += 32) {
-    if (i % 64 == 0) vidx_prefetch_four(ahead, i);
+    if (i % 64 == 0) vidx_prefetch_rows(ahead, count, i);
 #pragma clang loop unroll(full)
     for (int j = 0; j < 4; j++) q[j] = load32(values + j * n + i);
 #pragma clang loop unroll(full)
-    for (int r = 0; r < 4; r++) a[r] = quarters_step(a[r], load32(rows[r] + i), q);
+    for (int r = 0; r < count; r++) a[r] = quarters_step(a[r], load32(rows[r] + i), q);
   }
   if (i < n) {
-    vidx_prefetch_four(ahead, i);
+    vidx_prefetch_rows(ahead, count, i);
 #pragma clang loop unroll(full)
     for (int j = 0; j < 4; j++) q[j] = load16_of_32(values + j * n + i);
 #pragma clang loop unroll(full)
-    for (int r = 0; r < 4; r++) a[r] = quarters_step(a[r], load16_of_32(rows[r] + i), q);
+    for (int r = 0; r < count; r++) a[r] = quarters_step(a[r], load16_of_32(rows[r] + i), q);
   }
-  sums_of(a, dots);
+  sums_of(a, count, dots);
 }
 
 /* 32 bits, each to a byte of ones or zeros. */
@@ -112,27 +118,27 @@ VIDX_INLINE __m256i bytes_of_bits(const uint8_t *bits) {
 }
 
 VIDX_INLINE void bits_dots_avx2(const vidx_code_query *query, const uint8_t *const *rows, const uint8_t *const *ahead,
-                                int32_t *dots) {
+                                int count, int32_t *dots) {
   const __m256i byte_ones = _mm256_set1_epi8(1), ones = _mm256_set1_epi16(1);
   __m256i a[4];
 #pragma clang loop unroll(full)
-  for (int r = 0; r < 4; r++) a[r] = _mm256_setzero_si256();
+  for (int r = 0; r < count; r++) a[r] = _mm256_setzero_si256();
   for (size_t i = 0; i < query->code_bytes; i += 8) {
-    if (i % 64 == 0) vidx_prefetch_four(ahead, i);
+    if (i % 64 == 0) vidx_prefetch_rows(ahead, count, i);
     __m256i q0 = load32(query->values + 8 * i), q1 = load32(query->values + 8 * i + 32);
 #pragma clang loop unroll(full)
-    for (int r = 0; r < 4; r++) {
+    for (int r = 0; r < count; r++) {
       __m256i p0 = _mm256_maddubs_epi16(byte_ones, _mm256_and_si256(bytes_of_bits(rows[r] + i), q0));
       __m256i p1 = _mm256_maddubs_epi16(byte_ones, _mm256_and_si256(bytes_of_bits(rows[r] + i + 4), q1));
       a[r] = _mm256_add_epi32(a[r], _mm256_madd_epi16(_mm256_add_epi16(p0, p1), ones));
     }
   }
-  sums_of(a, dots);
+  sums_of(a, count, dots);
 }
 
 VIDX_INLINE void int4_dots_avx2(const vidx_code_query *query, const uint8_t *const *rows, const uint8_t *const *ahead,
-                                int32_t *dots) {
-  halves_dots(query->values, rows, ahead, query->code_bytes, dots);
+                                int count, int32_t *dots) {
+  halves_dots(query->values, rows, ahead, count, query->code_bytes, dots);
 }
 
 #define VIDX_EXTENSION_ISA avx2
@@ -163,24 +169,32 @@ VIDX_INLINE float float_sum_of(__m256 s) {
   return _mm_cvtss_f32(_mm_add_ss(u, _mm_movehdup_ps(u)));
 }
 
-VIDX_INLINE void score_f16_avx2(const float *query, const uint16_t *const *rows, const uint16_t *const *ahead,
-                                size_t halves, float *out, half_step step) {
-  __m256 a[4][2];
+/* One or two rows. Accumulator j takes halves 8 j..<8 j + 8 of every 32. */
+VIDX_INLINE void score_pass(const float *query, const uint8_t *const *rows, const uint8_t *const *ahead, int count,
+                            size_t halves, float *out, half_step step) {
+  __m256 a[2][4];
 #pragma clang loop unroll(full)
-  for (int r = 0; r < 4; r++) a[r][0] = a[r][1] = _mm256_setzero_ps();
-  for (size_t i = 0; i < halves; i += 16) {
+  for (int r = 0; r < count; r++) a[r][0] = a[r][1] = a[r][2] = a[r][3] = _mm256_setzero_ps();
+  for (size_t i = 0; i < halves; i += 32) {
+    vidx_prefetch_rows(ahead, count, 2 * i);
 #pragma clang loop unroll(full)
-    for (int r = 0; r < 4; r++)
-      if (i % 32 == 0) __builtin_prefetch(ahead[r] + i);
-#pragma clang loop unroll(full)
-    for (int j = 0; j < 2; j++) {
+    for (int j = 0; j < 4; j++) {
       __m256 q = _mm256_loadu_ps(query + i + 8 * j);
 #pragma clang loop unroll(full)
-      for (int r = 0; r < 4; r++) a[r][j] = step(a[r][j], q, _mm256_cvtph_ps(load16(rows[r] + i + 8 * j)));
+      for (int r = 0; r < count; r++) a[r][j] = step(a[r][j], q, _mm256_cvtph_ps(load16(rows[r] + 2 * i + 16 * j)));
     }
   }
 #pragma clang loop unroll(full)
-  for (int r = 0; r < 4; r++) out[r] = float_sum_of(_mm256_add_ps(a[r][0], a[r][1]));
+  for (int r = 0; r < count; r++)
+    out[r] = float_sum_of(_mm256_add_ps(_mm256_add_ps(a[r][0], a[r][1]), _mm256_add_ps(a[r][2], a[r][3])));
+}
+
+/* Two by two, which leaves registers for what is loaded. */
+VIDX_INLINE void score_f16_avx2(const float *query, const uint8_t *const *rows, const uint8_t *const *ahead,
+                                int count, size_t halves, float *out, half_step step) {
+#pragma clang loop unroll(full)
+  for (int r = 0; r < count; r += 2)
+    score_pass(query, rows + r, ahead ? ahead + r : NULL, count == 1 ? 1 : 2, halves, out + r, step);
 }
 
 static void to_half_avx2(const float *x, size_t n, uint16_t *halves) {

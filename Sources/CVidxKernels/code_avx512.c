@@ -12,29 +12,35 @@
 #include "code_read.h"
 #include "code_rotate.h"
 
-/* The sums of four accumulators' lanes. */
-VIDX_INLINE void sums_of(__m512i a0, __m512i a1, __m512i a2, __m512i a3, int32_t *sums) {
-  __m256i b0 = _mm256_add_epi32(_mm512_castsi512_si256(a0), _mm512_extracti64x4_epi64(a0, 1));
-  __m256i b1 = _mm256_add_epi32(_mm512_castsi512_si256(a1), _mm512_extracti64x4_epi64(a1, 1));
-  __m256i b2 = _mm256_add_epi32(_mm512_castsi512_si256(a2), _mm512_extracti64x4_epi64(a2, 1));
-  __m256i b3 = _mm256_add_epi32(_mm512_castsi512_si256(a3), _mm512_extracti64x4_epi64(a3, 1));
-  __m256i c = _mm256_hadd_epi32(_mm256_hadd_epi32(b0, b1), _mm256_hadd_epi32(b2, b3));
-  _mm_storeu_si128((__m128i *)sums, _mm_add_epi32(_mm256_castsi256_si128(c), _mm256_extracti128_si256(c, 1)));
+VIDX_INLINE __m256i folded(const __m512i a[2]) {
+  __m512i sum = _mm512_add_epi32(a[0], a[1]);
+  return _mm256_add_epi32(_mm512_castsi512_si256(sum), _mm512_extracti64x4_epi64(sum, 1));
 }
 
-/* Two accumulators a row: eight chains hide the latency of vpdpbusd. */
+/* The sums of `count` rows' accumulators. */
+VIDX_INLINE void sums_of(__m512i a[4][2], int count, int32_t *sums) {
+  if (count == 1) {
+    __m256i b = _mm256_add_epi32(folded(a[0]), folded(a[1]));
+    __m128i c = _mm_add_epi32(_mm256_castsi256_si128(b), _mm256_extracti128_si256(b, 1));
+    c = _mm_add_epi32(c, _mm_unpackhi_epi64(c, c));
+    sums[0] = _mm_cvtsi128_si32(c) + _mm_extract_epi32(c, 1);
+  } else {
+    __m256i b = _mm256_hadd_epi32(_mm256_hadd_epi32(folded(a[0]), folded(a[1])),
+                                  _mm256_hadd_epi32(folded(a[2]), folded(a[3])));
+    __m128i c = _mm_add_epi32(_mm256_castsi256_si128(b), _mm256_extracti128_si256(b, 1));
+    _mm_storeu_si128((__m128i *)sums, c);
+  }
+}
+
+/* Two accumulators a row, or four of one row alone: chains enough to hide the latency of vpdpbusd. */
 #define VIDX_ZERO_ACCUMULATORS(a)                                                                                      \
   __m512i a[4][2];                                                                                                     \
   _Pragma("clang loop unroll(full)") for (int r = 0; r < 4; r++) a[r][0] = a[r][1] = _mm512_setzero_si512()
 
-#define VIDX_SUMS(a, sums)                                                                                             \
-  sums_of(_mm512_add_epi32(a[0][0], a[0][1]), _mm512_add_epi32(a[1][0], a[1][1]), _mm512_add_epi32(a[2][0], a[2][1]),  \
-          _mm512_add_epi32(a[3][0], a[3][1]), sums)
-
 VIDX_INLINE __mmask64 first_bytes(size_t count) { return count >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << count) - 1; }
 
 VIDX_INLINE void int8_dots_avx512(const vidx_code_query *query, const uint8_t *const *rows, const uint8_t *const *ahead,
-                                  int32_t *dots) {
+                                  int count, int32_t *dots) {
   const size_t n = query->code_bytes;
   const int8_t *values = query->values;
   VIDX_ZERO_ACCUMULATORS(a);
@@ -42,66 +48,68 @@ VIDX_INLINE void int8_dots_avx512(const vidx_code_query *query, const uint8_t *c
   for (; i + 128 <= n; i += 128) {
 #pragma clang loop unroll(full)
     for (int j = 0; j < 2; j++) {
-      vidx_prefetch_four(ahead, i + 64 * j);
+      vidx_prefetch_rows(ahead, count, i + 64 * j);
       __m512i q = _mm512_loadu_si512(values + i + 64 * j);
 #pragma clang loop unroll(full)
-      for (int r = 0; r < 4; r++) a[r][j] = _mm512_dpbusd_epi32(a[r][j], _mm512_loadu_si512(rows[r] + i + 64 * j), q);
+      for (int r = 0; r < count; r++)
+        a[r][j] = _mm512_dpbusd_epi32(a[r][j], _mm512_loadu_si512(rows[r] + i + 64 * j), q);
     }
   }
-  for (int j = 0; i < n; i += 64, j ^= 1) {
-    vidx_prefetch_four(ahead, i);
+  for (; i < n; i += 64) {
+    vidx_prefetch_rows(ahead, count, i);
     __mmask64 mask = first_bytes(n - i);
     __m512i q = _mm512_loadu_si512(values + i);
 #pragma clang loop unroll(full)
-    for (int r = 0; r < 4; r++)
+    for (int r = 0; r < count; r++)
       a[r][0] = _mm512_dpbusd_epi32(a[r][0], _mm512_maskz_loadu_epi8(mask, rows[r] + i), q);
   }
-  VIDX_SUMS(a, dots);
+  sums_of(a, count, dots);
+}
+
+VIDX_INLINE void halves_step(__m512i a[2], __m512i c, __m512i q0, __m512i q1) {
+  const __m512i low = _mm512_set1_epi8(15);
+  a[0] = _mm512_dpbusd_epi32(a[0], _mm512_and_si512(c, low), q0);
+  a[1] = _mm512_dpbusd_epi32(a[1], _mm512_and_si512(_mm512_srli_epi16(c, 4), low), q1);
 }
 
 /* Codes of four bits: the low halves of n bytes are dimensions 0..<n, the high ones n..<2 n. */
-VIDX_INLINE void halves_dots(const int8_t *values, const uint8_t *const *rows, const uint8_t *const *ahead, size_t n,
-                             int32_t *dots) {
-  const __m512i low = _mm512_set1_epi8(15);
+VIDX_INLINE void halves_dots(const int8_t *values, const uint8_t *const *rows, const uint8_t *const *ahead, int count,
+                             size_t n, int32_t *dots) {
   VIDX_ZERO_ACCUMULATORS(a);
   size_t i = 0;
-  for (; i + 64 <= n; i += 64) {
-    vidx_prefetch_four(ahead, i);
-    __m512i q0 = _mm512_loadu_si512(values + i), q1 = _mm512_loadu_si512(values + n + i);
+  for (; i + 128 <= n; i += 128) {
 #pragma clang loop unroll(full)
-    for (int r = 0; r < 4; r++) {
-      __m512i c = _mm512_loadu_si512(rows[r] + i);
-      a[r][0] = _mm512_dpbusd_epi32(a[r][0], _mm512_and_si512(c, low), q0);
-      a[r][1] = _mm512_dpbusd_epi32(a[r][1], _mm512_and_si512(_mm512_srli_epi16(c, 4), low), q1);
+    for (int j = 0; j < 2; j++) {
+      vidx_prefetch_rows(ahead, count, i + 64 * j);
+      __m512i q0 = _mm512_loadu_si512(values + i + 64 * j), q1 = _mm512_loadu_si512(values + n + i + 64 * j);
+#pragma clang loop unroll(full)
+      for (int r = 0; r < count; r++)
+        halves_step(a[count == 1 ? j : r], _mm512_loadu_si512(rows[r] + i + 64 * j), q0, q1);
     }
   }
-  if (i < n) {
-    vidx_prefetch_four(ahead, i);
+  for (; i < n; i += 64) {
+    vidx_prefetch_rows(ahead, count, i);
     __mmask64 mask = first_bytes(n - i);
     __m512i q0 = _mm512_loadu_si512(values + i), q1 = _mm512_loadu_si512(values + n + i);
 #pragma clang loop unroll(full)
-    for (int r = 0; r < 4; r++) {
-      __m512i c = _mm512_maskz_loadu_epi8(mask, rows[r] + i);
-      a[r][0] = _mm512_dpbusd_epi32(a[r][0], _mm512_and_si512(c, low), q0);
-      a[r][1] = _mm512_dpbusd_epi32(a[r][1], _mm512_and_si512(_mm512_srli_epi16(c, 4), low), q1);
-    }
+    for (int r = 0; r < count; r++) halves_step(a[r], _mm512_maskz_loadu_epi8(mask, rows[r] + i), q0, q1);
   }
-  VIDX_SUMS(a, dots);
+  sums_of(a, count, dots);
 }
 
 /* Codes of two bits: quarter j of n bytes is dimensions j n..<(j + 1) n. */
-VIDX_INLINE void quarters_dots(const int8_t *values, const uint8_t *const *rows, const uint8_t *const *ahead, size_t n,
-                               int32_t *dots) {
+VIDX_INLINE void quarters_dots(const int8_t *values, const uint8_t *const *rows, const uint8_t *const *ahead, int count,
+                               size_t n, int32_t *dots) {
   const __m512i low = _mm512_set1_epi8(3);
   VIDX_ZERO_ACCUMULATORS(a);
   for (size_t i = 0; i < n; i += 64) {
-    vidx_prefetch_four(ahead, i);
+    vidx_prefetch_rows(ahead, count, i);
     __mmask64 mask = first_bytes(n - i);
     __m512i q[4];
 #pragma clang loop unroll(full)
     for (int j = 0; j < 4; j++) q[j] = _mm512_loadu_si512(values + j * n + i);
 #pragma clang loop unroll(full)
-    for (int r = 0; r < 4; r++) {
+    for (int r = 0; r < count; r++) {
       __m512i c = _mm512_maskz_loadu_epi8(mask, rows[r] + i);
       a[r][0] = _mm512_dpbusd_epi32(a[r][0], _mm512_and_si512(c, low), q[0]);
       a[r][1] = _mm512_dpbusd_epi32(a[r][1], _mm512_and_si512(_mm512_srli_epi16(c, 2), low), q[1]);
@@ -109,35 +117,35 @@ VIDX_INLINE void quarters_dots(const int8_t *values, const uint8_t *const *rows,
       a[r][1] = _mm512_dpbusd_epi32(a[r][1], _mm512_and_si512(_mm512_srli_epi16(c, 6), low), q[3]);
     }
   }
-  VIDX_SUMS(a, dots);
+  sums_of(a, count, dots);
 }
 
 /* Codes of one bit, 64 dimensions a word: a bit lets its query byte through. */
 VIDX_INLINE void bits_dots_avx512(const vidx_code_query *query, const uint8_t *const *rows, const uint8_t *const *ahead,
-                                  int32_t *dots) {
+                                  int count, int32_t *dots) {
   const size_t n = query->code_bytes;
   const int8_t *values = query->values;
   const __m512i ones = _mm512_set1_epi8(1);
   VIDX_ZERO_ACCUMULATORS(a);
   for (size_t i = 0; i < n; i += 16) {
-    if (i % 64 == 0) vidx_prefetch_four(ahead, i);
+    if (i % 64 == 0) vidx_prefetch_rows(ahead, count, i);
 #pragma clang loop unroll(full)
     for (int j = 0; j < 2; j++) {
       __m512i q = _mm512_loadu_si512(values + 8 * i + 64 * j);
 #pragma clang loop unroll(full)
-      for (int r = 0; r < 4; r++) {
+      for (int r = 0; r < count; r++) {
         uint64_t word;
         memcpy(&word, rows[r] + i + 8 * j, sizeof word);
         a[r][j] = _mm512_dpbusd_epi32(a[r][j], ones, _mm512_maskz_mov_epi8((__mmask64)word, q));
       }
     }
   }
-  VIDX_SUMS(a, dots);
+  sums_of(a, count, dots);
 }
 
 VIDX_INLINE void int4_dots_avx512(const vidx_code_query *query, const uint8_t *const *rows, const uint8_t *const *ahead,
-                                  int32_t *dots) {
-  halves_dots(query->values, rows, ahead, query->code_bytes, dots);
+                                  int count, int32_t *dots) {
+  halves_dots(query->values, rows, ahead, count, query->code_bytes, dots);
 }
 
 #define VIDX_EXTENSION_ISA avx512
@@ -167,26 +175,28 @@ VIDX_INLINE float float_sum_of(__m512 s) {
   return _mm_cvtss_f32(_mm_add_ss(u, _mm_movehdup_ps(u)));
 }
 
-VIDX_INLINE void score_f16_avx512(const float *query, const uint16_t *const *rows, const uint16_t *const *ahead,
-                                  size_t halves, float *out, half_step step) {
-  __m512 a[4][2];
+/* Accumulator j takes halves 16 j..<16 j + 16 of every 64; the last 32, if they are alone, go to 0 and 1. */
+VIDX_INLINE void score_f16_avx512(const float *query, const uint8_t *const *rows, const uint8_t *const *ahead,
+                                  int count, size_t halves, float *out, half_step step) {
+  __m512 a[4][4];
 #pragma clang loop unroll(full)
-  for (int r = 0; r < 4; r++) a[r][0] = a[r][1] = _mm512_setzero_ps();
-  for (size_t i = 0; i < halves; i += 32) {
+  for (int r = 0; r < count; r++) a[r][0] = a[r][1] = a[r][2] = a[r][3] = _mm512_setzero_ps();
+  for (size_t i = 0; i < halves; i += 64) {
 #pragma clang loop unroll(full)
-    for (int r = 0; r < 4; r++) __builtin_prefetch(ahead[r] + i);
-#pragma clang loop unroll(full)
-    for (int j = 0; j < 2; j++) {
+    for (int j = 0; j < 4; j++) {
+      if (j == 2 && i + 64 > halves) break;
+      if (j % 2 == 0) vidx_prefetch_rows(ahead, count, 2 * i + 32 * j);
       __m512 q = _mm512_loadu_ps(query + i + 16 * j);
 #pragma clang loop unroll(full)
-      for (int r = 0; r < 4; r++) {
-        __m256i half = _mm256_loadu_si256((const __m256i *)(const void *)(rows[r] + i + 16 * j));
+      for (int r = 0; r < count; r++) {
+        __m256i half = _mm256_loadu_si256((const __m256i *)(rows[r] + 2 * i + 32 * j));
         a[r][j] = step(a[r][j], q, _mm512_cvtph_ps(half));
       }
     }
   }
 #pragma clang loop unroll(full)
-  for (int r = 0; r < 4; r++) out[r] = float_sum_of(_mm512_add_ps(a[r][0], a[r][1]));
+  for (int r = 0; r < count; r++)
+    out[r] = float_sum_of(_mm512_add_ps(_mm512_add_ps(a[r][0], a[r][1]), _mm512_add_ps(a[r][2], a[r][3])));
 }
 
 static void to_half_avx512(const float *x, size_t n, uint16_t *halves) {

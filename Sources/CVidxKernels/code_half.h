@@ -6,28 +6,26 @@
 
 /* Rows of halves and of floats behind the interface of codes. Each file code_<isa>.c defines, for the metrics' steps,
  *
- *     score_f16_<isa>(query, rows, ahead, halves, out, step)
+ *     score_f16_<isa>(query, rows, ahead, count, halves, out, step)
  *
- * for four rows of `halves` (a multiple of 32) halves, and the step of abs_dot, the sum of |q * v|, which bounds the
- * error of a dot product. As with f32, scores differ between instruction sets by the order of addition. */
+ * for `count` (a constant: 1 or 4) rows of `halves` (a multiple of 32) halves, and the step of abs_dot, the sum of
+ * |q * v|, which bounds the error of a dot product. As with f32, scores differ between instruction sets by the order of
+ * addition, and agree among all forms of one. */
 
-typedef void (*vidx_score_four_f16)(const float *query, const uint16_t *const *rows, const uint16_t *const *ahead,
-                                    size_t halves, float *out);
+typedef void (*vidx_score_f16)(const float *query, const uint8_t *const *rows, const uint8_t *const *ahead, int count,
+                               size_t halves, float *out);
 
-VIDX_INLINE void vidx_f16_block(vidx_score_four_f16 score, const vidx_code_query *query, const uint8_t *const *rows,
-                                const uint8_t *const *ahead, size_t count, float *out) {
-  const uint16_t *four[4], *next[4];
+VIDX_INLINE void vidx_f16_block(vidx_score_f16 score, int at_once, const vidx_code_query *query,
+                                const uint8_t *const *rows, const uint8_t *const *ahead, size_t count, float *out) {
   float scores[4];
 #pragma clang loop unroll(full)
-  for (int r = 0; r < 4; r++) {
-    four[r] = (const uint16_t *)(const void *)rows[r];
-    next[r] = (const uint16_t *)(const void *)ahead[r];
-  }
-  score(query->floats, four, next, (query->dimensions + 31) & ~(size_t)31, count >= 4 ? out : scores);
-  if (count < 4) memcpy(out, scores, count * sizeof *out);
+  for (int r = 0; r < 4; r += at_once)
+    score(query->floats, rows + r, ahead ? ahead + r : NULL, at_once, (query->dimensions + 31) & ~(size_t)31,
+          scores + r);
+  memcpy(out, scores, (count < 4 ? count : 4) * sizeof *out);
 }
 
-VIDX_INLINE void vidx_f16_ids_form(vidx_score_four_f16 score, const vidx_code_query *query, const uint8_t *base,
+VIDX_INLINE void vidx_f16_ids_form(vidx_score_f16 score, const vidx_code_query *query, const uint8_t *base,
                                    size_t stride, const uint32_t *ids, size_t count, float *out) {
   for (size_t i = 0; i < count; i += 4) {
     const uint8_t *rows[4], *ahead[4];
@@ -36,21 +34,18 @@ VIDX_INLINE void vidx_f16_ids_form(vidx_score_four_f16 score, const vidx_code_qu
       rows[r] = base + ids[i + r < count ? i + r : count - 1] * stride;
       ahead[r] = base + ids[i + 4 + r < count ? i + 4 + r : count - 1] * stride;
     }
-    vidx_f16_block(score, query, rows, ahead, count - i, out + i);
+    vidx_f16_block(score, 4, query, rows, ahead, count - i, out + i);
   }
 }
 
-VIDX_INLINE void vidx_f16_rows_form(vidx_score_four_f16 score, const vidx_code_query *query, const uint8_t *base,
+/* Row after row, as codes. */
+VIDX_INLINE void vidx_f16_rows_form(vidx_score_f16 score, const vidx_code_query *query, const uint8_t *base,
                                     size_t stride, size_t count, float *out) {
-  const size_t distance = 4 + 1024 / (stride + 1);
   for (size_t i = 0; i < count; i += 4) {
-    const uint8_t *rows[4], *ahead[4];
+    const uint8_t *rows[4];
 #pragma clang loop unroll(full)
-    for (size_t r = 0; r < 4; r++) {
-      rows[r] = base + (i + r < count ? i + r : count - 1) * stride;
-      ahead[r] = base + (i + distance + r < count ? i + distance + r : count - 1) * stride;
-    }
-    vidx_f16_block(score, query, rows, ahead, count - i, out + i);
+    for (size_t r = 0; r < 4; r++) rows[r] = base + (i + r < count ? i + r : count - 1) * stride;
+    vidx_f16_block(score, 1, query, rows, NULL, count - i, out + i);
   }
 }
 
@@ -74,17 +69,17 @@ VIDX_INLINE void vidx_f16_l1_bounds(const vidx_code_query *query, size_t count, 
 }
 
 #define VIDX_F16_PLAIN_FORMS(metric, isa)                                                                              \
-  static void metric##_four_f16_##isa(const float *query, const uint16_t *const *rows, const uint16_t *const *ahead,   \
-                                      size_t halves, float *out) {                                                     \
-    score_f16_##isa(query, rows, ahead, halves, out, metric##_half_step);                                              \
+  VIDX_INLINE void metric##_score_f16_##isa(const float *query, const uint8_t *const *rows,                            \
+                                            const uint8_t *const *ahead, int count, size_t halves, float *out) {       \
+    score_f16_##isa(query, rows, ahead, count, halves, out, metric##_half_step);                                       \
   }                                                                                                                    \
   static void f16_##metric##_ids_##isa(const vidx_code_query *query, const void *base, size_t stride,                  \
                                        const uint32_t *ids, size_t count, float *out) {                                \
-    vidx_f16_ids_form(metric##_four_f16_##isa, query, base, stride, ids, count, out);                                  \
+    vidx_f16_ids_form(metric##_score_f16_##isa, query, base, stride, ids, count, out);                                 \
   }                                                                                                                    \
   static void f16_##metric##_rows_##isa(const vidx_code_query *query, const void *rows, size_t stride, size_t count,   \
                                         float *out) {                                                                  \
-    vidx_f16_rows_form(metric##_four_f16_##isa, query, rows, stride, count, out);                                      \
+    vidx_f16_rows_form(metric##_score_f16_##isa, query, rows, stride, count, out);                                     \
   }
 
 #define VIDX_F16_BOUNDED_FORMS(metric, isa, bounds_of, ids_first, rows_first)                                          \

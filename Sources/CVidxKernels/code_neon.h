@@ -14,60 +14,63 @@
 #define VIDX_JOINED(a, b) VIDX_JOINED_(a, b)
 #define VIDX_NEON(name) VIDX_JOINED(name, VIDX_NEON_ISA)
 
-VIDX_INLINE void zero_sums(int32x4_t a[4]) {
+VIDX_INLINE void zero_sums(int32x4_t a[4], int count) {
 #pragma clang loop unroll(full)
-  for (int r = 0; r < 4; r++) a[r] = vdupq_n_s32(0);
+  for (int r = 0; r < count; r++) a[r] = vdupq_n_s32(0);
 }
 
-VIDX_INLINE void sums_of(const int32x4_t a[4], int32_t *sums) {
-  vst1q_s32(sums, vpaddq_s32(vpaddq_s32(a[0], a[1]), vpaddq_s32(a[2], a[3])));
+VIDX_INLINE void sums_of(const int32x4_t a[4], int count, int32_t *sums) {
+  if (count == 1)
+    sums[0] = vaddvq_s32(a[0]);
+  else
+    vst1q_s32(sums, vpaddq_s32(vpaddq_s32(a[0], a[1]), vpaddq_s32(a[2], a[3])));
 }
 
 VIDX_INLINE void VIDX_NEON(int8_dots)(const vidx_code_query *query, const uint8_t *const *rows,
-                                      const uint8_t *const *ahead, int32_t *dots) {
+                                      const uint8_t *const *ahead, int count, int32_t *dots) {
   int32x4_t a[4];
-  zero_sums(a);
+  zero_sums(a, count);
   for (size_t i = 0; i < query->code_bytes; i += 16) {
-    if (i % 64 == 0) vidx_prefetch_four(ahead, i);
+    if (i % 64 == 0) vidx_prefetch_rows(ahead, count, i);
     int8x16_t q = vld1q_s8(query->values + i);
 #pragma clang loop unroll(full)
-    for (int r = 0; r < 4; r++) a[r] = wide_step(a[r], vld1q_u8(rows[r] + i), q);
+    for (int r = 0; r < count; r++) a[r] = wide_step(a[r], vld1q_u8(rows[r] + i), q);
   }
-  sums_of(a, dots);
+  sums_of(a, count, dots);
 #pragma clang loop unroll(full)
-  for (int r = 0; r < 4; r++) dots[r] += wide_correction((int32_t)query->sum);
+  for (int r = 0; r < count; r++) dots[r] += wide_correction((int32_t)query->sum);
 }
 
-VIDX_INLINE void halves_dots(const int8_t *values, const uint8_t *const *rows, const uint8_t *const *ahead, size_t n,
-                             int32_t *dots) {
+VIDX_INLINE void halves_dots(const int8_t *values, const uint8_t *const *rows, const uint8_t *const *ahead, int count,
+                             size_t n, int32_t *dots) {
   const uint8x16_t low = vdupq_n_u8(15);
   int32x4_t a[4];
-  zero_sums(a);
+  zero_sums(a, count);
   for (size_t i = 0; i < n; i += 16) {
-    if (i % 64 == 0) vidx_prefetch_four(ahead, i);
+    if (i % 64 == 0) vidx_prefetch_rows(ahead, count, i);
     int8x16_t q0 = vld1q_s8(values + i), q1 = vld1q_s8(values + n + i);
 #pragma clang loop unroll(full)
-    for (int r = 0; r < 4; r++) {
+    for (int r = 0; r < count; r++) {
       uint8x16_t c = vld1q_u8(rows[r] + i);
       a[r] = dot_step(a[r], vandq_u8(c, low), q0);
       a[r] = dot_step(a[r], vshrq_n_u8(c, 4), q1);
     }
   }
-  sums_of(a, dots);
+  sums_of(a, count, dots);
 }
 
-VIDX_INLINE void quarters_dots(const int8_t *values, const uint8_t *const *rows, const uint8_t *const *ahead, size_t n,
-                               int32_t *dots) {
+VIDX_INLINE void quarters_dots(const int8_t *values, const uint8_t *const *rows, const uint8_t *const *ahead, int count,
+                               size_t n, int32_t *dots) {
   const uint8x16_t low = vdupq_n_u8(3);
   int32x4_t a[4];
-  zero_sums(a);
+  zero_sums(a, count);
   for (size_t i = 0; i < n; i += 16) {
-    if (i % 64 == 0) vidx_prefetch_four(ahead, i);
+    if (i % 64 == 0) vidx_prefetch_rows(ahead, count, i);
     int8x16_t q[4];
 #pragma clang loop unroll(full)
     for (int j = 0; j < 4; j++) q[j] = vld1q_s8(values + j * n + i);
 #pragma clang loop unroll(full)
-    for (int r = 0; r < 4; r++) {
+    for (int r = 0; r < count; r++) {
       uint8x16_t c = vld1q_u8(rows[r] + i);
       a[r] = dot_step(a[r], vandq_u8(c, low), q[0]);
       a[r] = dot_step(a[r], vandq_u8(vshrq_n_u8(c, 2), low), q[1]);
@@ -75,7 +78,7 @@ VIDX_INLINE void quarters_dots(const int8_t *values, const uint8_t *const *rows,
       a[r] = dot_step(a[r], vshrq_n_u8(c, 6), q[3]);
     }
   }
-  sums_of(a, dots);
+  sums_of(a, count, dots);
 }
 
 /* Sixteen bits, each to a byte of ones or zeros. */
@@ -85,22 +88,22 @@ VIDX_INLINE int8x16_t bytes_of_bits(const uint8_t *bits) {
 }
 
 VIDX_INLINE void VIDX_NEON(bits_dots)(const vidx_code_query *query, const uint8_t *const *rows,
-                                      const uint8_t *const *ahead, int32_t *dots) {
+                                      const uint8_t *const *ahead, int count, int32_t *dots) {
   const uint8x16_t ones = vdupq_n_u8(1);
   int32x4_t a[4];
-  zero_sums(a);
+  zero_sums(a, count);
   for (size_t i = 0; i < query->code_bytes; i += 2) {
-    if (i % 64 == 0) vidx_prefetch_four(ahead, i);
+    if (i % 64 == 0) vidx_prefetch_rows(ahead, count, i);
     int8x16_t q = vld1q_s8(query->values + 8 * i);
 #pragma clang loop unroll(full)
-    for (int r = 0; r < 4; r++) a[r] = dot_step(a[r], ones, vandq_s8(bytes_of_bits(rows[r] + i), q));
+    for (int r = 0; r < count; r++) a[r] = dot_step(a[r], ones, vandq_s8(bytes_of_bits(rows[r] + i), q));
   }
-  sums_of(a, dots);
+  sums_of(a, count, dots);
 }
 
 VIDX_INLINE void VIDX_NEON(int4_dots)(const vidx_code_query *query, const uint8_t *const *rows,
-                                      const uint8_t *const *ahead, int32_t *dots) {
-  halves_dots(query->values, rows, ahead, query->code_bytes, dots);
+                                      const uint8_t *const *ahead, int count, int32_t *dots) {
+  halves_dots(query->values, rows, ahead, count, query->code_bytes, dots);
 }
 
 #define VIDX_EXTENSION_ISA VIDX_NEON_ISA
@@ -125,26 +128,26 @@ VIDX_INLINE float32x4_t abs_dot_half_step(float32x4_t sum, float32x4_t q, float3
   return vaddq_f32(sum, vabsq_f32(vmulq_f32(q, v)));
 }
 
-VIDX_INLINE float32x4_t load_halves(const uint16_t *p) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p))); }
+VIDX_INLINE float32x4_t load_halves(const void *p) { return vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(p))); }
 
-VIDX_INLINE void VIDX_NEON(score_f16)(const float *query, const uint16_t *const *rows, const uint16_t *const *ahead,
-                                      size_t halves, float *out, half_step step) {
-  float32x4_t a[4][2];
+/* Accumulator j takes halves 4 j..<4 j + 4 of every 16. */
+VIDX_INLINE void VIDX_NEON(score_f16)(const float *query, const uint8_t *const *rows, const uint8_t *const *ahead,
+                                      int count, size_t halves, float *out, half_step step) {
+  float32x4_t a[4][4];
 #pragma clang loop unroll(full)
-  for (int r = 0; r < 4; r++) a[r][0] = a[r][1] = vdupq_n_f32(0);
-  for (size_t i = 0; i < halves; i += 8) {
+  for (int r = 0; r < count; r++) a[r][0] = a[r][1] = a[r][2] = a[r][3] = vdupq_n_f32(0);
+  for (size_t i = 0; i < halves; i += 16) {
+    if (i % 32 == 0) vidx_prefetch_rows(ahead, count, 2 * i);
 #pragma clang loop unroll(full)
-    for (int r = 0; r < 4; r++)
-      if (i % 32 == 0) __builtin_prefetch(ahead[r] + i);
-#pragma clang loop unroll(full)
-    for (int j = 0; j < 2; j++) {
+    for (int j = 0; j < 4; j++) {
       float32x4_t q = vld1q_f32(query + i + 4 * j);
 #pragma clang loop unroll(full)
-      for (int r = 0; r < 4; r++) a[r][j] = step(a[r][j], q, load_halves(rows[r] + i + 4 * j));
+      for (int r = 0; r < count; r++) a[r][j] = step(a[r][j], q, load_halves(rows[r] + 2 * i + 8 * j));
     }
   }
 #pragma clang loop unroll(full)
-  for (int r = 0; r < 4; r++) out[r] = vaddvq_f32(vaddq_f32(a[r][0], a[r][1]));
+  for (int r = 0; r < count; r++)
+    out[r] = vaddvq_f32(vaddq_f32(vaddq_f32(a[r][0], a[r][1]), vaddq_f32(a[r][2], a[r][3])));
 }
 
 static void VIDX_NEON(to_half)(const float *x, size_t n, uint16_t *halves) {

@@ -9,10 +9,10 @@
 /* The code of a dimension, in a row of n bytes; `more`: those of a second plane. */
 typedef int32_t (*code_of)(const uint8_t *row, size_t n, size_t more, size_t dimension);
 
-VIDX_INLINE void dots_of_codes(const vidx_code_query *query, const uint8_t *const *rows, size_t n, int32_t *dots,
-                               code_of code) {
+VIDX_INLINE void dots_of_codes(const vidx_code_query *query, const uint8_t *const *rows, size_t n, int count,
+                               int32_t *dots, code_of code) {
   const size_t more = vidx_quarters(query->dimensions);
-  for (int r = 0; r < 4; r++) {
+  for (int r = 0; r < count; r++) {
     int32_t sum = 0;
     for (size_t i = 0; i < query->dimensions; i++) sum += query->values[i] * code(rows[r], n, more, i);
     dots[r] = sum;
@@ -41,9 +41,9 @@ VIDX_INLINE int32_t bit_code(const uint8_t *row, size_t n, size_t more, size_t i
 
 #define DOTS(name, n, code)                                                                                            \
   VIDX_INLINE void name##_dots_scalar(const vidx_code_query *query, const uint8_t *const *rows,                        \
-                                      const uint8_t *const *ahead, int32_t *dots) {                                    \
+                                      const uint8_t *const *ahead, int count, int32_t *dots) {                         \
     (void)ahead; /* computation-bound */                                                                               \
-    dots_of_codes(query, rows, n, dots, code);                                                                         \
+    dots_of_codes(query, rows, n, count, dots, code);                                                                  \
   }
 
 /* Six bits are a plane of four, and behind its n bytes one of two. */
@@ -94,12 +94,16 @@ VIDX_INLINE double l2sq_half_step(double sum, double q, double v) { return sum +
 VIDX_INLINE double l1_half_step(double sum, double q, double v) { return sum + __builtin_fabs(q - v); }
 VIDX_INLINE double abs_dot_half_step(double sum, double q, double v) { return sum + __builtin_fabs(q * v); }
 
-VIDX_INLINE void score_f16_scalar(const float *query, const uint16_t *const *rows, const uint16_t *const *ahead,
-                                  size_t halves, float *out, half_step step) {
+VIDX_INLINE void score_f16_scalar(const float *query, const uint8_t *const *rows, const uint8_t *const *ahead,
+                                  int count, size_t halves, float *out, half_step step) {
   (void)ahead;
-  for (int r = 0; r < 4; r++) {
+  for (int r = 0; r < count; r++) {
     double sum = 0;
-    for (size_t i = 0; i < halves; i++) sum = step(sum, query[i], float_of_half(rows[r][i]));
+    for (size_t i = 0; i < halves; i++) {
+      uint16_t half;
+      memcpy(&half, rows[r] + 2 * i, sizeof half);
+      sum = step(sum, query[i], float_of_half(half));
+    }
     out[r] = (float)sum;
   }
 }
