@@ -28,8 +28,7 @@ class Peer(Engine):
         return self.library.__version__
 
     def configurations(self, shape):
-        # Below k it is the stopping rule that tightens: the pool keeps k.
-        efs = sweep("ef_search", (2, 5, 8, *EF))
+        efs = sweep("ef_search", EF)
         lists = {"lists": shape.lists()}
         graphs = [
             Configuration(f"HNSW {codec}", {"type": "hnsw", "codec": codec, "m": 16, "ef_construction": 200}, efs)
@@ -45,7 +44,7 @@ class Peer(Engine):
             for codec in CODECS
         ]
         aimed = Configuration("HNSW auto, target recall", graphs[0].build,
-                              sweep("target_recall", (0.9, 0.95, 0.98, 0.99, 0.995)), slow=True)
+                              sweep("target_recall", (0.85, 0.9, 0.93, 0.95, 0.965, 0.98, 0.985, 0.99, 0.995, 0.998)))
         live = Configuration("HNSW auto, live", {**graphs[0].build, "snapshot": False}, efs, slow=True)
         return [*graphs, aimed, live, *cells, *scans]
 

@@ -32,6 +32,9 @@ import CVidxKernels
 /// Memory one inserting thread works in.
 @safe final class BuildScratch: @unchecked Sendable {
   // @unchecked: one thread at a time.
+  /// Which of the threads this is, and what all of them insert; nil: nobody else does.
+  let thread: Int
+  let underWay: InsertionsUnderWay?
   /// One bit a node: met in this search.
   let visited: UnsafeMutablePointer<UInt64>
   /// The nodes met, in order; their bits are cleared after the search.
@@ -57,7 +60,9 @@ import CVidxKernels
   private static let capacity = 2 * IndexLimits.m.upperBound + 8
   private static let blockCapacity = HNSWBuilder.nodesAtOnce * capacity
 
-  init(_ builder: HNSWBuilder) {
+  init(_ builder: HNSWBuilder, thread: Int = 0, underWay: InsertionsUnderWay? = nil) {
+    self.thread = thread
+    self.underWay = underWay
     let words = builder.vectorCount / 64 + 1
     unsafe visited = .allocate(capacity: words)
     unsafe visited.initialize(repeating: 0, count: words)

@@ -128,16 +128,21 @@ extension Calibration {
 }
 
 extension HNSWGraph {
-  /// What a search for k rows may keep and when it ends; efSearch goes before the target.
+  /// What a search for k rows may keep and when it ends.
+  ///
+  /// efSearch goes before the target and means what it does everywhere: the walk ends when the pool is used up. Who
+  /// asks for a recall gets the slack that reaches it, which is a statement about most queries: where the graph is thin
+  /// (points on a line), the few that need a detour would miss.
   func limits(_ parameters: SearchParameters, k: Int) -> WalkLimits {
+    guard parameters.efSearch == nil, let recall = parameters.targetRecall else {
+      let ef = parameters.efSearch ?? SearchParameters.defaultEfSearch
+      return WalkLimits(ef: max(ef, k) + calibration.spare)
+    }
     let measured = calibration.k
-    let wanted =
-      parameters.efSearch ?? parameters.targetRecall.map { calibration.ef(recall: $0) + max(k - measured, 0) }
-      ?? SearchParameters.defaultEfSearch
+    let ef = calibration.ef(recall: recall)
     // The slack was measured from the 10th nearest: for fewer rows it counts from there too, for more from the k-th.
     return WalkLimits(
-      ef: max(wanted, k) + calibration.spare, slack: calibration.slack(ef: max(wanted - max(k - measured, 0), 1)),
-      k: max(k, measured))
+      ef: max(ef + max(k - measured, 0), k) + calibration.spare, slack: calibration.slack(ef: ef), k: max(k, measured))
   }
 
   /// The same with what depends on the query.

@@ -93,13 +93,14 @@ extension HNSWBuilder {
     let merge = unsafe scratch.merge
     let marked = CandidateList.marked
     let mostMerged = Int(VIDX_POOL_BLOCK)
-    unsafe met[0] = UInt32(start)
-    unsafe visited[start &>> 6] |= 1 &<< UInt64(start & 63)
-    let first = unsafe rows(met, 1, layer, scratch)
-    unsafe score(ordinal, first, 1, exactly: false, into: pool.scores)
-    unsafe pool.ids[0] = UInt32(start)
-    var metCount = 1
-    var count = 1
+    var metCount = startAt(start, layer, scratch)
+    // Another thread may have linked to it already: it is no neighbour of its own.
+    if layer == 0 { unsafe visited[ordinal &>> 6] |= 1 &<< UInt64(ordinal & 63) }
+    let first = unsafe rows(met, metCount, layer, scratch)
+    unsafe score(ordinal, first, metCount, exactly: false, into: pool.scores)
+    unsafe pool.ids.update(from: met, count: metCount)
+    HNSWBuilder.sort(scratch.pool, metCount, sorted: 1)
+    var count = metCount
     var next = 0
     while next < count {
       let fresh = unsafe met + metCount
@@ -130,8 +131,30 @@ extension HNSWBuilder {
       }
     }
     for i in 0..<metCount { unsafe visited[Int(met[i] &>> 6)] = 0 }
+    if layer == 0 { unsafe visited[ordinal &>> 6] = 0 }
     for i in 0..<count { unsafe pool.ids[i] &= ~marked }
     if isSwapped { scratch.swapPools() }
+    return count
+  }
+
+  /// Meets the node where a search starts, and at the base those that other threads are inserting.
+  /// - Returns: how many were met.
+  private func startAt(_ start: Int, _ layer: Int, _ scratch: BuildScratch) -> Int {
+    let met = unsafe scratch.met
+    let visited = unsafe scratch.visited
+    unsafe met[0] = UInt32(start)
+    unsafe visited[start &>> 6] |= 1 &<< UInt64(start & 63)
+    guard layer == 0, let underWay = scratch.underWay else { return 1 }
+    let found = unsafe underWay.others(than: scratch.thread, into: met + 1)
+    var count = 1
+    for i in 1..<(found + 1) {
+      let other = unsafe Int(met[i])
+      let bit = UInt64(1) &<< UInt64(other & 63)
+      if unsafe visited[other &>> 6] & bit != 0 || count == configuration.efConstruction { continue }
+      unsafe visited[other &>> 6] |= bit
+      unsafe met[count] = UInt32(other)
+      count += 1
+    }
     return count
   }
 

@@ -140,14 +140,20 @@ import VidxVectors
     if total <= 0 { return }
     let builder = self
     let order = insertionOrder(from: first, threads: options.threads)
-    let scratches = (0..<max(options.threads, 1)).map { _ in BuildScratch(self) }
+    let threads = max(options.threads, 1)
+    let underWay = threads > 1 ? InsertionsUnderWay(threads: threads) : nil
+    let scratches = (0..<threads).map { BuildScratch(self, thread: $0, underWay: underWay) }
     // The first nodes go in alone, so that the threads find a graph to work on.
     let alone = min(total, 64)
     for i in 0..<alone { insert(Int(order[i]), scratches[0]) }
     let progress = ProgressCounter(total: total, done: alone, options: options)
     Parallel.chunks(total - alone, chunk: 64, threads: options.threads) { worker, range in
       if options.isCancelled() { return }
-      for i in range { builder.insert(Int(order[alone + i]), scratches[worker]) }
+      for i in range {
+        underWay?.begin(Int(order[alone + i]), worker)
+        builder.insert(Int(order[alone + i]), scratches[worker])
+      }
+      underWay?.end(worker)
       progress.add(range.count)
     }
     if options.isCancelled() { throw .cancelled }
