@@ -140,14 +140,15 @@ import VidxVectors
     if total <= 0 { return }
     let builder = self
     let order = insertionOrder(from: first, threads: options.threads)
-    let threads = max(options.threads, 1)
+    // A few thousand take one thread a fraction of a second, and near ones that go in together can miss each other.
+    let threads = total < 8192 ? 1 : max(options.threads, 1)
     let underWay = threads > 1 ? InsertionsUnderWay(threads: threads) : nil
     let scratches = (0..<threads).map { BuildScratch(self, thread: $0, underWay: underWay) }
     // The first nodes go in alone, so that the threads find a graph to work on.
     let alone = min(total, 64)
     for i in 0..<alone { insert(Int(order[i]), scratches[0]) }
     let progress = ProgressCounter(total: total, done: alone, options: options)
-    Parallel.chunks(total - alone, chunk: 64, threads: options.threads) { worker, range in
+    Parallel.chunks(total - alone, chunk: 64, threads: threads) { worker, range in
       if options.isCancelled() { return }
       for i in range {
         underWay?.begin(Int(order[alone + i]), worker)
