@@ -7,60 +7,57 @@ import VidxVectors
 /// Every code says between which bounds its vector's score lies. What is beyond the k-th least upper bound is out; of
 /// the rest the full vectors are scored, least lower bound first, until the next lower bound is beyond the k-th score.
 /// With codecs whose bounds hold always the outcome is that of scoring all vectors, to the last bit; with rabitq it
-/// nearly always is (docs/CODECS.md).
+/// nearly always is (docs/CODECS.md). It does not depend on the order in which vectors are looked at.
 @safe final class CodedScan {
   private let index: SegmentIndex
   private let query: PreparedQuery
   private let filter: EntryFilter?
-  private let scratch: SearchScratch
+  /// What `coded` is in.
+  private let owner: CodedQuery
   private let coded: UnsafePointer<vidx_code_query>
-  private let k: Int
-  private var uppers: TopK
-  /// Lower bounds and ordinals of what may be among the k nearest.
-  private var candidates: [Candidate] = []
+  private var found: ScanCandidates
   private var scored = 0
   /// Of codec f16 under cosine: one bound for all, which spares a second pass over the halves.
   private let commonError: Float?
   /// What of the bounds on errors is used.
   private let share: Float
 
-  /// - Parameter mustBeExact: the bounds are used as they are. Otherwise those of int4 are taken for what nearly all
-  ///   errors stay below: they hold for the worst direction of an error, and its codes are of a random rotation.
+  /// - Parameters:
+  ///   - coded: of the codes' space; holds the query from now on, as long as the scan takes.
+  ///   - mustBeExact: the bounds are used as they are.
   init(
-    _ index: SegmentIndex, _ query: PreparedQuery, k: Int, filter: EntryFilter?, _ scratch: SearchScratch,
-    mustBeExact: Bool
+    _ index: SegmentIndex, _ query: PreparedQuery, _ coded: CodedQuery, k: Int, filter: EntryFilter?, mustBeExact: Bool
   ) {
-    let dimensions = Float(index.configuration.dimensions)
-    share = mustBeExact || index.coded.codec != .int4 ? 1 : min(1, 4 / dimensions.squareRoot())
+    share = mustBeExact ? 1 : index.coded.codec.listBoundShare(dimensions: index.configuration.dimensions)
     self.index = index
     self.query = query
     self.filter = filter
-    self.scratch = scratch
-    self.k = k
-    uppers = TopK(k: k)
-    unsafe coded = scratch.prepare(query)
-    candidates.reserveCapacity(256)
+    owner = coded
+    unsafe coded.prepare(query.floats)
+    unsafe self.coded = coded.raw
+    found = ScanCandidates(k: k)
     commonError =
       index.coded.codec == .f16 && query.metric == .cosine
-      ? unsafe Float((coded.pointee.error_scale + coded.pointee.error_constant) * 1.0001) : nil
+      ? unsafe Float((coded.raw.pointee.error_scale + coded.raw.pointee.error_constant) * 1.0001) : nil
   }
 
   /// Looks at a run of vectors, those of them that pass.
+  /// - Parameter scratch: whose blocks are overwritten, here and in `finish`.
   /// - Returns: how many they are.
-  func scan(_ ordinals: Range<Int>) throws(SegmentError) -> Int {
+  func scan(_ ordinals: Range<Int>, _ scratch: SearchScratch) throws(SegmentError) -> Int {
     var rest = ordinals
     var count = 0
     if let filter, filter.ordinalCount < index.vectorCount {
       while true {
         let size = unsafe filter.ordinals.copyMembers(of: &rest, to: scratch.ids, limit: SearchScratch.blockCapacity)
         if size == 0 { break }
-        try scanIDs(size)
+        try scanIDs(size, scratch)
         count += size
       }
     } else {
       while !rest.isEmpty {
         let size = min(SearchScratch.blockCapacity, rest.count)
-        try scanRun(rest.lowerBound, size)
+        try scanRun(rest.lowerBound, size, scratch)
         rest = rest.lowerBound + size..<rest.upperBound
       }
       count = ordinals.count
@@ -69,7 +66,7 @@ import VidxVectors
     return count
   }
 
-  private func scanRun(_ start: Int, _ count: Int) throws(SegmentError) {
+  private func scanRun(_ start: Int, _ count: Int, _ scratch: SearchScratch) throws(SegmentError) {
     let (rows, kernels) = (index.coded.rows, index.coded.kernels)
     let (scores, errors, ids) = unsafe (scratch.scores, scratch.errors, scratch.ids)
     if let section = rows.section, !section.isVerified {
@@ -84,43 +81,57 @@ import VidxVectors
     }
     if share < 1 { for i in 0..<count { unsafe errors[i] *= share } }
     // Only what may come in is looked at one by one.
-    let found = unsafe vidx_select_of_products(errors, scores, count, uppers.threshold, ids)
+    let near = unsafe vidx_select_of_products(errors, scores, count, found.limit, ids)
+    if near > 0 { Self.take(near, of: scratch, from: start, into: &found) }
+  }
+
+  /// Takes the places in `scratch.ids` of a run. One access to the candidates, not one for each.
+  private static func take(
+    _ count: Int, of scratch: SearchScratch, from start: Int, into found: inout ScanCandidates
+  ) {
+    let (scores, errors, ids) = unsafe (scratch.scores, scratch.errors, scratch.ids)
     var i = 0
-    while i < found {
+    while i < count {
       let place = unsafe Int(ids[i])
-      unsafe take(scores[place], errors[place], UInt32(truncatingIfNeeded: start &+ place))
+      unsafe found.take(scores[place], errors[place], UInt32(truncatingIfNeeded: start &+ place))
       i &+= 1
     }
   }
 
   /// Scores the codes of the first ordinals in `scratch.ids`.
-  private func scanIDs(_ count: Int) throws(SegmentError) {
+  private func scanIDs(_ count: Int, _ scratch: SearchScratch) throws(SegmentError) {
     let (rows, kernels) = (index.coded.rows, index.coded.kernels)
     let (scores, errors, ids) = unsafe (scratch.scores, scratch.errors, scratch.ids)
     if !rows.isVerified { unsafe try rows.verify(ids, count) }
     unsafe kernels.boundedIDs(coded, rows.base, rows.stride, ids, count, scores, errors)
-    for i in 0..<count { unsafe take(scores[i], errors[i] * share, ids[i]) }
+    for i in 0..<count { unsafe found.take(scores[i], errors[i] * share, ids[i]) }
   }
 
-  @inline(__always)
-  private func take(_ score: Float, _ error: Float, _ ordinal: UInt32) {
-    let limit = uppers.threshold
-    if score - error > limit { return }
-    candidates.append(Candidate(score - error, ordinal))
-    if score + error < limit { uppers.offer(Hit(score: score + error, rowID: Int64(ordinal))) }
-  }
-
-  /// The nearest rows among all that were looked at.
-  func finish(_ counters: inout SearchCounters) throws(SegmentError) -> [Hit] {
-    try refine(&counters)
-    let limit = uppers.threshold
-    var order = candidates.filter { $0.score <= limit }
-    order.sort { ($0.score, $0.tag) < ($1.score, $1.tag) }
+  /// The nearest rows among all that were looked at; the scan is over.
+  func finish(_ scratch: SearchScratch, _ counters: inout SearchCounters) throws(SegmentError) -> [Hit] {
+    let k = found.k
+    let all = try refined(scratch, &counters)
     var nearest = TopK(k: k)
+    var done = 0
+    let first = ScanCandidates.first(k, of: all)
+    try score(first, scratch, &nearest, &done)
+    if let last = first.last, first.count < all.count {
+      try score(
+        ScanCandidates.rest(of: all, after: last, limit: nearest.threshold), scratch, &nearest, &done)
+    }
+    counters.distanceComputations += scored + done
+    counters.reranked += done
+    return nearest.sorted()
+  }
+
+  /// Scores full vectors, least lower bound first, as long as they may be among the nearest.
+  private func score(
+    _ order: [Candidate], _ scratch: SearchScratch, _ nearest: inout TopK, _ scored: inout Int
+  ) throws(SegmentError) {
     var done = 0
     while done < order.count, order[done].score <= nearest.threshold {
       // As many as will be needed at once, so that their cache misses overlap.
-      let size = min(done == 0 ? max(k, 8) : 8, SearchScratch.blockCapacity, order.count - done)
+      let size = min(done == 0 ? max(nearest.k, 8) : 8, SearchScratch.blockCapacity, order.count - done)
       for i in 0..<size { unsafe scratch.ids[i] = order[done + i].tag }
       unsafe try index.scoreBlock(query, scratch.ids, size, scratch.scores)
       for i in 0..<size where unsafe scratch.scores[i] <= nearest.threshold {
@@ -128,19 +139,16 @@ import VidxVectors
       }
       done += size
     }
-    counters.distanceComputations += scored + done
-    counters.reranked += done
-    return nearest.sorted()
+    scored += done
   }
 
-  /// Where codes have an extension: narrows the bounds of what is left by it.
-  private func refine(_ counters: inout SearchCounters) throws(SegmentError) {
-    guard let extensions = index.coded.extensions, let refine = unsafe index.coded.kernels.refine else { return }
-    let limit = uppers.threshold
-    let left = candidates.filter { $0.score <= limit }
+  /// The candidates; where codes have an extension, those that its narrower bounds leave.
+  private func refined(
+    _ scratch: SearchScratch, _ counters: inout SearchCounters
+  ) throws(SegmentError) -> [Candidate] {
+    let left = found.takeAll()
+    guard let extensions = index.coded.extensions, let refine = unsafe index.coded.kernels.refine else { return left }
     let rows = index.coded.rows
-    candidates.removeAll(keepingCapacity: true)
-    uppers = TopK(k: k)
     var start = 0
     while start < left.count {
       let size = min(SearchScratch.blockCapacity, left.count - start)
@@ -149,10 +157,11 @@ import VidxVectors
       unsafe refine(
         coded, rows.base, rows.stride, extensions.base, extensions.stride, scratch.ids, size, scratch.scores,
         scratch.errors)
-      for i in 0..<size { unsafe take(scratch.scores[i], scratch.errors[i], scratch.ids[i]) }
+      for i in 0..<size { unsafe found.take(scratch.scores[i], scratch.errors[i], scratch.ids[i]) }
       start += size
     }
     counters.distanceComputations += left.count
+    return found.takeAll()
   }
 }
 
@@ -161,8 +170,17 @@ extension CodedVectors {
   var areScanned: Bool { codec != .f32 }
 
   /// Whether the bounds hold always, so that a scan of the codes is exact.
-  var areBoundsCertain: Bool { codec == .f16 || codec == .int8 || codec == .int4 }
+  var areBoundsCertain: Bool { codec.isCertain }
 
   /// Whether scans of lists use such bounds.
   var areListsCertain: Bool { codec == .f32 || codec == .f16 || codec == .int8 }
+}
+
+extension Codec {
+  /// Whether a scan by these codes is exact: their bounds hold always.
+  var isCertain: Bool { self == .f16 || self == .int8 || self == .int4 }
+
+  /// What of the bounds scans of lists use, which are not exact anyway. Those of int4 hold for the worst direction of
+  /// an error, and its codes are of a random rotation: nearly all errors stay below this share of them.
+  func listBoundShare(dimensions: Int) -> Float { self == .int4 ? min(1, 4 / Float(dimensions).squareRoot()) : 1 }
 }

@@ -13,8 +13,8 @@ struct SearchSample: Sendable {
 
   /// Neighbours that a search is taken to ask for.
   static let k = 10
-  /// Queries: recall is measured to about half a hundredth.
-  private static let size = 256
+  /// Queries for a recall: it is measured to about half a hundredth.
+  static let size = 256
   /// Below so many vectors a search is exact, or next to it.
   private static let smallest = 2_000
   /// The nearest neighbours of each query that are known.
@@ -24,15 +24,16 @@ struct SearchSample: Sendable {
 
   init(_ questions: [Question]) { self.questions = questions }
 
+  /// - Parameter size: questions.
   /// - Returns: without questions when there are too few vectors to ask.
-  /// - Complexity: O(vectors x 256 x dimensions), from the cache, shared out to the threads.
+  /// - Complexity: O(vectors x size x dimensions), from the cache, shared out to the threads.
   /// - Throws: `BuildError.cancelled`.
-  init(_ vectors: DistinctVectors, options: BuildOptions) throws {
+  init(_ vectors: DistinctVectors, size: Int = Self.size, options: BuildOptions) throws {
     questions = []
     guard vectors.count >= Self.smallest else { return }
     let configuration = vectors.configuration
-    let step = vectors.count / Self.size
-    for i in 0..<Self.size {
+    let step = vectors.count / size
+    for i in 0..<size {
       // Off the grid, so that a period in the data does not pick one kind of row.
       let position = i * step + (i * 7919) % step
       let vector = unsafe UnsafeBufferPointer(
@@ -46,7 +47,7 @@ struct SearchSample: Sendable {
     let memory = unsafe RowMemory(vectors.vectors, stride: vectors.stride * 4)
     let count = vectors.count
     let rows = unsafe VectorKernels(configuration.metric).rows
-    Parallel.chunks(asked.count, chunk: 32, threads: options.threads) { _, range in
+    Parallel.chunks(asked.count, chunk: min(32, max(size / 2, 1)), threads: options.threads) { _, range in
       if options.isCancelled() { return }
       let found = unsafe Self.nearest(to: asked[range], memory, count, rows)
       answers.withLock { answers in

@@ -133,11 +133,16 @@ struct Candidate {
 }
 
 extension SearchScratch {
+  /// For the query, to be made ready for the segment's codes.
+  var queryOfCodes: CodedQuery {
+    guard let codedQuery else { preconditionFailure("scratch memory of a segment without codes") }
+    return codedQuery
+  }
+
   /// Makes the query ready for the segment's codes.
   func prepare(_ query: PreparedQuery) -> UnsafePointer<vidx_code_query> {
-    guard let codedQuery else { preconditionFailure("scratch memory of a segment without codes") }
-    unsafe codedQuery.prepare(query.floats)
-    return unsafe codedQuery.raw
+    unsafe queryOfCodes.prepare(query.floats)
+    return unsafe queryOfCodes.raw
   }
 
   /// The pool of a graph walk with room for `capacity` candidates; what it held is lost when it has to grow.

@@ -63,15 +63,14 @@ package enum SegmentBuilder {
 
     init(_ distinct: DistinctVectors, _ structure: Structure, _ options: BuildOptions) throws {
       let sample = try structure.wantsSample ? SearchSample(distinct, options: options) : SearchSample([])
-      let mean = Self.needsMean(distinct.configuration.codec, structure) ? distinct.mean() : []
+      let mean = Self.needsMean(distinct.configuration.codec) ? distinct.mean() : []
       let codec =
         switch distinct.configuration.codec {
         case .fixed(let codec): codec
-        case .auto: try CodecChooser(vectors: distinct, sample: sample, mean: mean).choose(options: options)
+        case .auto: try structure.chooseCodec(distinct, sample, mean, options)
         }
       options.progress(BuildProgress(stage: .coding, done: 0, total: distinct.count))
-      coding = unsafe try VectorCoding(
-        distinct.vectors, count: distinct.count, codec, origin: mean, distinct.configuration, options: options)
+      coding = try Self.code(distinct, codec, mean, options)
       options.progress(BuildProgress(stage: .coding, done: distinct.count, total: distinct.count))
       guard case .graph(let builder) = structure, distinct.count > 0 else {
         calibration = nil
@@ -88,11 +87,26 @@ package enum SegmentBuilder {
     }
 
     /// What is coded around the mean, or may come to be.
-    private static func needsMean(_ codec: CodecChoice, _ structure: Structure) -> Bool {
+    private static func needsMean(_ codec: CodecChoice) -> Bool {
       switch codec {
       case .fixed(let codec): codec.isRotated
-      case .auto: structure.wantsSample
+      case .auto: true
       }
+    }
+
+    private static func code(
+      _ distinct: DistinctVectors, _ codec: Codec, _ mean: [Float], _ options: BuildOptions
+    ) throws(BuildError) -> VectorCoding {
+      let (count, configuration) = (distinct.count, distinct.configuration)
+      let coding = Result { () throws(BuildError) in
+        unsafe try VectorCoding(distinct.vectors, count: count, codec, origin: mean, configuration, options: options)
+      }
+      // A sample chose halves, and another vector is beyond them: nobody asked for halves.
+      if case .failure(.codec(.beyondHalf)) = coding, configuration.codec == .auto {
+        return unsafe try VectorCoding(
+          distinct.vectors, count: count, .f32, origin: mean, configuration, options: options)
+      }
+      return try coding.get()
     }
 
     func write(order: [UInt32]?, to writer: inout SegmentWriter) throws(SegmentError) {
@@ -118,10 +132,25 @@ package enum SegmentBuilder {
       }
     }
 
-    /// Whether codes and searches are to be measured on a sample.
+    /// Whether searches are to be measured on a sample.
     var wantsSample: Bool {
       if case .graph = self { return true }
       return false
+    }
+
+    /// The codec that searches of this structure are fastest by, measured on these vectors.
+    func chooseCodec(
+      _ distinct: DistinctVectors, _ sample: SearchSample, _ mean: [Float], _ options: BuildOptions
+    ) throws -> Codec {
+      switch self {
+      case .flat:
+        return try ScanCodecChooser(distinct, mean: mean, share: nil, options: options).choose(options: options)
+      case .lists(let builder):
+        let share = Double(IVFParameters.defaultProbes(lists: builder.listCount)) / Double(builder.listCount)
+        return try ScanCodecChooser(distinct, mean: mean, share: share, options: options).choose(options: options)
+      case .graph:
+        return try CodecChooser(vectors: distinct, sample: sample, mean: mean).choose(options: options)
+      }
     }
 
     /// The distinct vector at each place in the file; nil for their own order.

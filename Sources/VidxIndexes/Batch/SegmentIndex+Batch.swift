@@ -10,9 +10,10 @@ package struct BatchAnswer: Sendable {
 extension SegmentIndex {
   /// Many searches with the same settings, on several threads.
   ///
-  /// Each answer, scores to the last bit and counters included, is that of `search` for its query alone. Where vectors
-  /// are scanned, exactly or by lists, a block of them is read once for many queries and scored by a matrix product,
-  /// whose best are scored again as a single search would; graphs are walked query by query.
+  /// Each answer, scores to the last bit and counters included, is that of `search` for its query alone (an exact answer
+  /// of an index of int4 or f16 codes counts vectors instead of codes). Where vectors
+  /// are scanned, exactly or by lists, a block of them, or of their codes, is read once for many queries. Vectors are
+  /// scored by a matrix product, whose best are scored again as a single search would; graphs are walked query by query.
   /// - Parameter threads: at least 1.
   /// - Complexity: memory beyond the answers: some megabytes a thread, or k hits for each of its queries.
   package func search(
@@ -36,13 +37,8 @@ extension SegmentIndex {
   }
 
   private func isScanned(_ parameters: SearchParameters) -> Bool {
-    let isExact = parameters.exact || (parameters.targetRecall ?? 0) >= 1
-    return switch structure {
-    case .flat: true
-    // Full vectors give the answers of codes with certain bounds, but not quite those of others.
-    case .ivfflat: isExact || coded.areListsCertain
-    case .hnsw: isExact
-    }
+    if case .hnsw = structure { return parameters.exact || (parameters.targetRecall ?? 0) >= 1 }
+    return true
   }
 
   /// Queries to a tile: an equal share for each thread, within what memory the hits may take.

@@ -31,9 +31,23 @@ extension SegmentIndex {
         counters.rowsScored += size.rows
         visitors[list].append(UInt32(number))
       }
-      counters.distanceComputations += scored
       counters.listsProbed += probed
-      plans.append((counters, scored >= passing ? .exact : .lists))
+      let isExact = scored >= passing && coded.areListsCertain
+      if !coded.areScanned { counters.distanceComputations += scored }
+      plans.append((counters, isExact ? .exact : .lists))
+    }
+    if coded.areScanned {
+      let scans = scans(of: queries, k: k, filter: filter, mustBeExact: false)
+      for list in visitors.indices where !visitors[list].isEmpty {
+        try scan(lists.ordinals(of: list), scans, visitors[list], scratch)
+      }
+      var answers: [BatchAnswer] = []
+      for (scan, plan) in zip(scans, plans) {
+        var counters = plan.counters
+        let hits = try scan.finish(scratch, &counters)
+        answers.append(BatchAnswer(answer: SegmentAnswer(hits: hits, plan: plan.plan), counters: counters))
+      }
+      return answers
     }
     let tile = QueryTile(self, queries, k: k, filter: filter)
     for list in visitors.indices where !visitors[list].isEmpty {

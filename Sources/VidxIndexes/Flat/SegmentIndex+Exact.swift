@@ -14,10 +14,10 @@ extension SegmentIndex {
     let scratch = self.scratch.take()
     defer { self.scratch.give(scratch) }
     if coded.areBoundsCertain {
-      let scan = CodedScan(self, query, k: k, filter: filter, scratch, mustBeExact: true)
-      _ = try scan.scan(0..<vectorCount)
+      let scan = CodedScan(self, query, scratch.queryOfCodes, k: k, filter: filter, mustBeExact: true)
+      _ = try scan.scan(0..<vectorCount, scratch)
       counters.rowsScored += filter?.entryCount ?? entryCount
-      return try scan.finish(&counters)
+      return try scan.finish(scratch, &counters)
     }
     var nearest = TopK(k: k)
     if let filter, filter.ordinalCount < vectorCount {

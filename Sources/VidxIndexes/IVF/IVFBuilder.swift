@@ -13,6 +13,8 @@ struct IVFBuilder {
   private let parameters: IVFParameters
   private let metric: Metric
 
+  var listCount: Int { centroids.count }
+
   /// - Parameters:
   ///   - distinct: all vectors of the segment to be.
   ///   - base: the lists of the segment it grows from.

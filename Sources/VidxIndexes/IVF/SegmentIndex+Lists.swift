@@ -25,7 +25,8 @@ extension SegmentIndex {
     let wanted = filter == nil ? 0 : vectorCount * probes / lists.listCount / 2
     var queue = try lists.rank(query, scratch, &counters)
     let codes =
-      coded.areScanned ? CodedScan(self, query, k: k, filter: filter, scratch, mustBeExact: false) : nil
+      coded.areScanned
+      ? CodedScan(self, query, scratch.queryOfCodes, k: k, filter: filter, mustBeExact: false) : nil
     let before = counters.rowsScored
     var nearest = TopK(k: k)
     var probed = 0
@@ -37,7 +38,7 @@ extension SegmentIndex {
       let ordinals = try lists.ordinals(of: list)
       let count: Int
       if let codes {
-        count = try codes.scan(ordinals)
+        count = try codes.scan(ordinals, scratch)
         if count > 0 { counters.rowsScored += try passingRows(ordinals, filter) }
       } else if let filter, passing < vectorCount {
         count = try scanPassing(ordinals, query, filter, scratch, &nearest, &counters)
@@ -49,7 +50,7 @@ extension SegmentIndex {
     }
     counters.listsProbed += probed
     let isExact = scored >= passing && (codes == nil || coded.areListsCertain)
-    if let codes { return SegmentAnswer(hits: try codes.finish(&counters), plan: isExact ? .exact : .lists) }
+    if let codes { return SegmentAnswer(hits: try codes.finish(scratch, &counters), plan: isExact ? .exact : .lists) }
     counters.distanceComputations += scored
     return SegmentAnswer(hits: nearest.sorted(), plan: isExact ? .exact : .lists)
   }
