@@ -206,7 +206,8 @@ VIDX_INLINE size_t vidx_halves(size_t dimensions) { return vidx_padded16((dimens
     .bounded_rows = code##_bounded_rows_##isa                                                                          \
   }
 
-#define VIDX_CODE_TABLE(name, level)                                                                                   \
+/* What follows the name: kernels that not every instruction set has. */
+#define VIDX_CODE_TABLE(name, level, ...)                                                                              \
   {                                                                                                                    \
     .isa = level, .int8 = VIDX_CODE_KERNELS(int8, name), .int4 = VIDX_CODE_KERNELS(int4, name),                        \
     .bits = VIDX_CODE_KERNELS(bits, name), .f16_neg_dot = VIDX_CODE_KERNELS(f16_neg_dot, name),                        \
@@ -215,7 +216,7 @@ VIDX_INLINE size_t vidx_halves(size_t dimensions) { return vidx_padded16((dimens
     .f32_l1 = VIDX_CODE_KERNELS(f32_l1, name), .refine2 = refine2_##name, .refine4 = refine4_##name,                   \
     .refine6 = refine6_##name, .rotate = rotate_##name, .rotate_back = rotate_back_##name,                             \
     .fit_levels = fit_levels_##name, .fit_signs = fit_signs_##name, .fit_query = fit_query_##name, .dot = dot_##name,  \
-    .to_half = to_half_##name, .from_half = from_half_##name, .read = read_##name                                      \
+    .to_half = to_half_##name, .from_half = from_half_##name, .read = read_##name, __VA_ARGS__                         \
   }
 
 extern const vidx_codes vidx_codes_scalar;

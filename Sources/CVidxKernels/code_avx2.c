@@ -211,6 +211,6 @@ VIDX_ALL_ENTRY_POINTS(avx2)
 
 #pragma clang attribute pop
 
-const vidx_codes vidx_codes_avx2 = VIDX_CODE_TABLE(avx2, "avx2");
+const vidx_codes vidx_codes_avx2 = VIDX_CODE_TABLE(avx2, "avx2", );
 
 #endif

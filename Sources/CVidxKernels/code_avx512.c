@@ -8,6 +8,7 @@
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni"))), \
                              apply_to = function)
 
+#include "code_blocks.h"
 #include "code_fit.h"
 #include "code_read.h"
 #include "code_rotate.h"
@@ -210,10 +211,68 @@ static void from_half_avx512(const uint16_t *halves, size_t n, float *x) {
     _mm512_storeu_ps(x + i, _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)(halves + i))));
 }
 
+/* The four bytes of a query that go with word w. */
+VIDX_INLINE __m512i word_of(const int8_t *values, size_t w) {
+  int32_t word;
+  memcpy(&word, values + 4 * w, sizeof word);
+  return _mm512_set1_epi32(word);
+}
+
+VIDX_INLINE __m512i words_of(const uint8_t *block, size_t w) { return _mm512_loadu_si512(block + 64 * w); }
+
+VIDX_INLINE void int8_block_dots_avx512(const vidx_code_query *query, const int8_t *values, const uint8_t *block,
+                                        int32_t *dots) {
+  __m512i a[4];
+#pragma clang loop unroll(full)
+  for (int j = 0; j < 4; j++) a[j] = _mm512_setzero_si512();
+  for (size_t w = 0; w < query->code_bytes / 4; w += 4)
+#pragma clang loop unroll(full)
+    for (size_t j = 0; j < 4; j++) a[j] = _mm512_dpbusd_epi32(a[j], words_of(block, w + j), word_of(values, w + j));
+  _mm512_storeu_si512(dots, _mm512_add_epi32(_mm512_add_epi32(a[0], a[1]), _mm512_add_epi32(a[2], a[3])));
+}
+
+VIDX_INLINE void int4_block_dots_avx512(const vidx_code_query *query, const int8_t *values, const uint8_t *block,
+                                        int32_t *dots) {
+  const size_t n = query->code_bytes;
+  const __m512i low = _mm512_set1_epi8(15);
+  __m512i a[4];
+#pragma clang loop unroll(full)
+  for (int j = 0; j < 4; j++) a[j] = _mm512_setzero_si512();
+  for (size_t w = 0; w < n / 4; w += 2)
+#pragma clang loop unroll(full)
+    for (size_t j = 0; j < 2; j++) {
+      const __m512i c = words_of(block, w + j);
+      a[2 * j] = _mm512_dpbusd_epi32(a[2 * j], _mm512_and_si512(c, low), word_of(values, w + j));
+      a[2 * j + 1] = _mm512_dpbusd_epi32(a[2 * j + 1], _mm512_and_si512(_mm512_srli_epi16(c, 4), low),
+                                         word_of(values + n, w + j));
+    }
+  _mm512_storeu_si512(dots, _mm512_add_epi32(_mm512_add_epi32(a[0], a[1]), _mm512_add_epi32(a[2], a[3])));
+}
+
+/* Bits stay where they are in their bytes: sums of bit b are 2^b times too large, which is undone at the end. */
+VIDX_INLINE void bits_block_dots_avx512(const vidx_code_query *query, const int8_t *values, const uint8_t *block,
+                                        int32_t *dots) {
+  __m512i a[8];
+#pragma clang loop unroll(full)
+  for (int b = 0; b < 8; b++) a[b] = _mm512_setzero_si512();
+  for (size_t w = 0; w < query->code_bytes / 4; w++) {
+    const __m512i c = words_of(block, w);
+#pragma clang loop unroll(full)
+    for (size_t b = 0; b < 8; b++)
+      a[b] = _mm512_dpbusd_epi32(a[b], _mm512_and_si512(c, _mm512_set1_epi8((char)(1 << b))),
+                                 word_of(values, 8 * w + b));
+  }
+  __m512i sum = a[0];
+#pragma clang loop unroll(full)
+  for (int b = 1; b < 8; b++) sum = _mm512_add_epi32(sum, _mm512_srai_epi32(a[b], (unsigned)b));
+  _mm512_storeu_si512(dots, sum);
+}
+
 VIDX_ALL_ENTRY_POINTS(avx512)
+VIDX_BLOCK_ENTRY_POINTS(avx512)
 
 #pragma clang attribute pop
 
-const vidx_codes vidx_codes_avx512 = VIDX_CODE_TABLE(avx512, "avx512");
+const vidx_codes vidx_codes_avx512 = VIDX_CODE_TABLE(avx512, "avx512", VIDX_BLOCK_KERNELS(avx512));
 
 #endif

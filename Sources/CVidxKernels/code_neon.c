@@ -28,6 +28,6 @@ VIDX_INLINE int32_t wide_correction(int32_t sum) {
 #define VIDX_NEON_ISA neon
 #include "code_neon.h"
 
-const vidx_codes vidx_codes_neon = VIDX_CODE_TABLE(neon, "neon");
+const vidx_codes vidx_codes_neon = VIDX_CODE_TABLE(neon, "neon", );
 
 #endif

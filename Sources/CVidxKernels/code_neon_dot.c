@@ -23,6 +23,6 @@ VIDX_INLINE int32_t wide_correction(int32_t sum) { return 128 * sum; }
 
 #pragma clang attribute pop
 
-const vidx_codes vidx_codes_neon_dot = VIDX_CODE_TABLE(neon_dot, "neon+dot");
+const vidx_codes vidx_codes_neon_dot = VIDX_CODE_TABLE(neon_dot, "neon+dot", );
 
 #endif

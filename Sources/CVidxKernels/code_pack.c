@@ -26,3 +26,24 @@ void vidx_code_unpack(const uint8_t *bytes, size_t count, size_t dimensions, int
     for (size_t j = 0; j < end; j++) codes[first + j] |= (uint8_t)((bytes[j] >> part & mask) << shift);
   }
 }
+
+void vidx_code_transpose(const void *rows, size_t stride, size_t count, void *blocks) {
+  const uint8_t *in = rows;
+  uint8_t *out = blocks;
+  for (size_t i = 0; i < count; i += 4) {
+    uint8_t *block = out + i / VIDX_BLOCK_ROWS * VIDX_BLOCK_ROWS * stride + 4 * (i % VIDX_BLOCK_ROWS);
+    for (size_t j = 0; j < stride; j += 16) {
+      vidx_i32x4 r[4];
+      for (size_t k = 0; k < 4; k++) memcpy(&r[k], in + (i + k < count ? i + k : count - 1) * stride + j, 16);
+      vidx_i32x4 low01 = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5);
+      vidx_i32x4 low23 = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5);
+      vidx_i32x4 high01 = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7);
+      vidx_i32x4 high23 = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
+      r[0] = __builtin_shufflevector(low01, low23, 0, 1, 4, 5);
+      r[1] = __builtin_shufflevector(low01, low23, 2, 3, 6, 7);
+      r[2] = __builtin_shufflevector(high01, high23, 0, 1, 4, 5);
+      r[3] = __builtin_shufflevector(high01, high23, 2, 3, 6, 7);
+      for (size_t k = 0; k < 4; k++) memcpy(block + (j / 4 + k) * 4 * VIDX_BLOCK_ROWS, &r[k], 16);
+    }
+  }
+}

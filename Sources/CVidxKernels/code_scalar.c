@@ -118,4 +118,4 @@ static void from_half_scalar(const uint16_t *halves, size_t n, float *x) {
 
 VIDX_ALL_ENTRY_POINTS(scalar)
 
-const vidx_codes vidx_codes_scalar = VIDX_CODE_TABLE(scalar, "scalar");
+const vidx_codes vidx_codes_scalar = VIDX_CODE_TABLE(scalar, "scalar", );

@@ -98,13 +98,35 @@ import VidxVectors
     }
   }
 
+  /// Looks at the vectors from ordinal `start` on, whose codes are in transposed blocks; there is no filter.
+  func scan(
+    blocks: UnsafeRawPointer, _ kernel: vidx_code_blocks, _ start: Int, _ count: Int, _ scratch: SearchScratch
+  ) {
+    let (scores, errors, ids) = unsafe (scratch.scores, scratch.errors, scratch.ids)
+    let near = unsafe kernel(coded, blocks, count, share, found.limit, ids, scores, errors)
+    for i in 0..<near { unsafe ids[i] &+= UInt32(truncatingIfNeeded: start) }
+    if near > 0 { Self.take(near, of: scratch, into: &found) }
+    scored += count
+  }
+
+  /// Takes the first ordinals in `scratch.ids`.
+  private static func take(_ count: Int, of scratch: SearchScratch, into found: inout ScanCandidates) {
+    let (scores, errors, ids) = unsafe (scratch.scores, scratch.errors, scratch.ids)
+    var i = 0
+    while i < count {
+      unsafe found.take(scores[i], errors[i], ids[i])
+      i &+= 1
+    }
+  }
+
   /// Scores the codes of the first ordinals in `scratch.ids`.
   private func scanIDs(_ count: Int, _ scratch: SearchScratch) throws(SegmentError) {
     let (rows, kernels) = (index.coded.rows, index.coded.kernels)
     let (scores, errors, ids) = unsafe (scratch.scores, scratch.errors, scratch.ids)
     if !rows.isVerified { unsafe try rows.verify(ids, count) }
     unsafe kernels.boundedIDs(coded, rows.base, rows.stride, ids, count, scores, errors)
-    for i in 0..<count { unsafe found.take(scores[i], errors[i] * share, ids[i]) }
+    for i in 0..<count { unsafe errors[i] *= share }
+    Self.take(count, of: scratch, into: &found)
   }
 
   /// The nearest rows among all that were looked at; the scan is over.
@@ -157,7 +179,7 @@ import VidxVectors
       unsafe refine(
         coded, rows.base, rows.stride, extensions.base, extensions.stride, scratch.ids, size, scratch.scores,
         scratch.errors)
-      for i in 0..<size { unsafe found.take(scratch.scores[i], scratch.errors[i], scratch.ids[i]) }
+      Self.take(size, of: scratch, into: &found)
       start += size
     }
     counters.distanceComputations += left.count

@@ -1,8 +1,8 @@
 import CVidxKernels
 import VidxVectors
 
-/// Chooses the codec of a flat index, or of lists, by what a search would cost: a scan of the codes, and the full vectors
-/// that their bounds leave over, counted for some questions on this data.
+/// Chooses the codec of a flat index, or of lists, by what a search would cost: a scan of the codes, and the full
+/// vectors that their bounds leave over, counted for some questions on this data.
 ///
 /// Both are counts of bytes read, so the choice is the same on every run and machine.
 struct ScanCodecChooser {
@@ -41,8 +41,8 @@ struct ScanCodecChooser {
     static let candidate = 8.0
   }
 
-  /// - Parameter share: of the vectors, what a search of lists looks at; nil for a flat index, which looks at all and is
-  ///   to be exact.
+  /// - Parameter share: of the vectors, what a search of lists looks at; nil for a flat index, which looks at all and
+  ///   is to be exact.
   /// - Throws: `BuildError.cancelled`.
   init(_ vectors: DistinctVectors, mean: [Float], share: Double?, options: BuildOptions) throws {
     self.vectors = vectors

@@ -50,6 +50,13 @@ typedef void (*vidx_code_bounded_ids)(const vidx_code_query *query, const void *
 typedef void (*vidx_code_bounded_rows)(const vidx_code_query *query, const void *rows, size_t stride, size_t count,
                                        float *out, float *bounds);
 
+/* Rows of integer codes in blocks of sixteen, transposed by vidx_code_transpose: `count` of them. Writes the places,
+ * the estimates and `share` times the bounds of those whose estimate less that is at most `limit`, ascending, and
+ * returns how many they are; `ids`, `out` and `bounds` have room for all. Estimates and bounds have the same bits. */
+enum { VIDX_BLOCK_ROWS = 16 };
+typedef size_t (*vidx_code_blocks)(const vidx_code_query *query, const void *blocks, size_t count, float share,
+                                   float limit, uint32_t *ids, float *out, float *bounds);
+
 /* Estimates from one-bit rows together with the extension rows of the same ids; bounds may be NULL. */
 typedef void (*vidx_code_refine)(const vidx_code_query *query, const void *base, size_t stride, const void *extensions,
                                  size_t extension_stride, const uint32_t *ids, size_t count, float *out,
@@ -103,6 +110,8 @@ typedef struct {
   void (*from_half)(const uint16_t *halves, size_t n, float *x);
   /* Reads memory, 256 bytes at a time, and does nothing else: the ceiling of benchmarks. Some function of the bytes. */
   uint64_t (*read)(const void *memory, size_t bytes);
+  /* Where they are faster than rows are, or NULL. */
+  vidx_code_blocks _Nullable int8_blocks, int4_blocks, bits_blocks;
 } vidx_codes;
 
 /* The kernels that go with the active table of CVidxKernels.h. */
@@ -119,6 +128,10 @@ void vidx_code_pack(const uint8_t *codes, size_t dimensions, int bits, int shift
 
 /* Puts a plane back: ors it into codes. */
 void vidx_code_unpack(const uint8_t *bytes, size_t count, size_t dimensions, int bits, int shift, uint8_t *codes);
+
+/* Transposes the 32-bit words of each sixteen of `count` rows, `stride` bytes (a multiple of 16) each: word w of row r
+ * of a block becomes its word 16 w + r. The last row fills the last block. */
+void vidx_code_transpose(const void *rows, size_t stride, size_t count, void *blocks);
 
 #pragma clang assume_nonnull end
 #endif

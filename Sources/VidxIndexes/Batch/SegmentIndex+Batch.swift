@@ -10,10 +10,10 @@ package struct BatchAnswer: Sendable {
 extension SegmentIndex {
   /// Many searches with the same settings, on several threads.
   ///
-  /// Each answer, scores to the last bit and counters included, is that of `search` for its query alone (an exact answer
-  /// of an index of int4 or f16 codes counts vectors instead of codes). Where vectors
-  /// are scanned, exactly or by lists, a block of them, or of their codes, is read once for many queries. Vectors are
-  /// scored by a matrix product, whose best are scored again as a single search would; graphs are walked query by query.
+  /// Each answer, scores to the last bit and counters included, is that of `search` for its query alone (an exact
+  /// answer from codes may count vectors instead). Where vectors are scanned, exactly or by lists, a block of them, or
+  /// of their codes, is read once for many queries. Vectors are scored by a matrix product, whose best are scored again
+  /// as a single search would; graphs are walked query by query.
   /// - Parameter threads: at least 1.
   /// - Complexity: memory beyond the answers: some megabytes a thread, or k hits for each of its queries.
   package func search(

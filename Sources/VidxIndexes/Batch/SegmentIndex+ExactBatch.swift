@@ -6,14 +6,14 @@ extension SegmentIndex {
   func searchExact(
     _ queries: [PreparedQuery], k: Int, filter: EntryFilter?
   ) throws(SegmentError) -> [BatchAnswer] {
-    // From the cache, bytes are scored faster than products are made; other codes are not.
-    if coded.codec == .int8 {
+    // In blocks, codes are scored faster than products of vectors are made; in rows they are not.
+    if coded.areBoundsCertain, unsafe coded.kernels.blocks != nil {
       let scratch = self.scratch.take()
       defer { self.scratch.give(scratch) }
-      let scans = scans(of: queries, k: k, filter: filter, mustBeExact: true)
-      try scan(0..<vectorCount, scans, queries.indices.map { UInt32($0) }, scratch)
+      let batch = scans(of: queries, k: k, filter: filter, mustBeExact: true)
+      try batch.scan(0..<vectorCount, nil, scratch)
       var answers: [BatchAnswer] = []
-      for scan in scans {
+      for scan in batch.scans {
         var counters = SearchCounters()
         counters.rowsScored = filter?.entryCount ?? entryCount
         let hits = try scan.finish(scratch, &counters)

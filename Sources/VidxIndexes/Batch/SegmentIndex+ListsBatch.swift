@@ -37,12 +37,12 @@ extension SegmentIndex {
       plans.append((counters, isExact ? .exact : .lists))
     }
     if coded.areScanned {
-      let scans = scans(of: queries, k: k, filter: filter, mustBeExact: false)
+      let batch = scans(of: queries, k: k, filter: filter, mustBeExact: false)
       for list in visitors.indices where !visitors[list].isEmpty {
-        try scan(lists.ordinals(of: list), scans, visitors[list], scratch)
+        try batch.scan(lists.ordinals(of: list), visitors[list], scratch)
       }
       var answers: [BatchAnswer] = []
-      for (scan, plan) in zip(scans, plans) {
+      for (scan, plan) in zip(batch.scans, plans) {
         var counters = plan.counters
         let hits = try scan.finish(scratch, &counters)
         answers.append(BatchAnswer(answer: SegmentAnswer(hits: hits, plan: plan.plan), counters: counters))

@@ -18,6 +18,8 @@ package import CVidxKernels
   package let boundedRows: vidx_code_bounded_rows
   /// Estimates from the rows and their extensions together; nil without extension.
   package let refine: vidx_code_refine?
+  /// Rows that `vidx_code_transpose` has put into blocks, those below a limit only; nil where that gains nothing.
+  package let blocks: vidx_code_blocks?
 
   /// - Parameter isa: "scalar", "avx2", "avx512", "neon"; nil, unknown or unsupported: the one in use.
   /// - Throws: `CodecError.unsupported`.
@@ -31,6 +33,12 @@ package import CVidxKernels
     unsafe rows = kernels.rows
     unsafe boundedIDs = kernels.bounded_ids
     unsafe boundedRows = kernels.bounded_rows
+    switch codec {
+    case .f32, .f16: unsafe blocks = nil
+    case .int8: unsafe blocks = table.int8_blocks
+    case .int4: unsafe blocks = table.int4_blocks
+    default: unsafe blocks = table.bits_blocks
+    }
     switch codec {
     case .rabitq2: unsafe refine = table.refine2
     case .rabitq4: unsafe refine = table.refine4
