@@ -63,12 +63,14 @@ let package = Package(
       name: "VidxBenchmarks", dependencies: ["Vidx", "VidxIndexes", "VidxSegments", "VidxVectors", "VidxFiles"],
       path: "Benchmarks/VidxBenchmarks", swiftSettings: settings, linkerSettings: sqlite),
 
+    .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
     .testTarget(
       name: "VidxVectorsTests", dependencies: ["VidxVectors", "CVidxKernels"], swiftSettings: settings),
     .testTarget(
       name: "VidxSegmentsTests", dependencies: ["VidxSegments", "CVidxKernels"], swiftSettings: settings),
     .testTarget(
-      name: "VidxIndexesTests", dependencies: ["VidxFiles", "VidxIndexes", "VidxSegments", "VidxVectors"],
+      name: "VidxIndexesTests",
+      dependencies: ["CAllocationCounter", "VidxFiles", "VidxIndexes", "VidxSegments", "VidxVectors"],
       exclude: ["CounterThresholds.json"], swiftSettings: settings),
     .testTarget(
       name: "VidxSQLiteTests", dependencies: ["CSQLite", "VidxSQLite", "VidxIndexes", "VidxSegments", "VidxVectors"],

@@ -92,8 +92,10 @@ final class Worker {
     let seconds = now() - start
     if let path = options["out"] { try write(answers, k: k, to: path) }
     let computed = answers.reduce(0) { $0 + $1.counters.distanceComputations }
-    let perQuery = Double(computed) / Double(queries.count)
-    return "{\"seconds\": \(seconds), \"queries\": \(queries.count), \"distances_per_query\": \(perQuery)}"
+    let read = answers.reduce(0) { $0 + $1.counters.bytesRead }
+    let (distances, bytes) = (Double(computed) / Double(queries.count), Double(read) / Double(queries.count))
+    return "{\"seconds\": \(seconds), \"queries\": \(queries.count), \"distances_per_query\": \(distances), "
+      + "\"bytes_per_query\": \(bytes)}"
   }
 
   /// Little-endian int64 row numbers (from 0), queries x k; -1 where there is none.

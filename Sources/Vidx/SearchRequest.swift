@@ -52,6 +52,8 @@ public struct SearchResult: Sendable, Equatable {
     public var distanceComputations = 0
     /// Those among them that compared full vectors which codes had selected.
     public var reranked = 0
+    /// Bytes of the codes, vectors, centroids and links that were looked at, each time they were.
+    public var bytesRead = 0
     /// Rows that passed the filter and were scored.
     public var rowsScored = 0
     /// HNSW: nodes whose links were followed.

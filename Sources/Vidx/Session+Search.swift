@@ -169,7 +169,7 @@ extension SearchResult {
     isComplete = answer.complete
     counters = Counters(
       distanceComputations: answer.counters.distanceComputations, reranked: answer.counters.reranked,
-      rowsScored: answer.counters.rowsScored,
+      bytesRead: answer.counters.bytesRead, rowsScored: answer.counters.rowsScored,
       nodesExpanded: answer.counters.nodesExpanded, listsProbed: answer.counters.listsProbed)
   }
 }

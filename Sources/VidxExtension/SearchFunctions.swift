@@ -10,6 +10,8 @@ final class OpenIndex: Sendable {
   /// With VIDX_SNAPSHOT: what searches see. nil without: they ask the reader.
   private let fixed: Locked<IndexSnapshot>?
   let dimensions: Int
+  /// What searches work in, kept for the next.
+  let memories = ObjectPool<SearchMemory>()
 
   init(path: String, name: String, isSnapshot: Bool) throws {
     reader = try IndexReader(path: path, name: name)
@@ -112,6 +114,7 @@ public func searchBatch(
 
 /// One state of an index and how to search it, checked.
 private struct SearchRun: Sendable {
+  private let index: OpenIndex
   let snapshot: IndexSnapshot
   let k: Int
   let parameters: SearchParameters
@@ -122,6 +125,7 @@ private struct SearchRun: Sendable {
     _ index: OpaquePointer?, k: Int, dimensions: Int, settings: UnsafePointer<vidx_search_settings>?
   ) throws {
     let index = try unsafe OpenIndex.of(index)
+    self.index = index
     try Self.check("k", k, in: Self.kLimits)
     guard dimensions == index.dimensions else {
       throw StoreError.query(.dimensionMismatch(expected: index.dimensions, actual: dimensions))
@@ -156,14 +160,16 @@ private struct SearchRun: Sendable {
       VIDX_BAD_ARGUMENT, "\(name) is \(value); give a number from \(range.lowerBound) to \(range.upperBound)")
   }
 
-  /// Writes the nearest rows to the caller's memory.
+  /// Writes the nearest rows to the caller's memory. Allocates nothing once there have been searches like it, unless
+  /// the database has a write-ahead log and is asked for its state.
   /// - Returns: how many there are.
   func search(
     _ query: UnsafeBufferPointer<Float>, _ ids: UnsafeMutablePointer<Int64>?, _ distances: UnsafeMutablePointer<Float>?
   ) throws(StoreError) -> Int {
+    let memory = index.memories.take() ?? SearchMemory()
+    defer { index.memories.give(memory) }
     var counters = SearchCounters()
-    let hits = try snapshot.search(
-      unsafe snapshot.prepare(query), k: k, parameters: parameters, counters: &counters)
+    let hits = unsafe try snapshot.search(query, k: k, parameters: parameters, in: memory, counters: &counters)
     unsafe write(hits, ids, distances)
     return hits.count
   }
@@ -181,7 +187,7 @@ private struct SearchRun: Sendable {
     for (i, hits) in found.enumerated() {
       let ids = unsafe batch.ids.map { unsafe $0 + i * k }
       let distances = unsafe batch.distances.map { unsafe $0 + i * k }
-      unsafe write(hits, ids, distances)
+      unsafe hits.withUnsafeBufferPointer { unsafe write($0, ids, distances) }
       for j in hits.count..<k {
         unsafe ids?[j] = -1
         unsafe distances?[j] = .infinity
@@ -202,12 +208,12 @@ private struct SearchRun: Sendable {
   }
 
   private func write(
-    _ hits: [Hit], _ ids: UnsafeMutablePointer<Int64>?, _ distances: UnsafeMutablePointer<Float>?
+    _ hits: UnsafeBufferPointer<Hit>, _ ids: UnsafeMutablePointer<Int64>?, _ distances: UnsafeMutablePointer<Float>?
   ) {
     let metric = snapshot.configuration.metric
-    if let ids = unsafe ids { for i in hits.indices { unsafe ids[i] = hits[i].rowID } }
+    if let ids = unsafe ids { for i in 0..<hits.count { unsafe ids[i] = hits[i].rowID } }
     if let distances = unsafe distances {
-      for i in hits.indices { unsafe distances[i] = metric.distance(fromScore: hits[i].score) }
+      for i in 0..<hits.count { unsafe distances[i] = metric.distance(fromScore: hits[i].score) }
     }
   }
 }

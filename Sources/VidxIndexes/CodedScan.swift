@@ -8,15 +8,14 @@ import VidxVectors
 /// the rest the full vectors are scored, least lower bound first, until the next lower bound is beyond the k-th score.
 /// With codecs whose bounds hold always the outcome is that of scoring all vectors, to the last bit; with rabitq it
 /// nearly always is (docs/CODECS.md). It does not depend on the order in which vectors are looked at.
-@safe final class CodedScan {
+@safe struct CodedScan {
   private let index: SegmentIndex
   private let query: PreparedQuery
   private let filter: EntryFilter?
   /// What `coded` is in.
   private let owner: CodedQuery
   private let coded: UnsafePointer<vidx_code_query>
-  private var found: ScanCandidates
-  private var scored = 0
+  private let memory: ScanMemory
   /// Of codec f16 under cosine: one bound for all, which spares a second pass over the halves.
   private let commonError: Float?
   /// What of the bounds on errors is used.
@@ -24,9 +23,11 @@ import VidxVectors
 
   /// - Parameters:
   ///   - coded: of the codes' space; holds the query from now on, as long as the scan takes.
+  ///   - memory: holds what the scan finds, as long as it takes.
   ///   - mustBeExact: the bounds are used as they are.
   init(
-    _ index: SegmentIndex, _ query: PreparedQuery, _ coded: CodedQuery, k: Int, filter: EntryFilter?, mustBeExact: Bool
+    _ index: SegmentIndex, _ query: PreparedQuery, _ coded: CodedQuery, _ memory: ScanMemory, k: Int,
+    filter: EntryFilter?, mustBeExact: Bool
   ) {
     share = mustBeExact ? 1 : index.coded.codec.listBoundShare(dimensions: index.configuration.dimensions)
     self.index = index
@@ -35,7 +36,8 @@ import VidxVectors
     owner = coded
     unsafe coded.prepare(query.floats)
     unsafe self.coded = coded.raw
-    found = ScanCandidates(k: k)
+    self.memory = memory
+    memory.reset(k: k)
     commonError =
       index.coded.codec == .f16 && query.metric == .cosine
       ? unsafe Float((coded.raw.pointee.error_scale + coded.raw.pointee.error_constant) * 1.0001) : nil
@@ -62,7 +64,7 @@ import VidxVectors
       }
       count = ordinals.count
     }
-    scored += count
+    memory.scored += count
     return count
   }
 
@@ -81,8 +83,8 @@ import VidxVectors
     }
     if share < 1 { for i in 0..<count { unsafe errors[i] *= share } }
     // Only what may come in is looked at one by one.
-    let near = unsafe vidx_select_of_products(errors, scores, count, found.limit, ids)
-    if near > 0 { Self.take(near, of: scratch, from: start, into: &found) }
+    let near = unsafe vidx_select_of_products(errors, scores, count, memory.found.limit, ids)
+    if near > 0 { Self.take(near, of: scratch, from: start, into: &memory.found) }
   }
 
   /// Takes the places in `scratch.ids` of a run. One access to the candidates, not one for each.
@@ -103,10 +105,10 @@ import VidxVectors
     blocks: UnsafeRawPointer, _ kernel: vidx_code_blocks, _ start: Int, _ count: Int, _ scratch: SearchScratch
   ) {
     let (scores, errors, ids) = unsafe (scratch.scores, scratch.errors, scratch.ids)
-    let near = unsafe kernel(coded, blocks, count, share, found.limit, ids, scores, errors)
+    let near = unsafe kernel(coded, blocks, count, share, memory.found.limit, ids, scores, errors)
     for i in 0..<near { unsafe ids[i] &+= UInt32(truncatingIfNeeded: start) }
-    if near > 0 { Self.take(near, of: scratch, into: &found) }
-    scored += count
+    if near > 0 { Self.take(near, of: scratch, into: &memory.found) }
+    memory.scored += count
   }
 
   /// Takes the first ordinals in `scratch.ids`.
@@ -126,64 +128,69 @@ import VidxVectors
     if !rows.isVerified { unsafe try rows.verify(ids, count) }
     unsafe kernels.boundedIDs(coded, rows.base, rows.stride, ids, count, scores, errors)
     for i in 0..<count { unsafe errors[i] *= share }
-    Self.take(count, of: scratch, into: &found)
+    Self.take(count, of: scratch, into: &memory.found)
   }
 
-  /// The nearest rows among all that were looked at; the scan is over.
-  func finish(_ scratch: SearchScratch, _ counters: inout SearchCounters) throws(SegmentError) -> [Hit] {
-    let k = found.k
-    let all = try refined(scratch, &counters)
-    var nearest = TopK(k: k)
-    var done = 0
-    let first = ScanCandidates.first(k, of: all)
-    try score(first, scratch, &nearest, &done)
-    if let last = first.last, first.count < all.count {
-      try score(
-        ScanCandidates.rest(of: all, after: last, limit: nearest.threshold), scratch, &nearest, &done)
-    }
-    counters.distanceComputations += scored + done
+  /// Writes the nearest rows among all that were looked at, nearest first; the scan is over.
+  /// - Parameter hits: room for k, or for all rows.
+  /// - Returns: how many there are.
+  func finish(
+    into hits: UnsafeMutablePointer<Hit>, _ scratch: SearchScratch, _ counters: inout SearchCounters
+  ) throws(SegmentError) -> Int {
+    try refine(scratch, &counters)
+    let k = memory.found.k
+    scratch.nearest.reset(k: k)
+    memory.orderFirst()
+    var done = try score(&memory.order, k: k, scratch)
+    memory.orderRest(limit: scratch.nearest.threshold)
+    done += try score(&memory.order, k: k, scratch)
+    counters.add(scores: memory.scored, rowBytes: index.coded.rows.stride)
+    counters.add(scores: done, rowBytes: index.configuration.vectorBytes)
     counters.reranked += done
-    return nearest.sorted()
+    return unsafe scratch.nearest.move(to: hits)
   }
 
-  /// Scores full vectors, least lower bound first, as long as they may be among the nearest.
+  /// Scores full vectors, least lower bound first, as long as they may be among the nearest, which are in the scratch.
+  /// - Returns: how many were scored.
   private func score(
-    _ order: [Candidate], _ scratch: SearchScratch, _ nearest: inout TopK, _ scored: inout Int
-  ) throws(SegmentError) {
+    _ order: inout CandidateHeap, k: Int, _ scratch: SearchScratch
+  ) throws(SegmentError) -> Int {
+    let (ids, scores) = unsafe (scratch.ids, scratch.scores)
     var done = 0
-    while done < order.count, order[done].score <= nearest.threshold {
+    while let next = order.nearest, next.score <= scratch.nearest.threshold {
       // As many as will be needed at once, so that their cache misses overlap.
-      let size = min(done == 0 ? max(nearest.k, 8) : 8, SearchScratch.blockCapacity, order.count - done)
-      for i in 0..<size { unsafe scratch.ids[i] = order[done + i].tag }
-      unsafe try index.scoreBlock(query, scratch.ids, size, scratch.scores)
-      for i in 0..<size where unsafe scratch.scores[i] <= nearest.threshold {
-        unsafe try index.offer(Int(scratch.ids[i]), scratch.scores[i], filter, &nearest)
+      let size = min(done == 0 ? max(k, 8) : 8, SearchScratch.blockCapacity)
+      var count = 0
+      while count < size, let candidate = order.pop() {
+        unsafe ids[count] = candidate.tag
+        count += 1
       }
-      done += size
+      unsafe try index.scoreBlock(query, ids, count, scores)
+      for i in 0..<count where unsafe scores[i] <= scratch.nearest.threshold {
+        unsafe try index.offer(Int(ids[i]), scores[i], filter, &scratch.nearest)
+      }
+      done += count
     }
-    scored += done
+    return done
   }
 
-  /// The candidates; where codes have an extension, those that its narrower bounds leave.
-  private func refined(
-    _ scratch: SearchScratch, _ counters: inout SearchCounters
-  ) throws(SegmentError) -> [Candidate] {
-    let left = found.takeAll()
-    guard let extensions = index.coded.extensions, let refine = unsafe index.coded.kernels.refine else { return left }
+  /// Where codes have an extension, leaves those candidates that its narrower bounds leave.
+  private func refine(_ scratch: SearchScratch, _ counters: inout SearchCounters) throws(SegmentError) {
+    guard let extensions = index.coded.extensions, let refine = unsafe index.coded.kernels.refine else { return }
     let rows = index.coded.rows
+    let count = memory.startAgain()
     var start = 0
-    while start < left.count {
-      let size = min(SearchScratch.blockCapacity, left.count - start)
-      for i in 0..<size { unsafe scratch.ids[i] = left[start + i].tag }
+    while start < count {
+      let size = min(SearchScratch.blockCapacity, count - start)
+      for i in 0..<size { unsafe scratch.ids[i] = memory.left[start + i].tag }
       unsafe try extensions.verify(scratch.ids, size)
       unsafe refine(
         coded, rows.base, rows.stride, extensions.base, extensions.stride, scratch.ids, size, scratch.scores,
         scratch.errors)
-      Self.take(size, of: scratch, into: &found)
+      Self.take(size, of: scratch, into: &memory.found)
       start += size
     }
-    counters.distanceComputations += left.count
-    return found.takeAll()
+    counters.add(scores: count, rowBytes: rows.stride + extensions.stride)
   }
 }
 

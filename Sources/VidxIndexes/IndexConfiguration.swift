@@ -33,6 +33,9 @@ package struct IndexConfiguration: Sendable, Equatable {
 
   /// Floats from one vector to the next.
   package var stride: Int { VectorLayout.stride(dimensions: dimensions) }
+
+  /// Bytes from one vector to the next.
+  var vectorBytes: Int { stride * MemoryLayout<Float>.stride }
 }
 
 /// Which codec an index was asked to have.

@@ -1,6 +1,7 @@
 package import VidxVectors
 
-/// A query ready for the kernels: checked, normalised under cosine, aligned and zero padded. Immutable.
+/// A query ready for the kernels: checked, normalised under cosine, aligned and zero padded. Immutable, but for who has
+/// it alone (`prepare`).
 @safe package final class PreparedQuery: Sendable {
   package let metric: Metric
   package let dimensions: Int
@@ -19,14 +20,27 @@ package import VidxVectors
 
   /// - Parameter vector: as many floats as the index has dimensions.
   /// - Throws: `VectorError` for wrong dimensions, NaN or infinity, and a zero vector under cosine.
-  package init(_ vector: UnsafeBufferPointer<Float>, dimensions: Int, metric: Metric) throws(VectorError) {
+  package convenience init(
+    _ vector: UnsafeBufferPointer<Float>, dimensions: Int, metric: Metric
+  ) throws(VectorError) {
+    self.init(unpreparedOf: dimensions, metric: metric)
+    unsafe try prepare(vector)
+  }
+
+  /// Memory for one query after the other; none is ready yet.
+  package init(unpreparedOf dimensions: Int, metric: Metric) {
+    self.metric = metric
+    self.dimensions = dimensions
+    buffer = AlignedBuffer(byteCount: VectorLayout.stride(dimensions: dimensions) * 4)
+  }
+
+  /// Makes another query ready in the same memory; for its only user, between two searches.
+  /// - Throws: as `init`; no query is ready then.
+  package func prepare(_ vector: UnsafeBufferPointer<Float>) throws(VectorError) {
     guard vector.count == dimensions, let source = vector.baseAddress else {
       throw .dimensionMismatch(expected: dimensions, actual: vector.count)
     }
-    self.metric = metric
-    self.dimensions = dimensions
     let stride = VectorLayout.stride(dimensions: dimensions)
-    buffer = AlignedBuffer(byteCount: stride * 4)
     let floats = unsafe buffer.floats
     unsafe floats.initialize(from: source, count: dimensions)
     unsafe (floats + dimensions).initialize(repeating: 0, count: stride - dimensions)

@@ -37,7 +37,7 @@ import VidxVectors
         exact.scores, exact.tags, &kept, count, scratch.scores, order.tags + done, width)
       done += width
     }
-    counters.distanceComputations += done
+    counters.add(scores: done, rowBytes: vectors.stride)
     counters.reranked += done
     scratch.reservePool(kept)
     for i in 0..<kept { unsafe scratch.pool[i] = Candidate(exact.scores[i], exact.tags[i]) }
@@ -73,7 +73,7 @@ import VidxVectors
       _ = unsafe scratch.insertCandidates(refined.scores, refined.tags, &kept, count, scratch.scores, ids, width)
       done += width
     }
-    counters.distanceComputations += count
+    counters.add(scores: count, rowBytes: rows.stride + extensions.stride)
     return refined
   }
 }

@@ -2,18 +2,20 @@ import VidxVectors
 
 /// Vectors that may be among the k nearest, by the bounds that their codes give.
 struct ScanCandidates {
-  let k: Int
+  private(set) var k = 0
   /// Lower bounds and ordinals.
-  private(set) var items: [Candidate] = []
+  fileprivate(set) var items: [Candidate] = []
   /// The k least upper bounds.
-  private var uppers: TopK
+  private var uppers = TopK(k: 0)
   /// What has a lower bound above it is not among the k nearest: the k-th least upper bound, infinite before there is.
   private(set) var limit = Float.infinity
 
-  init(k: Int) {
+  /// Forgets all; the memory is kept.
+  mutating func reset(k: Int) {
     self.k = k
-    uppers = TopK(k: k)
-    items.reserveCapacity(256)
+    items.removeAll(keepingCapacity: true)
+    uppers.reset(k: k)
+    limit = .infinity
   }
 
   /// Keeps a vector whose score is within `error` of `score`, if it may be among the nearest.
@@ -27,34 +29,69 @@ struct ScanCandidates {
     }
   }
 
-  /// Forgets all and returns what may be among the nearest.
-  mutating func takeAll() -> [Candidate] {
-    var all = items
-    items = []
+  /// Drops what the limit has come to exclude.
+  fileprivate mutating func settle() {
     let limit = limit
-    all.removeAll { !($0.score <= limit) }
-    uppers = TopK(k: k)
-    self.limit = .infinity
-    return all
+    items.removeAll { !($0.score <= limit) }
+  }
+}
+
+/// What a scan of codes works in: kept from scan to scan, so that none allocates. Belongs to one scan at a time.
+final class ScanMemory {
+  var found = ScanCandidates()
+  /// Codes looked at.
+  var scored = 0
+  /// Candidates of a first look, while a second one collects them anew.
+  private(set) var left: [Candidate] = []
+  /// Candidates to be scored, those with the least lower bounds first.
+  var order = CandidateHeap()
+  /// The k least lower bounds.
+  private var least = TopK(k: 0)
+  /// The last that `orderFirst` has put in order; nil when all are.
+  private var last: Candidate?
+
+  func reset(k: Int) {
+    found.reset(k: k)
+    scored = 0
   }
 
-  /// Those with the k least lower bounds, by these. Of few candidates all are.
-  /// - Complexity: O(candidates): sorting some thousands would take longer than scoring those that are needed.
-  static func first(_ k: Int, of all: [Candidate]) -> [Candidate] {
-    if all.count <= 2 * k + 32 { return sorted(all) }
-    var least = TopK(k: k)
-    for candidate in all where candidate.score <= least.threshold {
+  /// Puts what may be among the nearest aside.
+  /// - Returns: how many they are.
+  func startAgain() -> Int {
+    found.settle()
+    swap(&found.items, &left)
+    found.reset(k: found.k)
+    return left.count
+  }
+
+  /// Puts those with the k least lower bounds in order; of few candidates all.
+  /// - Complexity: O(candidates): ordering some thousands would take longer than scoring those that are needed.
+  func orderFirst() {
+    found.settle()
+    order.removeAll()
+    last = nil
+    let (k, items) = (found.k, found.items)
+    if items.count <= 2 * k + 32 {
+      for candidate in items { order.push(candidate) }
+      return
+    }
+    least.reset(k: k)
+    for candidate in items where candidate.score <= least.threshold {
       least.offer(Hit(score: candidate.score, rowID: Int64(candidate.tag)))
     }
-    return least.sorted().map { Candidate($0.score, UInt32($0.rowID)) }
+    while let farthest = least.popFarthest() {
+      let candidate = Candidate(farthest.score, UInt32(farthest.rowID))
+      if last == nil { last = candidate }
+      order.push(candidate)
+    }
   }
 
-  /// Those after `last` whose lower bounds are at most `limit`, by these.
-  static func rest(of all: [Candidate], after last: Candidate, limit: Float) -> [Candidate] {
-    sorted(all.filter { $0.score <= limit && ($0.score, $0.tag) > (last.score, last.tag) })
-  }
-
-  private static func sorted(_ candidates: [Candidate]) -> [Candidate] {
-    candidates.sorted { ($0.score, $0.tag) < ($1.score, $1.tag) }
+  /// Puts those after the last of `orderFirst` in order whose lower bounds are at most `limit`.
+  func orderRest(limit: Float) {
+    order.removeAll()
+    guard let last else { return }
+    for candidate in found.items where candidate.score <= limit {
+      if (candidate.score, candidate.tag) > (last.score, last.tag) { order.push(candidate) }
+    }
   }
 }

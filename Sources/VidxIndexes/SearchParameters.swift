@@ -28,6 +28,8 @@ package struct SearchCounters: Sendable, Equatable {
   package var distanceComputations = 0
   /// Those among them of full vectors that codes had selected.
   package var reranked = 0
+  /// Bytes of the codes, vectors, centroids and links that were looked at, each time they were.
+  package var bytesRead = 0
   /// Rows whose vector was scored and that passed the filter.
   package var rowsScored = 0
   /// HNSW: nodes whose links were followed.
@@ -40,9 +42,16 @@ package struct SearchCounters: Sendable, Equatable {
   package static func += (a: inout SearchCounters, b: SearchCounters) {
     a.distanceComputations += b.distanceComputations
     a.reranked += b.reranked
+    a.bytesRead += b.bytesRead
     a.rowsScored += b.rowsScored
     a.nodesExpanded += b.nodesExpanded
     a.listsProbed += b.listsProbed
+  }
+
+  /// Adds scores of rows, each of which was read in full.
+  package mutating func add(scores: Int, rowBytes: Int) {
+    distanceComputations += scores
+    bytesRead += scores * rowBytes
   }
 }
 
@@ -54,6 +63,14 @@ package enum SegmentPlan: String, Sendable {
   case graph
   /// The nearest lists were scanned.
   case lists
+}
+
+/// How a segment answered into memory of the caller.
+package struct SegmentOutcome: Sendable {
+  /// Hits written, nearest first, ties by row id.
+  package var count: Int
+  package var plan: SegmentPlan
+  package var exact: Bool { plan == .exact }
 }
 
 /// The nearest rows of one segment.

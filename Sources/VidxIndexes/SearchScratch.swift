@@ -1,5 +1,4 @@
 import CVidxKernels
-import Synchronization
 import VidxVectors
 
 /// A vector met during a search. `tag` is its ordinal; the top bit marks one whose links were followed.
@@ -36,6 +35,12 @@ struct Candidate {
   fileprivate var refined = SortedPool(capacity: 512)
   fileprivate var exact = SortedPool(capacity: 512)
   let insertCandidates = unsafe vidx_kernels_active().pointee.insert_candidates
+  /// The nearest rows so far, of a search that meets them in no order.
+  var nearest = TopK(k: 0)
+  /// What a scan of codes has found.
+  let scan = ScanMemory()
+  /// Nodes that a filtered walk has still to follow.
+  var open = CandidateHeap()
   /// The query as the segment's codes want it; nil where there are none.
   let codedQuery: CodedQuery?
 
@@ -161,14 +166,11 @@ extension SearchScratch {
   }
 }
 
-/// Scratch memory to reuse, so that a search allocates nothing: a few slots swapped atomically, no lock.
+/// Scratch memory to reuse, so that a search allocates nothing.
 final class ScratchPool: Sendable {
   private let vectorCount: Int
   private let space: CodecSpace?
-  private let slot0 = Atomic<UInt>(0)
-  private let slot1 = Atomic<UInt>(0)
-  private let slot2 = Atomic<UInt>(0)
-  private let slot3 = Atomic<UInt>(0)
+  private let pool = ObjectPool<SearchScratch>()
 
   /// - Parameter space: of the codes that searches score.
   init(vectorCount: Int, space: CodecSpace?) {
@@ -176,35 +178,7 @@ final class ScratchPool: Sendable {
     self.space = space
   }
 
-  deinit {
-    for slot in [
-      slot0.load(ordering: .acquiring), slot1.load(ordering: .acquiring), slot2.load(ordering: .acquiring),
-      slot3.load(ordering: .acquiring),
-    ] {
-      _ = Self.object(slot)
-    }
-  }
+  func take() -> SearchScratch { pool.take() ?? SearchScratch(vectorCount: vectorCount, space: space) }
 
-  func take() -> SearchScratch {
-    Self.object(slot0.exchange(0, ordering: .acquiringAndReleasing))
-      ?? Self.object(slot1.exchange(0, ordering: .acquiringAndReleasing))
-      ?? Self.object(slot2.exchange(0, ordering: .acquiringAndReleasing))
-      ?? Self.object(slot3.exchange(0, ordering: .acquiringAndReleasing))
-      ?? SearchScratch(vectorCount: vectorCount, space: space)
-  }
-
-  func give(_ scratch: SearchScratch) {
-    let bits = UInt(bitPattern: unsafe Unmanaged.passRetained(scratch).toOpaque())
-    if slot0.compareExchange(expected: 0, desired: bits, ordering: .acquiringAndReleasing).exchanged { return }
-    if slot1.compareExchange(expected: 0, desired: bits, ordering: .acquiringAndReleasing).exchanged { return }
-    if slot2.compareExchange(expected: 0, desired: bits, ordering: .acquiringAndReleasing).exchanged { return }
-    if slot3.compareExchange(expected: 0, desired: bits, ordering: .acquiringAndReleasing).exchanged { return }
-    _ = Self.object(bits)
-  }
-
-  /// Takes over the reference a slot held.
-  private static func object(_ bits: UInt) -> SearchScratch? {
-    guard let pointer = unsafe UnsafeMutableRawPointer(bitPattern: bits) else { return nil }
-    return unsafe Unmanaged<SearchScratch>.fromOpaque(pointer).takeRetainedValue()
-  }
+  func give(_ scratch: SearchScratch) { pool.give(scratch) }
 }

@@ -1,5 +1,5 @@
 package import VidxSegments
-import VidxVectors
+package import VidxVectors
 
 extension SegmentIndex {
   /// The k nearest rows, or all that pass when they are fewer.
@@ -14,21 +14,55 @@ extension SegmentIndex {
     _ query: PreparedQuery, k: Int, parameters: SearchParameters = SearchParameters(), filter: EntryFilter? = nil,
     counters: inout SearchCounters
   ) throws(SegmentError) -> SegmentAnswer {
+    var plan = SegmentPlan.exact
+    let hits = unsafe try collect(k: k) { (hits) throws(SegmentError) in
+      let outcome = unsafe try search(
+        query, k: k, parameters: parameters, filter: filter, into: hits, counters: &counters)
+      plan = outcome.plan
+      return outcome.count
+    }
+    return SegmentAnswer(hits: hits, plan: plan)
+  }
+
+  /// The same into the caller's memory. Allocates nothing, once searches with the same settings have been made: what
+  /// they work in is kept. (Up to four threads at a time; under a filter as well.)
+  /// - Parameter hits: room for k, or for all rows.
+  package func search(
+    _ query: PreparedQuery, k: Int, parameters: SearchParameters, filter: EntryFilter? = nil,
+    into hits: UnsafeMutablePointer<Hit>, counters: inout SearchCounters
+  ) throws(SegmentError) -> SegmentOutcome {
     precondition(query.dimensions == configuration.dimensions, "a query of \(query.dimensions) dimensions")
-    if k <= 0 || vectorCount == 0 || filter?.ordinalCount == 0 { return SegmentAnswer(hits: [], plan: .exact) }
+    if k <= 0 || vectorCount == 0 || filter?.ordinalCount == 0 { return SegmentOutcome(count: 0, plan: .exact) }
     let isExact = parameters.exact || (parameters.targetRecall ?? 0) >= 1
     switch structure {
     case .hnsw(let graph):
       let limits = graph.limits(parameters, k: k)
       if isExact || isCheaperExact(ef: limits.ef, filter: filter) { break }
-      if let answer = try searchGraph(graph, query, k: k, limits, filter: filter, counters: &counters) { return answer }
+      if let count = unsafe try searchGraph(
+        graph, query, k: k, limits, filter: filter, into: hits, counters: &counters)
+      {
+        return SegmentOutcome(count: count, plan: .graph)
+      }
     case .ivfflat(let lists):
       if isExact { break }
-      return try searchLists(lists, query, k: k, probes: parameters.probes, filter: filter, counters: &counters)
+      return unsafe try searchLists(
+        lists, query, k: k, probes: parameters.probes, filter: filter, into: hits, counters: &counters)
     case .flat:
       break
     }
-    return SegmentAnswer(hits: try searchExact(query, k: k, filter: filter, counters: &counters), plan: .exact)
+    let count = unsafe try searchExact(query, k: k, filter: filter, into: hits, counters: &counters)
+    return SegmentOutcome(count: count, plan: .exact)
+  }
+
+  /// An array of what a search writes.
+  func collect(
+    k: Int, _ search: (UnsafeMutablePointer<Hit>) throws(SegmentError) -> Int
+  ) throws(SegmentError) -> [Hit] {
+    let room = min(max(k, 0), entryCount)
+    let memory = UnsafeMutablePointer<Hit>.allocate(capacity: max(room, 1))
+    defer { unsafe memory.deallocate() }
+    let count = unsafe try search(memory)
+    return unsafe Array(UnsafeBufferPointer(start: memory, count: count))
   }
 
   private func isCheaperExact(ef: Int, filter: EntryFilter?) -> Bool {
@@ -39,8 +73,8 @@ extension SegmentIndex {
 
   private func searchGraph(
     _ graph: HNSWGraph, _ query: PreparedQuery, k: Int, _ limits: WalkLimits, filter: EntryFilter?,
-    counters: inout SearchCounters
-  ) throws(SegmentError) -> SegmentAnswer? {
+    into hits: UnsafeMutablePointer<Hit>, counters: inout SearchCounters
+  ) throws(SegmentError) -> Int? {
     let scratch = self.scratch.take()
     defer { self.scratch.give(scratch) }
     let walk = unsafe GraphWalk(graph.layers, coded, scratch.prepare(query), scratch)
@@ -58,40 +92,43 @@ extension SegmentIndex {
     count = unsafe try reranker.rank(
       query.floats, k: k, of: count, margin: margin, walk.query, scratch, &counters)
     let pool = unsafe UnsafeBufferPointer(start: scratch.pool, count: count)
-    return SegmentAnswer(hits: unsafe try hits(of: pool, k: k, filter: filter, counters: &counters), plan: .graph)
+    return unsafe try write(pool, k: k, filter: filter, into: hits, counters: &counters)
   }
 
-  /// The rows of candidates that are sorted by score: the first k by (score, row id).
-  func hits(
-    of candidates: UnsafeBufferPointer<Candidate>, k: Int, filter: EntryFilter?, counters: inout SearchCounters
-  ) throws(SegmentError) -> [Hit] {
-    var result: [Hit] = []
-    result.reserveCapacity(min(k, candidates.count) + 8)
+  /// Writes the rows of candidates that are sorted by score: the first k by (score, row id).
+  /// - Returns: how many there are.
+  private func write(
+    _ candidates: UnsafeBufferPointer<Candidate>, k: Int, filter: EntryFilter?,
+    into hits: UnsafeMutablePointer<Hit>, counters: inout SearchCounters
+  ) throws(SegmentError) -> Int {
+    var count = 0
     var i = 0
     while i < candidates.count {
       let candidate = unsafe candidates[i]
-      if result.count >= k, candidate.score > result[result.count - 1].score { break }
+      if count == k, unsafe candidate.score > hits[k - 1].score { break }
       var taken = 0
       for entry in try rows.entries(ordinal: Int(candidate.tag & ~Candidate.expanded)) {
         if let filter, !filter.entries.contains(entry) { continue }
-        result.append(Hit(score: candidate.score, rowID: try rows.rowID(entry: entry)))
+        unsafe insert(Hit(score: candidate.score, rowID: try rows.rowID(entry: entry)), hits, &count, k: k)
         taken += 1
         // Entries of one vector ascend by row id: more than k of them cannot matter.
         if taken == k { break }
       }
+      counters.rowsScored += taken
       i += 1
     }
-    counters.rowsScored += result.count
-    sortTies(&result)
-    if result.count > k { result.removeLast(result.count - k) }
-    return result
+    return count
   }
 
-  /// Candidates come sorted by score; only runs of equal scores need their row ids put in order.
-  private func sortTies(_ hits: inout [Hit]) {
-    for i in hits.indices.dropFirst() where Hit.isNearer(hits[i], hits[i - 1]) {
-      hits.sort(by: Hit.isNearer)
-      return
-    }
+  /// Puts a hit, no nearer than any of the `count` but for its row id, into its place among them; k are kept.
+  @inline(__always)
+  private func insert(_ hit: Hit, _ hits: UnsafeMutablePointer<Hit>, _ count: inout Int, k: Int) {
+    var place = count
+    while place > 0, unsafe Hit.isNearer(hit, hits[place - 1]) { place -= 1 }
+    if place == k { return }
+    let kept = min(count, k - 1)
+    unsafe (hits + place + 1).update(from: hits + place, count: kept - place)
+    unsafe (hits + place).initialize(to: hit)
+    count = kept + 1
   }
 }

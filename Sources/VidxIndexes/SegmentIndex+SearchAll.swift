@@ -4,15 +4,18 @@ package import VidxVectors
 extension SegmentIndex {
   /// The k nearest of the rows that pass, or all of them: a graph may be torn and lists may run out, and whoever asks
   /// for k rows gets them when there are as many.
-  /// - Parameter passing: how many rows pass the filter.
+  /// - Parameters:
+  ///   - passing: how many rows pass the filter.
+  ///   - hits: room for k, or for all rows.
+  /// - Returns: how many there are.
   package func searchAll(
     _ query: PreparedQuery, k: Int, parameters: SearchParameters, filter: EntryFilter?, passing: Int,
-    counters: inout SearchCounters
-  ) throws(SegmentError) -> SegmentAnswer {
-    let answer = try search(query, k: k, parameters: parameters, filter: filter, counters: &counters)
-    if answer.exact || answer.hits.count >= min(k, passing) { return answer }
-    return SegmentAnswer(
-      hits: try searchExact(query, k: k, filter: filter, counters: &counters), plan: .exact)
+    into hits: UnsafeMutablePointer<Hit>, counters: inout SearchCounters
+  ) throws(SegmentError) -> Int {
+    let outcome = unsafe try search(
+      query, k: k, parameters: parameters, filter: filter, into: hits, counters: &counters)
+    if outcome.exact || outcome.count >= min(k, passing) { return outcome.count }
+    return unsafe try searchExact(query, k: k, filter: filter, into: hits, counters: &counters)
   }
 
   /// The same for each of many queries, in their order.

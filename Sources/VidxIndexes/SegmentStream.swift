@@ -98,7 +98,7 @@ final class ExactStream: SegmentStream.Source {
       }
       unsafe try index.scoreBlock(query, scratch.ids, count, scratch.scores)
       for i in 0..<count { unsafe heap.push(Candidate(scratch.scores[i], scratch.ids[i])) }
-      counters.distanceComputations += count
+      counters.add(scores: count, rowBytes: index.configuration.vectorBytes)
     }
     return heap
   }

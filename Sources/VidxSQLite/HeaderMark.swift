@@ -23,7 +23,10 @@ struct HeaderMark: Equatable {
   /// - Complexity: one pread; none where the connection maps the file (`mapHeader`).
   init?(_ connection: Connection, schema: String) {
     var opened: UnsafeMutablePointer<sqlite3_file>?
-    let code = unsafe sqlite3_file_control(connection.handle, schema, SQLITE_FCNTL_FILE_POINTER, &opened)
+    // Passing the string itself would copy it to the heap.
+    let code = unsafe schema.withCString { name in
+      unsafe sqlite3_file_control(connection.handle, name, SQLITE_FCNTL_FILE_POINTER, &opened)
+    }
     guard code == SQLITE_OK, let file = unsafe opened, let methods = unsafe file.pointee.pMethods,
       let read = unsafe methods.pointee.xRead
     else { return nil }

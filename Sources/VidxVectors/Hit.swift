@@ -21,11 +21,18 @@ package struct Hit: Sendable, Equatable {
 /// Not thread safe. Ties at the boundary go to the smaller row id, so the outcome does not depend on the order of
 /// offers.
 package struct TopK {
-  package let k: Int
+  package private(set) var k: Int
   private var heap: [Hit] = []
 
   package init(k: Int) {
     self.k = max(k, 0)
+    heap.reserveCapacity(min(self.k, 1024))
+  }
+
+  /// Forgets all hits, for another k; the memory is kept.
+  package mutating func reset(k: Int) {
+    self.k = max(k, 0)
+    heap.removeAll(keepingCapacity: true)
     heap.reserveCapacity(min(self.k, 1024))
   }
 
@@ -51,6 +58,30 @@ package struct TopK {
   /// The hits held, nearest first.
   package consuming func sorted() -> [Hit] {
     heap.sorted(by: Hit.isNearer)
+  }
+
+  /// Takes out the farthest hit held; nil when there is none.
+  /// - Complexity: O(log k).
+  package mutating func popFarthest() -> Hit? {
+    guard let farthest = heap.first else { return nil }
+    let last = heap.removeLast()
+    if !heap.isEmpty {
+      heap[0] = last
+      siftDown(0)
+    }
+    return farthest
+  }
+
+  /// Moves the hits held to `destination`, nearest first.
+  /// - Returns: how many they were: at most k.
+  package mutating func move(to destination: UnsafeMutablePointer<Hit>) -> Int {
+    let total = heap.count
+    var place = total
+    while let farthest = popFarthest() {
+      place -= 1
+      unsafe (destination + place).initialize(to: farthest)
+    }
+    return total
   }
 
   private mutating func siftUp(_ start: Int) {

@@ -99,7 +99,8 @@ typedef struct vidx_search_settings {
   float target_recall; /* share of the true neighbours to aim at, below 1; 0: not given */
 } vidx_search_settings;
 
-/* The k rows nearest to a query of `dimensions` floats, nearest first, ties by row id.
+/* The k rows nearest to a query of `dimensions` floats, nearest first, ties by row id. Takes nothing from the heap once
+ * there have been searches like it, unless a write-ahead log has to be asked for what is committed.
  *
  *   settings   NULL for the defaults
  *   ids, distances   room for k each

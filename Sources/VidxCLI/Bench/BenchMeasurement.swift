@@ -18,6 +18,7 @@ struct BenchMeasurement: Sendable {
   let p99: Double
   /// Per query.
   let distanceComputations: Double
+  let bytesRead: Double
 }
 
 /// An index being measured on one state of it.
@@ -51,7 +52,8 @@ struct Bench: Sendable {
     return BenchMeasurement(
       setting: setting, recall: recall, recallError: (variance / count).squareRoot(),
       queriesPerSecond: rates[rates.count / 2], p50: percentile(0.50), p95: percentile(0.95), p99: percentile(0.99),
-      distanceComputations: Double(counters.distanceComputations) / count)
+      distanceComputations: Double(counters.distanceComputations) / count,
+      bytesRead: Double(counters.bytesRead) / count)
   }
 
   private struct Round: Sendable {
@@ -70,13 +72,15 @@ struct Bench: Sendable {
     Parallel.run(threads: min(threads, queries.vectors.count)) { _ in
       var latencies: [Double] = []
       var counters = SearchCounters()
+      let memory = SearchMemory()
       do {
         while !Interruption.isRequested {
           let i = next.wrappingAdd(1, ordering: .relaxed).oldValue
           if i >= queries.vectors.count { break }
           let begun = ContinuousClock.now
-          let query = try unsafe queries.vectors[i].withUnsafeBufferPointer { try unsafe snapshot.prepare($0) }
-          _ = try snapshot.search(query, k: k, parameters: parameters, counters: &counters)
+          _ = try unsafe queries.vectors[i].withUnsafeBufferPointer {
+            try unsafe snapshot.search($0, k: k, parameters: parameters, in: memory, counters: &counters)
+          }
           latencies.append((ContinuousClock.now - begun) / .seconds(1))
         }
       } catch { failure.withLock { $0 = error } }

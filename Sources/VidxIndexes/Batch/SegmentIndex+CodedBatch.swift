@@ -7,8 +7,19 @@ extension SegmentIndex {
   func scans(of queries: [PreparedQuery], k: Int, filter: EntryFilter?, mustBeExact: Bool) -> CodedBatch {
     CodedBatch(
       self,
-      queries.map { CodedScan(self, $0, CodedQuery(coded.space), k: k, filter: filter, mustBeExact: mustBeExact) },
+      queries.map {
+        CodedScan(self, $0, CodedQuery(coded.space), ScanMemory(), k: k, filter: filter, mustBeExact: mustBeExact)
+      },
       isFiltered: (filter?.ordinalCount ?? vectorCount) < vectorCount)
+  }
+
+  /// The hits of a scan that is over.
+  func collect(
+    _ scan: CodedScan, k: Int, _ scratch: SearchScratch, _ counters: inout SearchCounters
+  ) throws(SegmentError) -> [Hit] {
+    unsafe try collect(k: k) { (hits) throws(SegmentError) in
+      unsafe try scan.finish(into: hits, scratch, &counters)
+    }
   }
 }
 

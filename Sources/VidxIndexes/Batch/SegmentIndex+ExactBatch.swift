@@ -16,7 +16,7 @@ extension SegmentIndex {
       for scan in batch.scans {
         var counters = SearchCounters()
         counters.rowsScored = filter?.entryCount ?? entryCount
-        let hits = try scan.finish(scratch, &counters)
+        let hits = try collect(scan, k: k, scratch, &counters)
         answers.append(BatchAnswer(answer: SegmentAnswer(hits: hits, plan: .exact), counters: counters))
       }
       return answers
@@ -24,7 +24,7 @@ extension SegmentIndex {
     let tile = QueryTile(self, queries, k: k, filter: filter)
     try tile.score(0..<vectorCount, nil)
     var counters = SearchCounters()
-    counters.distanceComputations = filter?.ordinalCount ?? vectorCount
+    counters.add(scores: filter?.ordinalCount ?? vectorCount, rowBytes: configuration.vectorBytes)
     counters.rowsScored = filter?.entryCount ?? entryCount
     return tile.nearest.map { nearest in
       BatchAnswer(answer: SegmentAnswer(hits: nearest.sorted(), plan: .exact), counters: counters)

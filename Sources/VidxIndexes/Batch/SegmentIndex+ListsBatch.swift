@@ -33,7 +33,7 @@ extension SegmentIndex {
       }
       counters.listsProbed += probed
       let isExact = scored >= passing && coded.areListsCertain
-      if !coded.areScanned { counters.distanceComputations += scored }
+      if !coded.areScanned { counters.add(scores: scored, rowBytes: configuration.vectorBytes) }
       plans.append((counters, isExact ? .exact : .lists))
     }
     if coded.areScanned {
@@ -44,7 +44,7 @@ extension SegmentIndex {
       var answers: [BatchAnswer] = []
       for (scan, plan) in zip(batch.scans, plans) {
         var counters = plan.counters
-        let hits = try scan.finish(scratch, &counters)
+        let hits = try collect(scan, k: k, scratch, &counters)
         answers.append(BatchAnswer(answer: SegmentAnswer(hits: hits, plan: plan.plan), counters: counters))
       }
       return answers

@@ -10,22 +10,34 @@ extension SegmentIndex {
   package func searchExact(
     _ query: PreparedQuery, k: Int, filter: EntryFilter? = nil, counters: inout SearchCounters
   ) throws(SegmentError) -> [Hit] {
-    if k <= 0 || vectorCount == 0 { return [] }
+    unsafe try collect(k: k) { (hits) throws(SegmentError) in
+      unsafe try searchExact(query, k: k, filter: filter, into: hits, counters: &counters)
+    }
+  }
+
+  /// The same into the caller's memory.
+  /// - Parameter hits: room for k, or for all rows.
+  /// - Returns: how many there are.
+  package func searchExact(
+    _ query: PreparedQuery, k: Int, filter: EntryFilter? = nil, into hits: UnsafeMutablePointer<Hit>,
+    counters: inout SearchCounters
+  ) throws(SegmentError) -> Int {
+    if k <= 0 || vectorCount == 0 { return 0 }
     let scratch = self.scratch.take()
     defer { self.scratch.give(scratch) }
     if coded.areBoundsCertain {
-      let scan = CodedScan(self, query, scratch.queryOfCodes, k: k, filter: filter, mustBeExact: true)
+      let scan = CodedScan(self, query, scratch.queryOfCodes, scratch.scan, k: k, filter: filter, mustBeExact: true)
       _ = try scan.scan(0..<vectorCount, scratch)
       counters.rowsScored += filter?.entryCount ?? entryCount
-      return try scan.finish(scratch, &counters)
+      return unsafe try scan.finish(into: hits, scratch, &counters)
     }
-    var nearest = TopK(k: k)
+    scratch.nearest.reset(k: k)
     if let filter, filter.ordinalCount < vectorCount {
-      try scanPassing(query, filter, scratch, &nearest, &counters)
+      try scanPassing(query, filter, scratch, &scratch.nearest, &counters)
     } else {
-      try scanAll(query, filter, scratch, &nearest, &counters)
+      try scanAll(query, filter, scratch, &scratch.nearest, &counters)
     }
-    return nearest.sorted()
+    return unsafe scratch.nearest.move(to: hits)
   }
 
   private func scanAll(
@@ -47,7 +59,7 @@ extension SegmentIndex {
       }
       start += count
     }
-    counters.distanceComputations += vectorCount
+    counters.add(scores: vectorCount, rowBytes: configuration.vectorBytes)
     counters.rowsScored += filter?.entryCount ?? entryCount
   }
 
@@ -65,7 +77,7 @@ extension SegmentIndex {
       }
     }
     try scoreBlock(query, count, filter, scratch, &nearest)
-    counters.distanceComputations += filter.ordinalCount
+    counters.add(scores: filter.ordinalCount, rowBytes: configuration.vectorBytes)
     counters.rowsScored += filter.entryCount
   }
 

@@ -50,7 +50,7 @@ final class GraphStream: SegmentStream.Source {
     // The way down is chosen by codes; what is handed out has its true score.
     unsafe scratch.ids[0] = first.tag
     unsafe try graph.score(query.floats, scratch.ids, 1, scratch.scores)
-    counters.distanceComputations += 1
+    counters.add(scores: 1, rowBytes: graph.stride * 4)
     epoch = scratch.nextEpoch()
     unsafe scratch.visited[Int(first.tag)] = epoch
     open.push(unsafe Candidate(scratch.scores[0], first.tag))
@@ -65,8 +65,9 @@ final class GraphStream: SegmentStream.Source {
     unsafe try graph.score(query.floats, scratch.ids, fresh, scratch.scores)
     for i in 0..<fresh { unsafe open.push(Candidate(scratch.scores[i], scratch.ids[i])) }
     settled.push(node)
-    counters.distanceComputations += fresh
+    counters.add(scores: fresh, rowBytes: graph.stride * 4)
     counters.nodesExpanded += 1
+    counters.bytesRead += degree * 4
   }
 
   /// Scores what no path led to.
@@ -84,7 +85,7 @@ final class GraphStream: SegmentStream.Source {
       }
       unsafe try graph.score(query.floats, scratch.ids, count, scratch.scores)
       for i in 0..<count { unsafe settled.push(Candidate(scratch.scores[i], scratch.ids[i])) }
-      counters.distanceComputations += count
+      counters.add(scores: count, rowBytes: graph.stride * 4)
     }
   }
 }

@@ -10,9 +10,16 @@ extension GraphWalk {
   ///   - filter: passing ordinals.
   ///   - budget: gives up after scoring this many vectors; scoring all that pass would then have been cheaper.
   /// - Returns: how many candidates the pool holds; 0 when the budget ran out.
-  @inline(never)
   func searchFiltered(
     ef: Int, filter: RowSet, budget: Int, counters: inout SearchCounters
+  ) throws(SegmentError) -> Int {
+    try search(ef, filter, budget, &scratch.open, &counters)
+  }
+
+  /// - Parameter open: nodes still to follow, nearest at the root; bounded by the budget.
+  @inline(never)
+  private func search(
+    _ ef: Int, _ filter: RowSet, _ budget: Int, _ open: inout CandidateHeap, _ counters: inout SearchCounters
   ) throws(SegmentError) -> Int {
     let start = try descend(&counters)
     let pool = scratch.walkedPool(capacity: ef)
@@ -25,8 +32,7 @@ extension GraphWalk {
     let epoch = scratch.nextEpoch()
     let ids = unsafe scratch.ids
     let scores = unsafe scratch.scores
-    // Nodes still to follow, nearest at the root; bounded by the budget.
-    var open = CandidateHeap()
+    open.removeAll()
     open.push(start)
     unsafe visited[Int(start.tag)] = epoch
     var count = 0
@@ -53,8 +59,9 @@ extension GraphWalk {
       let passing = unsafe openAndKeep(fresh, filter, count == ef ? poolScores[ef &- 1] : .infinity, &open)
       _ = unsafe merge(poolScores, tags, &count, ef, scores, ids, passing)
     }
-    counters.distanceComputations += computed
+    counters.add(scores: computed, rowBytes: coded.rows.stride)
     counters.nodesExpanded += expansions
+    counters.bytesRead += expansions * degree * 4
     return count
   }
 

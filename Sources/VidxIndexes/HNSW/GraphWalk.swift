@@ -29,7 +29,7 @@ import VidxVectors
     guard let upper = unsafe layers.upper, layers.maxLevel > 0 else {
       unsafe ids[0] = UInt32(layers.entryPoint)
       unsafe try coded.score(query, ids, 1, scores)
-      counters.distanceComputations += 1
+      counters.add(scores: 1, rowBytes: coded.rows.stride)
       return unsafe Candidate(scores[0], ids[0])
     }
     try layers.verifyUpper()
@@ -43,6 +43,7 @@ import VidxVectors
     unsafe try coded.score(query, ids, 1, scores)
     var best = unsafe scores[0]
     var computed = 1
+    var lists = 0
     var level = layers.maxLevel
     while level > 0 {
       let index = unsafe Int(starts[node]) &+ level &- 1
@@ -58,6 +59,7 @@ import VidxVectors
       }
       unsafe try coded.score(query, ids, count, scores)
       computed &+= count
+      lists &+= 1
       var nearest = node
       var i = 0
       while i < count {
@@ -69,7 +71,8 @@ import VidxVectors
       }
       if nearest == node { level &-= 1 } else { node = nearest }
     }
-    counters.distanceComputations += computed
+    counters.add(scores: computed, rowBytes: coded.rows.stride)
+    counters.bytesRead += lists * degree * 4
     return unsafe Candidate(best, ordinals[node])
   }
 }
@@ -146,8 +149,9 @@ extension GraphWalk {
       let lowest = unsafe merge(poolScores, tags, &count, ef, scores, ids, fresh)
       next = min(ahead, lowest)
     }
-    counters.distanceComputations += computed
+    counters.add(scores: computed, rowBytes: stride)
     counters.nodesExpanded += expansions
+    counters.bytesRead += expansions * degree * 4
     // The node a walk starts from is in the pool even when it is excluded.
     if let excluded { return pool.remove(UInt32(excluded), count: count) }
     return count

@@ -8,7 +8,8 @@ import VidxVectors
   let space: CodecSpace
   private let kernels: CodeKernels
   private let rows: Section
-  private let stride: Int
+  /// Bytes from one code to the next.
+  let stride: Int
   private let count: Int
 
   private static let codec = Codec.int8

@@ -62,7 +62,7 @@ import VidxVectors
     scratch.reservePool(ListQueue.byteCount(lists: lists) / MemoryLayout<Candidate>.stride + 1)
     let stride = VectorLayout.stride(dimensions: dimensions)
     let memory = unsafe UnsafeMutableRawPointer(scratch.pool).assumingMemoryBound(to: Float.self)
-    counters.distanceComputations += lists
+    counters.add(scores: lists, rowBytes: codes?.stride ?? stride * 4)
     if let codes {
       unsafe try codes.bounds(scratch.centroidQuery(codes.space), query.floats, scratch, memory)
     } else {
@@ -123,7 +123,7 @@ import VidxVectors
       scored &+= 1
       return lists.score(query, list)
     }
-    counters.distanceComputations += scored
+    counters.add(scores: scored, rowBytes: VectorLayout.stride(dimensions: lists.dimensions) * 4)
     return list
   }
 }

@@ -88,7 +88,7 @@ final class ListStream: SegmentStream.Source {
       }
       scored += count
     }
-    counters.distanceComputations += scored
+    counters.add(scores: scored, rowBytes: index.configuration.vectorBytes)
     vectorsScored += scored
     return scored
   }

@@ -13,11 +13,12 @@ extension SegmentIndex {
   /// all that pass were scored.
   /// - Parameters:
   ///   - probes: nil for the square root of the number of lists; clamped to 1...lists.
+  ///   - hits: room for k, or for all rows.
   /// - Complexity: O((lists + scored vectors) x dimensions).
   func searchLists(
     _ lists: IVFLists, _ query: PreparedQuery, k: Int, probes: Int?, filter: EntryFilter?,
-    counters: inout SearchCounters
-  ) throws(SegmentError) -> SegmentAnswer {
+    into hits: UnsafeMutablePointer<Hit>, counters: inout SearchCounters
+  ) throws(SegmentError) -> SegmentOutcome {
     let scratch = self.scratch.take()
     defer { self.scratch.give(scratch) }
     let probes = lists.clampedProbes(probes)
@@ -26,9 +27,9 @@ extension SegmentIndex {
     var queue = try lists.rank(query, scratch, &counters)
     let codes =
       coded.areScanned
-      ? CodedScan(self, query, scratch.queryOfCodes, k: k, filter: filter, mustBeExact: false) : nil
+      ? CodedScan(self, query, scratch.queryOfCodes, scratch.scan, k: k, filter: filter, mustBeExact: false) : nil
     let before = counters.rowsScored
-    var nearest = TopK(k: k)
+    scratch.nearest.reset(k: k)
     var probed = 0
     var scored = 0
     // It holds as many hits as it has met rows, k at most.
@@ -41,18 +42,19 @@ extension SegmentIndex {
         count = try codes.scan(ordinals, scratch)
         if count > 0 { counters.rowsScored += try passingRows(ordinals, filter) }
       } else if let filter, passing < vectorCount {
-        count = try scanPassing(ordinals, query, filter, scratch, &nearest, &counters)
+        count = try scanPassing(ordinals, query, filter, scratch, &scratch.nearest, &counters)
       } else {
-        count = try scan(ordinals, query, filter, scratch, &nearest, &counters)
+        count = try scan(ordinals, query, filter, scratch, &scratch.nearest, &counters)
       }
       if count > 0 { probed += 1 }
       scored += count
     }
     counters.listsProbed += probed
     let isExact = scored >= passing && (codes == nil || coded.areListsCertain)
-    if let codes { return SegmentAnswer(hits: try codes.finish(scratch, &counters), plan: isExact ? .exact : .lists) }
-    counters.distanceComputations += scored
-    return SegmentAnswer(hits: nearest.sorted(), plan: isExact ? .exact : .lists)
+    let plan = isExact ? SegmentPlan.exact : .lists
+    if let codes { return SegmentOutcome(count: unsafe try codes.finish(into: hits, scratch, &counters), plan: plan) }
+    counters.add(scores: scored, rowBytes: configuration.vectorBytes)
+    return SegmentOutcome(count: unsafe scratch.nearest.move(to: hits), plan: plan)
   }
 
   /// Scores a run of vectors, all of which have a passing row.

@@ -30,7 +30,7 @@ extension DeltaCache {
     let kernels = VectorKernels(metric)
     let passing = filter.map(passingSlots)
     let total = passing?.count ?? slotCount
-    counters.distanceComputations += total
+    counters.add(scores: total, rowBytes: stride * MemoryLayout<Float>.stride)
     counters.rowsScored += total
     unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: Self.blockSize) { scores in
       guard let out = scores.baseAddress else { return }

@@ -48,19 +48,43 @@ package final class IndexSnapshot: @unchecked Sendable {
   package func search(
     _ query: PreparedQuery, k: Int, parameters: SearchParameters, counters: inout SearchCounters
   ) throws(StoreError) -> [Hit] {
+    let memory = SearchMemory()
+    let count = try search(query, k: k, parameters: parameters, in: memory, counters: &counters)
+    return unsafe Array(UnsafeBufferPointer(start: memory.hits, count: count))
+  }
+
+  /// The same for a vector, in memory of the caller, who uses it again: allocates nothing then.
+  /// - Returns: the hits, until the memory is used again.
+  package func search(
+    _ vector: UnsafeBufferPointer<Float>, k: Int, parameters: SearchParameters, in memory: SearchMemory,
+    counters: inout SearchCounters
+  ) throws(StoreError) -> UnsafeBufferPointer<Hit> {
+    do throws(VectorError) { unsafe try memory.prepare(vector, configuration) } catch { throw .query(error) }
+    let count = try search(memory.query, k: k, parameters: parameters, in: memory, counters: &counters)
+    return unsafe UnsafeBufferPointer(start: memory.hits, count: count)
+  }
+
+  /// Leaves the hits in the memory.
+  /// - Returns: how many there are.
+  private func search(
+    _ query: PreparedQuery, k: Int, parameters: SearchParameters, in memory: SearchMemory,
+    counters: inout SearchCounters
+  ) throws(StoreError) -> Int {
     let k = min(k, rowCount)
-    if k <= 0 { return [] }
+    if k <= 0 { return 0 }
+    memory.reserve(segments.reduce(0) { $0 + min(k, $1.index.entryCount) })
+    var count = 0
+    for segment in segments {
+      count += unsafe try search(segment, query, k, parameters, into: memory.hits + count, &counters)
+    }
     let hasDelta = (delta?.slotCount ?? 0) > 0
     // One segment and nothing beside it is the usual state: its hits are the answer.
-    if segments.count == 1, !hasDelta { return try search(segments[0], query, k, parameters, &counters) }
-    var hits: [Hit] = []
-    for segment in segments { hits += try search(segment, query, k, parameters, &counters) }
-    if let delta, hasDelta {
-      var nearest = TopK(k: k)
-      delta.search(query, filter: nil, nearest: &nearest, counters: &counters)
-      hits += nearest.sorted()
-    }
-    return Self.nearest(hits, k)
+    if segments.count == 1, !hasDelta { return count }
+    memory.nearest.reset(k: k)
+    for i in 0..<count { unsafe memory.nearest.offer(memory.hits[i]) }
+    if hasDelta { delta?.search(query, filter: nil, nearest: &memory.nearest, counters: &counters) }
+    memory.reserve(k)
+    return unsafe memory.nearest.move(to: memory.hits)
   }
 
   /// The k nearest rows to each of many queries, which share the reading of vectors where those are scanned.
@@ -93,12 +117,12 @@ package final class IndexSnapshot: @unchecked Sendable {
 
   private func search(
     _ segment: LiveSegment, _ query: PreparedQuery, _ k: Int, _ parameters: SearchParameters,
-    _ counters: inout SearchCounters
-  ) throws(StoreError) -> [Hit] {
+    into hits: UnsafeMutablePointer<Hit>, _ counters: inout SearchCounters
+  ) throws(StoreError) -> Int {
     do throws(SegmentError) {
-      return try segment.index.searchAll(
-        query, k: k, parameters: parameters, filter: segment.filter, passing: segment.liveCount, counters: &counters
-      ).hits
+      return unsafe try segment.index.searchAll(
+        query, k: k, parameters: parameters, filter: segment.filter, passing: segment.liveCount, into: hits,
+        counters: &counters)
     } catch { throw .segment(index: table, error) }
   }
 }

@@ -1,0 +1,84 @@
+import Foundation
+import Testing
+
+/// `vidx_search` takes nothing from the heap, once searches like it have been made: counted in a program in C that has
+/// the counting allocator of Tests/CAllocationCounter linked into it.
+@Suite(.needsAPlainLibrary) struct AllocationTests {
+  private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent()
+
+  private static let program = """
+    #include <CAllocationCounter.h>
+    #include <stdio.h>
+    #include <string.h>
+    #include <vidx.h>
+
+    enum { rows = 3000, dimensions = 32, queries = 50, k = 10 };
+
+    static float vectors[rows * dimensions];
+
+    static int fail(char *error) { return printf("%s\\n", error); }
+
+    /* The allocations of the second round of queries. */
+    static int measure(const char *name, const char *type, const char *codec, unsigned flags) {
+      const char *const options[] = {type, codec, strstr(type, "ivf") ? "lists=70" : NULL, NULL};
+      char *error = NULL;
+      vidx_index *index = NULL;
+      size_t before = vidx_test_allocations(), found = 0, all = 0;
+      if (vidx_build("a.db", name, vectors, rows, dimensions, NULL, options, 1, NULL, NULL, &error)) return fail(error);
+      if (vidx_test_allocations() == before) return printf("nothing is counted\\n");
+      if (vidx_open("a.db", name, flags, &index, &error)) return fail(error);
+      for (int round = 0; round < 2; round++) {
+        before = vidx_test_allocations();
+        for (int i = 0; i < queries; i++) {
+          int64_t ids[k];
+          float distances[k];
+          if (vidx_search(index, vectors + i * 7 * dimensions, dimensions, k, NULL, ids, distances, &found, &error))
+            return fail(error);
+          all += found;
+        }
+      }
+      size_t count = vidx_test_allocations() - before;
+      vidx_close(index);
+      if (count || all != 2 * queries * k)
+        printf("%s %s, flags %u: %zu allocations, %zu rows\\n", type, codec, flags, count, all);
+      return 0;
+    }
+
+    int main(void) {
+      static const char *const types[] = {"index=hnsw", "index=ivfflat", "index=flat"};
+      static const char *const codecs[] = {"codec=f32", "codec=int8", "codec=rabitq"};
+      unsigned state = 1;
+      for (int i = 0; i < rows * dimensions; i++) {
+        state = state * 1664525u + 1013904223u;
+        vectors[i] = (float)(state >> 8) / (1 << 24) - 0.5f;
+      }
+      for (int i = 0; i < 18; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "v%d", i);
+        if (measure(name, types[i % 3], codecs[i / 3 % 3], i < 9 ? 0 : VIDX_SNAPSHOT)) return 1;
+      }
+      return puts("done") < 0;
+    }
+    """
+
+  @Test func aSearchAllocatesNothing() throws {
+    #if os(Linux)
+      let library = try InstalledExtension()
+      let source = library.folder.appendingPathComponent("allocations.c")
+      try Data(Self.program.utf8).write(to: source)
+      let counter = Self.root.appendingPathComponent("Tests/CAllocationCounter")
+      let compiled = try HostProgram.run(
+        "/usr/bin/cc",
+        [
+          "-O1", "-fno-builtin", "-I\(counter.appendingPathComponent("include").path)",
+          "-I\(Self.root.appendingPathComponent("Sources/CVidxExtension/include").path)", source.path,
+          counter.appendingPathComponent("CAllocationCounter.c").path, library.file.path,
+          "-Wl,-rpath,\(library.folder.path)", "-o", "allocations",
+        ], in: library.folder)
+      try #require(compiled.status == 0, "\(compiled.errors)")
+      let outcome = try HostProgram.run(library.folder.appendingPathComponent("allocations").path, in: library.folder)
+      #expect(outcome.output == "done\n" && outcome.status == 0, "\(outcome)")
+    #endif
+  }
+}
