@@ -9,6 +9,10 @@ public struct IndexSummary: Sendable, Equatable {
     public let file: String
     public let rows: Int
     public let bytes: Int
+    /// How its vectors are coded; nil when the file cannot be read, which `check` explains.
+    public let codec: IndexCodec?
+    /// Bytes of each code; with codec f32 of each vector.
+    public let bytesPerCode: Int?
   }
 
   public let name: String
@@ -73,11 +77,17 @@ extension Session {
   package func summary(of name: String) throws(VidxError) -> IndexSummary {
     let store = try store(name)
     let segments = try query("SELECT file, entries, bytes FROM \(shadow(name, "segments")) ORDER BY id")
+    // Whether files are sound is for a check to say: what is known without them is said in any case.
+    let opened = (try? store.segments()) ?? []
     let listed = segments.compactMap { row -> IndexSummary.Segment? in
       guard case .text(let file) = row.values[0], case .integer(let rows) = row.values[1],
         case .integer(let bytes) = row.values[2]
       else { return nil }
-      return IndexSummary.Segment(file: file, rows: Int(rows), bytes: Int(bytes))
+      let contents = opened.first { $0.file == file }
+      return IndexSummary.Segment(
+        file: file, rows: Int(rows), bytes: Int(bytes),
+        codec: contents.flatMap { IndexCodec(rawValue: $0.codec.rawValue) },
+        bytesPerCode: contents?.bytesPerCode)
     }
     let deltaRows = try count(shadow(name, "delta"))
     let tombstones = try count(shadow(name, "tombstones"))

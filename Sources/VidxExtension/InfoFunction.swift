@@ -25,7 +25,7 @@ private enum Description {
     var fields = [
       field("name", quoted(content.name)), field("path", quoted(path)),
       field("dimensions", "\(configuration.dimensions)"), field("metric", quoted(configuration.metric.rawValue)),
-      field("type", quoted(configuration.kind.name)),
+      field("type", quoted(configuration.kind.name)), field("codec", quoted(configuration.codec.name)),
     ]
     switch configuration.kind {
     case .flat: break
@@ -37,6 +37,7 @@ private enum Description {
       "{"
         + [
           field("file", quoted(segment.file)), field("rows", "\(segment.rows)"), field("bytes", "\(segment.bytes)"),
+          field("codec", quoted(segment.codec.rawValue)), field("code_bytes", "\(segment.bytesPerCode)"),
         ].joined(separator: ", ") + "}"
     }
     fields += [

@@ -11,6 +11,8 @@ package import VidxVectors
   let extensions: RowMemory?
 
   package var codec: Codec { space.parameters.codec }
+  /// Bytes of a vector's code, those of its extension included; with codec f32 of the vector.
+  package var bytesPerVector: Int { rows.stride + (extensions?.stride ?? 0) }
 
   init(_ file: SegmentFile, vectors: Section, metric: Metric) throws(SegmentError) {
     let description = file.description

@@ -243,13 +243,16 @@ class StateTests(TestCase):
         self.assertEqual([self.open("given").search(v, k=1)[0][0] for v in numpy.eye(4)], ids)
 
     def test_info(self):
-        vidx.build(random_vectors(100, 5), self.path, metric="l2", m=6, ef_construction=30, seed=9, name='a "b"')
+        vidx.build(random_vectors(100, 5), self.path, metric="l2", codec="int8", m=6, ef_construction=30, seed=9,
+                   name='a "b"')
         index = self.open('a "b"')
         info = index.info()
-        self.assertEqual(len(info.pop("segments")), 1)
+        (segment,) = info.pop("segments")
+        self.assertEqual((segment["rows"], segment["codec"]), (100, "int8"))
+        self.assertTrue(5 <= segment["code_bytes"] <= 5 + 64)
         self.assertEqual(info, {"name": 'a "b"', "path": self.path, "dimensions": 5, "metric": "l2", "type": "hnsw",
-                                "m": 6, "ef_construction": 30, "seed": 9, "rows": 100, "delta_rows": 0,
-                                "deleted_rows": 0} | {key: info[key] for key in info if key == "codec"})
+                                "codec": "int8", "m": 6, "ef_construction": 30, "seed": 9, "rows": 100,
+                                "delta_rows": 0, "deleted_rows": 0})
         connection = self.connect()
         connection.execute('DELETE FROM "a ""b""" WHERE rowid < 3')
         connection.execute('INSERT INTO "a ""b"""(vector) VALUES (?)', (numpy.ones(5, dtype=numpy.float32),))

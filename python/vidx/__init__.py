@@ -110,8 +110,9 @@ class Index(_vidx.Index):
         return self
 
     def info(self):
-        """What the index is and holds: a dict of its name, path, dimensions, metric, type and parameters, rows,
-        segments (file, rows, bytes), delta_rows and deleted_rows."""
+        """What the index is and holds: a dict of its name, path, dimensions, metric, type and parameters, codec (as
+        asked for), rows, segments (file, rows, bytes, codec, code_bytes: those of one vector's code), delta_rows and
+        deleted_rows."""
         return json.loads(self._info())
 
     def __len__(self):

@@ -117,8 +117,9 @@ int vidx_search_batch(vidx_index *index, const float *queries, size_t count, siz
                       const vidx_search_settings *settings, size_t threads, int64_t *ids, float *distances,
                       char **error);
 
-/* What the index is and holds, as a JSON object: name, path, dimensions, metric, type and its parameters, rows,
- * segments (file, rows, bytes), delta_rows, deleted_rows. `*json` is to be freed by vidx_free. */
+/* What the index is and holds, as a JSON object: name, path, dimensions, metric, type and its parameters, codec (as
+ * asked for, "auto" too), rows, segments (file, rows, bytes, the codec they have, code_bytes: those of one vector's
+ * code), delta_rows, deleted_rows. `*json` is to be freed by vidx_free. */
 int vidx_info(vidx_index *index, char **json, char **error);
 
 #ifdef __cplusplus

@@ -43,14 +43,19 @@ struct InfoCommand: Command {
   private static func text(_ summary: IndexSummary) -> String {
     var lines = [
       "\(summary.name): \(kind(summary.options.type)), \(summary.options.metric.rawValue), "
-        + "\(summary.options.dimensions) dimensions, \(grouped(summary.rows)) rows"
+        + "\(summary.options.dimensions) dimensions, codec \(summary.options.codec.rawValue), "
+        + "\(grouped(summary.rows)) rows"
     ]
     switch summary.options.content {
     case .own: if let table = summary.options.rowTable { lines.append("  rows of table \(table)") }
     case .column(let column, let table): lines.append("  follows column \(column) of table \(table)")
     }
     for segment in summary.segments {
-      lines.append("  segment \(segment.file): \(grouped(segment.rows)) rows, \(byteSize(segment.bytes))")
+      var line = "  segment \(segment.file): \(grouped(segment.rows)) rows, \(byteSize(segment.bytes))"
+      if let codec = segment.codec, let bytes = segment.bytesPerCode {
+        line += ", \(codec.rawValue) (\(grouped(bytes)) bytes each)"
+      }
+      lines.append(line)
     }
     lines.append("  new: \(grouped(summary.deltaRows)) rows, deleted: \(grouped(summary.tombstones)) rows")
     return lines.joined(separator: "\n")
@@ -80,6 +85,7 @@ struct InfoCommand: Command {
       }
       json.member("metric", summary.options.metric.rawValue)
       json.member("dimensions", summary.options.dimensions)
+      json.member("codec", summary.options.codec.rawValue)
       if let table = summary.options.rowTable { json.member("table", table) }
       if case .column(let column, _) = summary.options.content { json.member("column", column) }
       json.member("rows", summary.rows)
@@ -90,6 +96,8 @@ struct InfoCommand: Command {
             json.member("file", segment.file)
             json.member("rows", segment.rows)
             json.member("bytes", segment.bytes)
+            if let codec = segment.codec { json.member("codec", codec.rawValue) }
+            if let bytes = segment.bytesPerCode { json.member("code_bytes", bytes) }
           }
         }
       }

@@ -167,6 +167,10 @@ import Testing
     #expect(before["type"] as? String == "hnsw")
     #expect(before["metric"] as? String == "cosine")
     #expect(before["dimensions"] as? Int == 8)
+    #expect(before["codec"] as? String == "auto")
+    let segment = try #require((before["segments"] as? [[String: Any]])?.first)
+    // Too few rows to choose by: what 8 floats take with their padding.
+    #expect(segment["codec"] as? String == "f32" && segment["code_bytes"] as? Int == 64)
     #expect(before["table"] as? String == "things")
     #expect(before["rows"] as? Int == 299)
     #expect(before["delta_rows"] as? Int == 1)
