@@ -39,7 +39,7 @@ enum Options {
     name: "target-recall", value: "SHARE", help: "hnsw: the share of true neighbours to find, for example 0.95")
   static let probes = Option(name: "probes", value: "N", help: "ivfflat: lists scanned (square root of their number)")
   static let sample = Option(name: "sample", value: "N", help: "this many rows of the index are the queries (500)")
-  static let recall = Option(name: "recall", value: "SHARE", help: "recommend a setting with this recall (0.95)")
+  static let recall = Option(name: "recall", value: "SHARE", help: "recommend a setting with this recall (0.95, 0.99)")
   static let rounds = Option(name: "rounds", value: "N", help: "how often all queries are timed (3)")
   static let columns = Option(
     name: "columns", value: "A,B", help: "columns of the table to print (all but the vectors)")

@@ -5,42 +5,57 @@ struct BenchReport {
   let index: String
   let k: Int
   let threads: Int
-  let recall: Double
+  /// The recalls that settings are wanted for.
+  let recalls: [Double]
   let measurements: [BenchMeasurement]
 
-  /// The first setting, and so that with the least work, that has the recall wanted.
-  var recommended: BenchMeasurement? { measurements.first { $0.recall >= recall } }
+  /// The setting with the least work of those that have a recall.
+  func recommended(for recall: Double) -> BenchMeasurement? {
+    measurements.filter { $0.recall >= recall }.min { $0.distanceComputations < $1.distanceComputations }
+  }
 
   // MARK: For people
 
   func text(width: Int) -> String {
+    var names: [BenchSetting.Name] = []
+    for one in measurements where !names.contains(one.setting.name) { names.append(one.setting.name) }
+    let tables = names.map { name in
+      table(name, measurements.filter { $0.setting.name == name }).render(width: width)
+    }
+    return ([subject] + tables + [advice]).joined(separator: "\n\n")
+  }
+
+  private func table(_ name: BenchSetting.Name, _ measurements: [BenchMeasurement]) -> TextTable {
     var table = TextTable(
       header: [
-        measurements.first?.setting.name.rawValue ?? "setting", "recall@\(k)", "+-", "queries/s", "p50 us", "p95 us",
-        "p99 us", "distances",
+        name.rawValue, "recall@\(k)", "+-", "queries/s", "p50 us", "p95 us", "p99 us", "distances", "KiB read",
       ])
     for one in measurements {
       let numbers = [
-        one.setting.name == .exact ? "-" : grouped(one.setting.value), Self.fixed(one.recall, 4),
-        Self.fixed(one.recallError, 4), grouped(Int(one.queriesPerSecond.rounded())), Self.fixed(one.p50 * 1e6, 1),
-        Self.fixed(one.p95 * 1e6, 1), Self.fixed(one.p99 * 1e6, 1),
-        grouped(Int(one.distanceComputations.rounded())),
+        one.setting.valueText, Self.fixed(one.recall, 4), Self.fixed(one.recallError, 4),
+        grouped(Int(one.queriesPerSecond.rounded())), Self.fixed(one.p50 * 1e6, 1), Self.fixed(one.p95 * 1e6, 1),
+        Self.fixed(one.p99 * 1e6, 1), grouped(Int(one.distanceComputations.rounded())),
+        grouped(Int((one.bytesRead / 1024).rounded())),
       ]
       table.append(numbers.map { TextTable.Cell(text: $0, isNumber: true) })
     }
-    return "\(subject)\n\n\(table.render(width: width))\n\n\(advice)"
+    return table
   }
 
   private var advice: String {
     if measurements.first?.setting.name == .exact { return "a flat index is exact: there is nothing to set" }
-    if let best = recommended {
+    return recalls.map(advice).joined(separator: "\n")
+  }
+
+  private func advice(_ recall: Double) -> String {
+    if let best = recommended(for: recall) {
       return "for recall \(Self.fixed(recall, 2)): \(best.setting.spelling) (recall \(Self.fixed(best.recall, 4)), "
         + "\(grouped(Int(best.queriesPerSecond.rounded()))) queries/s)"
     }
     guard let best = measurements.max(by: { $0.recall < $1.recall }) else { return "nothing was measured" }
     let cure: String
     switch best.setting.name {
-    case .efSearch: cure = "build the index with a larger --m or --ef-construction"
+    case .efSearch, .targetRecall: cure = "build the index with a larger --m or --ef-construction"
     case .probes: cure = "build the index with fewer --lists"
     case .exact: cure = "there is nothing to set"
     }
@@ -62,26 +77,33 @@ struct BenchReport {
 
   /// One object a setting.
   var json: [String] {
-    let best = recommended?.setting
+    let best = recalls.map { (recall: $0, setting: recommended(for: $0)?.setting) }
     return measurements.map { one in
       var json = JSONWriter()
       json.object { json in
         json.member("index", index)
         json.member("setting", one.setting.name.rawValue)
         json.key("value")
-        if one.setting.name == .exact { json.null() } else { json.integer(Int64(one.setting.value)) }
+        switch one.setting.name {
+        case .exact: json.null()
+        case .targetRecall: json.number(one.setting.value)
+        case .efSearch, .probes: json.integer(Int64(one.setting.value))
+        }
         json.member("k", k)
         json.member("threads", threads)
         for (name, value) in [
           ("recall", one.recall), ("recall_error", one.recallError), ("qps", one.queriesPerSecond),
           ("p50_us", one.p50 * 1e6), ("p95_us", one.p95 * 1e6), ("p99_us", one.p99 * 1e6),
-          ("distance_computations", one.distanceComputations),
+          ("distance_computations", one.distanceComputations), ("bytes_read", one.bytesRead),
         ] {
           json.key(name)
           json.number(value)
         }
         json.key("recommended")
-        json.bool(one.setting == best)
+        let wanted = best.filter { $0.setting == one.setting }.map(\.recall)
+        json.bool(!wanted.isEmpty)
+        json.key("recommended_for")
+        json.array { json in wanted.forEach { json.number($0) } }
       }
       return json.text
     }

@@ -11,11 +11,13 @@ struct BenchCommand: Command {
     operands: ["DB"],
     options: [
       Options.index, Options.queryFile, Options.field, Options.sample, Options.k, Options.recall, Options.efSearch,
-      Options.probes, Options.threads, Options.rounds, Options.json,
+      Options.targetRecall, Options.probes, Options.threads, Options.rounds, Options.json,
     ],
     lesson: """
-      Compares what searches find with the true neighbours, which it computes first, for one value of ef_search (hnsw)
-      or probes (ivfflat) after the other, until all are found; --ef-search or --probes measures that value only.
+      Compares what searches find with the true neighbours, which it computes first, for one value of ef_search and then
+      of target_recall (hnsw), or of probes (ivfflat), after the other, until all are found; --ef-search,
+      --target-recall or --probes measures that value only. Recommends the setting with the least work for a recall of
+      0.95 and of 0.99, or of --recall.
 
         vidx bench packages.db --index packages_vectors --query-file queries.npy
         vidx bench packages.db --index packages_vectors --sample 500 -k 20 --recall 0.99
@@ -25,7 +27,7 @@ struct BenchCommand: Command {
       is large. Every query is timed by itself, on --threads threads (1); queries/s is the median of --rounds rounds.
 
       --json prints one object a setting:
-        {"index": "v", "setting": "ef_search", "value": 40, "recall": 0.98, "qps": 23200.0, "recommended": true, ...}
+        {"index": "v", "setting": "ef_search", "value": 40, "recall": 0.98, "qps": 23200.0, "recommended_for": [0.95], ...}
       """)
 
   private enum Source {
@@ -37,7 +39,7 @@ struct BenchCommand: Command {
   private let index: String
   private let source: Source
   private let k: Int
-  private let recall: Double
+  private let recalls: [Double]
   private let only: BenchSetting?
   private let threads: Int
   private let rounds: Int
@@ -53,19 +55,30 @@ struct BenchCommand: Command {
     case (nil, let count): source = .sample(count ?? 500)
     }
     k = try arguments.integer(Options.k, in: 1...10_000) ?? 10
-    recall = try arguments.number(Options.recall) ?? 0.95
-    guard recall > 0, recall <= 1 else { throw UsageError("--recall \(recall): a number above 0, at most 1 expected") }
+    recalls = try Self.share(arguments, Options.recall).map { [$0] } ?? [0.95, 0.99]
     let efSearch = try arguments.integer(Options.efSearch, in: IndexLimits.efSearch)
     let probes = try arguments.integer(Options.probes, in: 1...IndexLimits.lists.upperBound)
-    switch (efSearch, probes) {
-    case (nil, nil): only = nil
-    case (let value?, nil): only = BenchSetting(name: .efSearch, value: value)
-    case (nil, let value?): only = BenchSetting(name: .probes, value: value)
-    case (_?, _?): throw UsageError("--ef-search is for hnsw and --probes for ivfflat: give one of them")
+    let given: [(BenchSetting.Name, Double?)] = [
+      (.efSearch, efSearch.map(Double.init)), (.targetRecall, try Self.share(arguments, Options.targetRecall)),
+      (.probes, probes.map(Double.init)),
+    ]
+    let settings = given.compactMap { name, value in value.map { BenchSetting(name: name, value: $0) } }
+    guard settings.count < 2 else {
+      throw UsageError("\(settings.map(\.spelling).joined(separator: " and ")): give one of them")
     }
+    only = settings.first
     threads = try arguments.integer(Options.threads, in: 1...1024) ?? 1
     rounds = try arguments.integer(Options.rounds, in: 1...1000) ?? 3
     isJSON = arguments.has(Options.json)
+  }
+
+  /// A number above 0, at most 1.
+  private static func share(_ arguments: Arguments, _ option: Option) throws -> Double? {
+    guard let share = try arguments.number(option) else { return nil }
+    guard share > 0, share <= 1 else {
+      throw UsageError("\(option.spelling) \(share): a number above 0, at most 1 expected")
+    }
+    return share
   }
 
   func run() throws -> Int32 {
@@ -76,7 +89,7 @@ struct BenchCommand: Command {
     Interruption.listen()
     let reader = try IndexReader(path: database, name: index)
     let snapshot = try reader.snapshot()
-    let settings = try settings(snapshot)
+    let sweeps = try sweeps(snapshot)
     let queries = try queries(reader, snapshot)
     let bar = ProgressBar()
     defer { bar.finish() }
@@ -84,30 +97,41 @@ struct BenchCommand: Command {
     let truth = try BenchTruth(queries, k: k, snapshot, threads: BuildOptions().threads)
     let bench = Bench(
       snapshot: snapshot, queries: queries, truth: truth, k: k, threads: threads, rounds: rounds)
-    var measurements: [BenchMeasurement] = []
-    for setting in settings {
-      bar.report(stage: "measuring", done: measurements.count, total: settings.count)
-      measurements.append(try bench.measure(setting))
-      // More work cannot find more.
-      if let last = measurements.last, last.recall >= max(0.9995, recall) { break }
-    }
+    let measurements = try measurements(sweeps, bench, bar)
     bar.finish()
     let report = BenchReport(
-      subject: subject(snapshot, queries), index: index, k: k, threads: threads, recall: recall,
+      subject: subject(snapshot, queries), index: index, k: k, threads: threads, recalls: recalls,
       measurements: measurements)
     if isJSON { report.json.forEach(Terminal.print) } else { Terminal.print(report.text(width: Terminal.width)) }
     return 0
   }
 
-  private func settings(_ snapshot: IndexSnapshot) throws -> [BenchSetting] {
-    let sweep = BenchSetting.sweep(snapshot.configuration, lists: snapshot.listCount, k: k)
-    guard let only else { return sweep }
-    guard only.name == sweep.first?.name else {
+  private func measurements(_ sweeps: [[BenchSetting]], _ bench: Bench, _ bar: ProgressBar) throws
+    -> [BenchMeasurement]
+  {
+    let total = sweeps.reduce(0) { $0 + $1.count }
+    var measurements: [BenchMeasurement] = []
+    for sweep in sweeps {
+      for setting in sweep {
+        bar.report(stage: "measuring", done: measurements.count, total: total)
+        let measured = try bench.measure(setting)
+        measurements.append(measured)
+        // More work cannot find more.
+        if measured.recall >= max(0.9995, recalls.max() ?? 0) { break }
+      }
+    }
+    return measurements
+  }
+
+  private func sweeps(_ snapshot: IndexSnapshot) throws -> [[BenchSetting]] {
+    let sweeps = BenchSetting.sweeps(snapshot.configuration, lists: snapshot.listCount, k: k)
+    guard let only else { return sweeps }
+    guard sweeps.contains(where: { $0.first?.name == only.name }) else {
       throw VidxError(
         .badOption,
         "\(only.spelling) is not for this index, which is \(snapshot.configuration.kind.name); leave it out")
     }
-    return [only]
+    return [[only]]
   }
 
   private func queries(_ reader: IndexReader, _ snapshot: IndexSnapshot) throws -> BenchQueries {
