@@ -5,9 +5,14 @@
 
 #include "CVidxKernels.h"
 
-/* The candidate pool of a graph search. What costs in it are branches that no CPU can predict (does this score enter,
- * and where?), so the vector forms count instead of searching: the place of a score is how many of the pool are not
- * above it. */
+/* The candidate pool of a graph search, of any size (k goes up to a million), for blocks of any size, in place.
+ *
+ * What costs in it are branches that no CPU can predict (does this score enter, and where?), so the vector forms count
+ * instead of searching: the place of a score is how many of the pool are not above it.
+ *
+ * Builds have another (pool.h), for small, bounded pools and blocks. It merges a block into a second pool, which for
+ * 16 to 200 candidates takes about 0.7 of the time of this on AVX-512 and as long on AVX2; but it copies the whole pool
+ * for each block that has a near candidate. */
 
 /* The first index in low..<high whose score is above `score`. */
 static size_t place_between(const float *scores, float score, size_t low, size_t high) {

@@ -6,7 +6,8 @@
 #include "CVidxBytes.h"
 #include "CVidxKernels.h"
 
-/* Merging candidates into a sorted pool, for every instruction set without a form of its own.
+/* Merging candidates into a sorted pool, for every instruction set without a form of its own. Searches, whose pools
+ * have no bound, insert in place instead (candidates.c says what either costs).
  *
  * From one pool into another: shifting within one would read words that were just written at another offset, which
  * processors wait for. Few branches depend on the scores: half of them would be mispredicted. */
