@@ -272,6 +272,11 @@ int sqlite3_stmt_readonly(sqlite3_stmt *a0) {
   return vidx_sqlite->stmt_readonly(a0);
 }
 
+#undef sqlite3_total_changes
+int sqlite3_total_changes(sqlite3 *a0) {
+  return vidx_sqlite->total_changes(a0);
+}
+
 #undef sqlite3_txn_state
 int sqlite3_txn_state(sqlite3 *a0, const char *a1) {
   return vidx_sqlite->txn_state(a0, a1);

@@ -192,8 +192,13 @@ extension Session {
   /// The store of an index, which must exist.
   func store(_ name: String) throws(VidxError) -> IndexStore {
     do {
-      let version = try schemaVersion()
-      if version != storesVersion { (stores, storesVersion) = ([:], version) }
+      // Before the reading: what is committed in between is asked for again next time.
+      let mark = CommitMark(connection, schema: "main")
+      if mark == nil || mark != storesMark {
+        let version = try schemaVersion()
+        if version != storesVersion { (stores, storesVersion) = ([:], version) }
+        storesMark = mark
+      }
       if let store = stores[name] { return store }
       let store = try IndexStore.open(connection, schema: "main", table: name)
       stores[name] = store
@@ -208,19 +213,36 @@ extension Session {
   /// in a version which is not the present one are closed.
   func forgetUndoneStores() {
     // When the version cannot be read, nothing is known of it.
-    if (try? schemaVersion()) != storesVersion { (stores, storesVersion) = ([:], -1) }
+    if (try? schemaVersion()) != storesVersion { (stores, storesVersion, storesMark) = ([:], -1, nil) }
   }
 
   private func schemaVersion() throws(SQLiteError) -> Int64 {
-    let statement: Statement
-    if let compiled = schemaVersionStatement {
-      statement = compiled
-    } else {
-      statement = try connection.prepare("PRAGMA schema_version", isPersistent: true)
-      schemaVersionStatement = statement
-    }
+    if let heldVersion { return heldVersion }
+    let statement = try compiledSchemaVersion()
     defer { statement.reset() }
     return try statement.step() ? statement.int64(0) : 0
+  }
+
+  private func compiledSchemaVersion() throws(SQLiteError) -> Statement {
+    if let compiled = schemaVersionStatement { return compiled }
+    let statement = try connection.prepare("PRAGMA schema_version", isPersistent: true)
+    schemaVersionStatement = statement
+    return statement
+  }
+
+  /// Runs the body in one read transaction, unless it is in one already or may need none: with a write-ahead log
+  /// nothing else tells whether there was a commit, and version and index would be asked for in a transaction each.
+  func inOneTransaction<Result>(_ body: () throws(VidxError) -> Result) throws(VidxError) -> Result {
+    guard heldVersion == nil, connection.isAutocommit, CommitMark(connection, schema: "main") == nil else {
+      return try body()
+    }
+    let statement = try wrappingErrors { try compiledSchemaVersion() }
+    defer {
+      heldVersion = nil
+      statement.reset()
+    }
+    heldVersion = try wrappingErrors { try statement.step() ? statement.int64(0) : 0 }
+    return try body()
   }
 
   private func noSuchIndex(_ name: String, cause: any Error) throws(VidxError) -> VidxError {

@@ -53,7 +53,9 @@ extension Session {
   package func search(
     _ index: String, near query: [Float], k: Int, ids: [Int64]?, settings: SearchSettings
   ) throws(VidxError) -> SearchResult {
-    try search(store(index), near: query, k: k, ids: ids, settings: settings)
+    try inOneTransaction { () throws(VidxError) in
+      try search(store(index), near: query, k: k, ids: ids, settings: settings)
+    }
   }
 
   private func search(

@@ -28,6 +28,10 @@ package final class Session {
   /// The open indexes of this connection, and the version of the schema they were opened in.
   var stores: [String: IndexStore] = [:]
   var storesVersion: Int64 = -1
+  /// The state of the database in which that version was read, where it can be told without a transaction.
+  var storesMark: CommitMark?
+  /// The version while a search holds the read transaction that it was read in.
+  var heldVersion: Int64?
   /// Compiled once: every search asks.
   var schemaVersionStatement: Statement?
 
@@ -69,6 +73,7 @@ package final class Session {
       if mode == .read { try connection.execute("PRAGMA query_only = 1") }
       // SQLite opens lazily: this reads the header, so that a file of another kind is named here.
       try connection.prepare("PRAGMA schema_version").run()
+      try connection.mapHeader()
     } catch {
       let wrapped = VidxError(wrapping: error)
       throw VidxError(wrapped.code, "\(path): \(wrapped.message)", cause: error)

@@ -7,7 +7,7 @@ internal import CSQLite
 ///
 /// Without a write-ahead log only: a commit to the log leaves the file alone. What tells commits in the log apart is
 /// SQLite's private format, and asking SQLite takes a read transaction.
-struct HeaderMark: Equatable {
+struct HeaderMark: Equatable, Sendable {
   private var words: (UInt64, UInt64, UInt64, UInt32)
 
   private static let offset: Int64 = 16
@@ -40,10 +40,32 @@ struct HeaderMark: Equatable {
   }
 }
 
+/// A state of a database as one connection can see it from outside any transaction: while the mark is as it was before
+/// something was read, reading it again would find the same.
+///
+/// The header tells what others have committed, and this connection too, unless it keeps its lock for good (`PRAGMA
+/// locking_mode = EXCLUSIVE`), when it counts up once only: so its own changes are counted beside.
+package struct CommitMark: Equatable, Sendable {
+  private let header: HeaderMark
+  private let changes: Int64
+
+  /// - Returns: nil inside a transaction, while a statement reads, and where `HeaderMark` has none.
+  /// - Complexity: as `HeaderMark`.
+  package init?(_ connection: Connection, schema: String) {
+    guard connection.isAutocommit, connection.isIdle(schema: schema),
+      let header = HeaderMark(connection, schema: schema)
+    else { return nil }
+    self.header = header
+    changes = connection.totalChanges
+  }
+}
+
 extension Connection {
   /// Lets SQLite map the first pages of its files, so that a `HeaderMark` costs no system call.
-  func mapHeader() throws(SQLiteError) { try execute("PRAGMA mmap_size = 65536") }
+  package func mapHeader() throws(SQLiteError) { try execute("PRAGMA mmap_size = 65536") }
 
   /// No transaction is open, and so no page of an older state is held.
-  func isIdle(schema: String) -> Bool { unsafe sqlite3_txn_state(handle, schema) == SQLITE_TXN_NONE }
+  func isIdle(schema: String) -> Bool {
+    unsafe schema.withCString { unsafe sqlite3_txn_state(handle, $0) } == SQLITE_TXN_NONE
+  }
 }

@@ -8,7 +8,7 @@ extension IndexStore {
   package func search(_ request: StoreRequest) throws -> StoreAnswer {
     try check(request)
     let query = try prepare(request.query)
-    try refresh(includingDelta: true)
+    try refreshToSearch()
     let search = StoreSearch(request: request, query: query, rowCount: liveCount)
     for view in views { try search.add(view, of: self) }
     if let delta { search.add(delta.cache) }
@@ -23,7 +23,7 @@ extension IndexStore {
       query: [], k: batch.k, filter: batch.filter, within: batch.within, parameters: batch.parameters)
     try check(shared)
     let queries = try batch.queries.map { query in try prepare(query) }
-    try refresh(includingDelta: true)
+    try refreshToSearch()
     let count = liveCount
     let searches = queries.map { StoreSearch(request: shared, query: $0, rowCount: count) }
     if min(batch.k, count) > 0 {

@@ -32,6 +32,17 @@ extension IndexStore {
     return try body(revision)
   }
 
+  /// Brings the caches up to the state the connection sees; costs no transaction while nothing has been committed since
+  /// the last time, where the header of the file can tell.
+  func refreshToSearch() throws {
+    // Before the reading: what is committed in between is read again next time.
+    let mark = CommitMark(connection, schema: schema)
+    if let mark, mark == searchedMark, settled != nil, let delta, !delta.isUncommitted { return }
+    searchedMark = nil
+    try refresh(includingDelta: true)
+    searchedMark = mark
+  }
+
   /// The revision in the database, without bringing caches up to it.
   func readRevision() throws -> Revision {
     let statement = try tables.statement(.readRevision)

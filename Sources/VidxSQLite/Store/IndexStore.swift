@@ -19,6 +19,8 @@ package final class IndexStore {
   /// Caches, each valid as long as its mark is that of the revision in the database.
   var settled: Settled?
   var delta: LoadedDelta?
+  /// The state of the database that both were last brought up to for a search outside any transaction.
+  var searchedMark: CommitMark?
   /// Segments published in the open transaction, locked until it ends.
   var unsettledFiles: [PublishedSegment] = []
 
