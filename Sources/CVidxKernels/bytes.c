@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "bytes_panel.h"
 #include "pool.h"
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -20,6 +21,7 @@ static void byte_dots_scalar(const uint8_t *query, const uint8_t *const *rows, c
 }
 
 VIDX_POOL_MERGE(scalar)
+VIDX_BYTE_PANELS(scalar)
 VIDX_BYTES_TABLE(scalar)
 
 #if defined(__x86_64__)
@@ -49,6 +51,7 @@ VIDX_INLINE void byte_dots_avx2(const uint8_t *query, const uint8_t *const *rows
 }
 
 VIDX_POOL_MERGE(avx2)
+VIDX_BYTE_PANELS(avx2)
 VIDX_BYTES_TABLE(avx2)
 #pragma clang attribute pop
 
@@ -81,6 +84,8 @@ VIDX_INLINE void byte_dots_avx512(const uint8_t *query, const uint8_t *const *ro
   _mm_storeu_si128((__m128i *)dots, _mm_sub_epi32(t, _mm_set1_epi32(sum)));
 }
 
+#include "bytes_panel_avx512.h"
+
 VIDX_BYTES_TABLE(avx512)
 #pragma clang attribute pop
 #elif defined(__aarch64__)
@@ -105,6 +110,7 @@ VIDX_INLINE void byte_dots_neon(const uint8_t *query, const uint8_t *const *rows
 }
 
 VIDX_POOL_MERGE(neon)
+VIDX_BYTE_PANELS(neon)
 VIDX_BYTES_TABLE(neon)
 #endif
 

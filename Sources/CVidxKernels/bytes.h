@@ -56,12 +56,14 @@ VIDX_INLINE void vidx_byte_scores_form(vidx_byte_dots dots_of, const vidx_byte_r
   }
 }
 
-/* The entry points of an instruction set, which has a pool_merge_<isa> too. */
+/* The entry points of an instruction set, which has a pool_merge_<isa> and what bytes_panel.h asks for too. */
 #define VIDX_BYTES_TABLE(name)                                                                                         \
   static void byte_scores_##name(const vidx_byte_rows *rows, size_t query, const uint32_t *ids, size_t count,          \
                                  float *out) {                                                                         \
     vidx_byte_scores_form(byte_dots_##name, rows, query, ids, count, out);                                             \
   }                                                                                                                    \
-  static const vidx_bytes bytes_##name = {.isa = #name, .scores = byte_scores_##name, .merge = pool_merge_##name};
+  static const vidx_bytes bytes_##name = {.isa = #name, .scores = byte_scores_##name, .merge = pool_merge_##name, \
+                                          .pack = byte_pack_##name, .panel = byte_panel_##name,                        \
+                                          .nearest = byte_nearest_##name};
 
 #endif

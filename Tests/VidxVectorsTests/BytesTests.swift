@@ -151,4 +151,62 @@ import VidxVectors
       }
     }
   }
+
+  /// Many rows against many at once: the scores that one row against some has, and infinities that fill up.
+  @Test(arguments: machineISAs)
+  func panelsHaveTheBitsOfScores(isa: String) throws {
+    let kernels = unsafe try #require(vidx_bytes_named(isa)).pointee
+    let scalar = unsafe try #require(vidx_bytes_named("scalar")).pointee
+    for dimensions in Self.dimensions {
+      let rows = Rows(count: 70, dimensions: dimensions, isL2: dimensions % 2 == 0)
+      for count in [1, 2, 15, 16, 17, 31, 33, 47, 48, 49, 70] {
+        let ids = (0..<count).map { UInt32(($0 * 11 + dimensions) % 70) }
+        let width = (count + 15) / 16 * 16
+        let codes = UnsafeMutableRawPointer.allocate(
+          byteCount: unsafe width * rows.kernelRows.pointee.stride, alignment: 64)
+        let factors = UnsafeMutablePointer<Float>.allocate(capacity: 2 * width)
+        let sums = UnsafeMutablePointer<Int32>.allocate(capacity: width)
+        defer {
+          unsafe codes.deallocate()
+          unsafe factors.deallocate()
+          unsafe sums.deallocate()
+        }
+        var columns = unsafe vidx_byte_columns(
+          codes: codes.assumingMemoryBound(to: UInt8.self), adds: factors, scales: factors + width, sums: sums,
+          count: 0)
+        unsafe kernels.pack(rows.kernelRows, ids, count, &columns)
+        #expect(unsafe columns.count == count)
+        let asked = 1 + count % 8
+        let own = (0..<asked).map { UInt32(($0 * 5 + count) % 70) }
+        var found = [Float](repeating: .nan, count: asked * width + 1)
+        unsafe kernels.panel(rows.kernelRows, own, asked, &columns, &found)
+        #expect(found[asked * width].isNaN)
+        for row in 0..<asked {
+          var expected = [Float](repeating: .infinity, count: width)
+          unsafe scalar.scores(rows.kernelRows, Int(own[row]), ids, count, &expected)
+          let scores = found[(row * width)..<((row + 1) * width)]
+          #expect(scores.map(\.bitPattern) == expected.map(\.bitPattern), "\(count) x \(dimensions)")
+        }
+      }
+    }
+  }
+
+  @Test(arguments: machineISAs, [1, 2, 8, 31, 32])
+  func nearestAreThoseOfAStableSort(isa: String, k: Int) throws {
+    let nearest = unsafe try #require(vidx_bytes_named(isa)).pointee.nearest
+    var generator = SplitMix64(seed: UInt64(k))
+    for width in [16, 32, 48, 256, 1024] {
+      // Few different scores, so that many are equal; few that are finite; all of them.
+      for (levels, finite) in [(1, 10), (5, 9), (1_000_000, 10), (50, 1), (50, 0)] {
+        let scores = (0..<width).map { _ in
+          Int.random(in: 0..<10, using: &generator) < finite
+            ? Float(Int.random(in: -levels...levels, using: &generator)) : .infinity
+        }
+        let expected = scores.indices.filter { scores[$0].isFinite }.sorted { scores[$0] < scores[$1] }.prefix(k)
+        var places = [UInt32](repeating: 0, count: 32)
+        let count = unsafe nearest(scores, width, k, &places)
+        #expect(places.prefix(count).map { Int($0) } == Array(expected))
+      }
+    }
+  }
 }

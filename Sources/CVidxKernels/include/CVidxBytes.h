@@ -44,10 +44,39 @@ enum { VIDX_POOL_BLOCK = 64, VIDX_POOL_LIMIT = 4096 };
 typedef size_t (*vidx_pool_merge)(const vidx_pool *pool, size_t *count, size_t limit, const float *scores,
                                   const uint32_t *ids, size_t offered, const vidx_pool *merged);
 
+/* Rows that are to be scored against many others, as each instruction set multiplies fastest. All arrays have room for
+ * `count` rounded up to VIDX_BYTE_WIDTH; `codes` is aligned to 64 bytes. Scores against the filling are infinite. */
+enum { VIDX_BYTE_WIDTH = 16, VIDX_BYTE_COLUMNS = 1024 };
+typedef struct {
+  uint8_t *codes;
+  float *adds;
+  float *scales;
+  int32_t *sums;
+  size_t count; /* at most VIDX_BYTE_COLUMNS */
+} vidx_byte_columns;
+
+/* Fills `columns`, which has the memory, with rows ids[0..<count]. */
+typedef void (*vidx_byte_pack)(const vidx_byte_rows *rows, const uint32_t *ids, size_t count,
+                               vidx_byte_columns *columns);
+
+/* Scores of rows ids[0..<count], at most VIDX_BYTE_PANEL, against all columns, with the bits that vidx_byte_scores
+ * gives: as many rows of `out` as there are ids, each of the columns' count rounded up to VIDX_BYTE_WIDTH. */
+enum { VIDX_BYTE_PANEL = 8 };
+typedef void (*vidx_byte_panel)(const vidx_byte_rows *rows, const uint32_t *ids, size_t count,
+                                const vidx_byte_columns *columns, float *out);
+
+/* The places of the k (at most VIDX_BYTE_NEAREST) least of the finite scores, least first, equal ones in order; `count`
+ * is a multiple of VIDX_BYTE_WIDTH. Returns how many there are. */
+enum { VIDX_BYTE_NEAREST = 32 };
+typedef size_t (*vidx_byte_nearest)(const float *scores, size_t count, size_t k, uint32_t *places);
+
 typedef struct {
   const char *isa; /* "scalar", "avx2", "avx512", "neon" */
   vidx_byte_scores scores;
   vidx_pool_merge merge;
+  vidx_byte_pack pack;
+  vidx_byte_panel panel;
+  vidx_byte_nearest nearest;
 } vidx_bytes;
 
 /* The kernels that go with the active table of CVidxKernels.h; a CPU with AVX-512 but without its byte products has

@@ -136,10 +136,14 @@ import VidxVectors
   /// Inserts vectors `first`..., in one order with one thread, in chunks handed out to the threads with more.
   /// - Throws: `BuildError.cancelled`.
   func insertAll(from first: Int, options: BuildOptions) throws(BuildError) {
-    let total = vectorCount - first
+    let order = insertionOrder(from: first, threads: options.threads)
+    try insertAll(order, ProgressCounter(total: order.count, options: options), options)
+  }
+
+  func insertAll(_ order: [UInt32], _ progress: ProgressCounter, _ options: BuildOptions) throws(BuildError) {
+    let total = order.count
     if total <= 0 { return }
     let builder = self
-    let order = insertionOrder(from: first, threads: options.threads)
     // A few thousand take one thread a fraction of a second, and near ones that go in together can miss each other.
     let threads = total < 8192 ? 1 : max(options.threads, 1)
     let underWay = threads > 1 ? InsertionsUnderWay(threads: threads) : nil
@@ -147,7 +151,7 @@ import VidxVectors
     // The first nodes go in alone, so that the threads find a graph to work on.
     let alone = min(total, 64)
     for i in 0..<alone { insert(Int(order[i]), scratches[0]) }
-    let progress = ProgressCounter(total: total, done: alone, options: options)
+    progress.add(alone)
     Parallel.chunks(total - alone, chunk: 64, threads: threads) { worker, range in
       if options.isCancelled() { return }
       for i in range {
@@ -172,12 +176,11 @@ import VidxVectors
 /// Counts what several threads have done and reports it.
 final class ProgressCounter: Sendable {
   private let total: Int
-  private let done: Atomic<Int>
+  private let done = Atomic<Int>(0)
   private let options: BuildOptions
 
-  init(total: Int, done: Int, options: BuildOptions) {
+  init(total: Int, options: BuildOptions) {
     self.total = total
-    self.done = Atomic(done)
     self.options = options
   }
 
