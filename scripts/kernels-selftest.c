@@ -71,11 +71,12 @@ static void check_product(const char *isa, vidx_sgemm_nt_f32 multiply) {
 /* A query of small integers over rows of any codes, whose tails are of moderate size. */
 static void check_estimates(const vidx_codes *tested, const vidx_codes *reference, const char *code,
                             const vidx_code_kernels *kernels, const vidx_code_kernels *expected, size_t n,
-                            size_t code_bytes, const int8_t *values, const uint8_t *rows) {
+                            size_t code_bytes, const int8_t *values, const uint8_t *planes, const uint8_t *rows) {
   static const uint32_t ids[ROWS] = {3, 0, 10, 10, 7, 1, 2, 9, 5, 4, 8};
   const size_t stride = code_bytes + 16;
   vidx_code_query query = {.values = values, .dimensions = n, .code_bytes = code_bytes, .scale = 0.01, .constant = 0.5};
   for (size_t i = 0; i < n; i++) query.sum += values[i];
+  query.planes = planes, query.coarse_scale = 0.1, query.coarse_sum = -17, query.error_spread = 0.3;
   query.error_scale = 0.1, query.error_shift = 0.2, query.error_root = 1.5, query.root_shift = 3;
   query.error_square = 4, query.error_constant = 1e-3, query.error_rounding = 1e-6;
   float a[ROWS], b[ROWS], bound_a[ROWS], bound_b[ROWS];
@@ -102,6 +103,7 @@ static void check_codes(const vidx_codes *tested, const vidx_codes *reference) {
   static float x[LONGEST + 16], y[LONGEST + 16];
   static int8_t values[LONGEST + VIDX_QUERY_PADDING], other_values[LONGEST];
   static uint8_t rows[ROWS * (LONGEST + 16) + 4096], codes[LONGEST], other_codes[LONGEST];
+  static uint8_t planes[LONGEST], other_planes[LONGEST];
   static uint32_t signs[4 * LONGEST];
   for (size_t i = 0; i < 4 * LONGEST; i++) signs[i] = random_float() < 0 ? 0x80000000 : 0;
   for (size_t n = 1; n <= LONGEST; n = n < 200 ? n + 1 : n + 191) {
@@ -123,6 +125,12 @@ static void check_codes(const vidx_codes *tested, const vidx_codes *reference) {
     reference->fit_query(x, n, other_values, &other_fit);
     check(!memcmp(&fit, &other_fit, sizeof fit) && !memcmp(values, other_values, n), "query", tested->isa, n);
 
+    tested->fit_planes(x, n, planes, &fit);
+    reference->fit_planes(x, n, other_planes, &other_fit);
+    const size_t plane_bytes = (n + 127) / 128 * 64;
+    const int are_equal = !memcmp(&fit, &other_fit, sizeof fit) && !memcmp(planes, other_planes, plane_bytes);
+    check(are_equal, "planes", tested->isa, n);
+
     const size_t bytes[3] = {(n + 15) / 16 * 16, ((n + 1) / 2 + 15) / 16 * 16, ((n + 7) / 8 + 15) / 16 * 16};
     const vidx_code_kernels *kernels[3] = {&tested->int8, &tested->int4, &tested->bits};
     const vidx_code_kernels *expected[3] = {&reference->int8, &reference->int4, &reference->bits};
@@ -132,7 +140,8 @@ static void check_codes(const vidx_codes *tested, const vidx_codes *reference) {
       /* As floats, these bytes are of moderate size wherever a tail is. */
       for (size_t i = 3; i < sizeof rows - 5; i += 4) first[i] = (uint8_t)(0x3d + first[i] % 4);
       const char *names[3] = {"int8", "int4", "bits"};
-      check_estimates(tested, reference, names[code], kernels[code], expected[code], n, bytes[code], values, first);
+      check_estimates(tested, reference, names[code], kernels[code], expected[code], n, bytes[code], values, planes,
+                      first);
     }
   }
 }

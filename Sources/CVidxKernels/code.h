@@ -7,12 +7,13 @@
 
 /* What the files code_<isa>.c share: the batch loops over coded rows, and the tables they export.
  *
- * Each file defines the integer dot products of a prepared query with `count` (a constant: 1 or 4) rows' codes,
+ * Each file defines the integer dot products of a prepared query with four rows' codes,
  *
- *     <code>_dots_<isa>(query, rows, ahead, count, dots)
+ *     <code>_dots_<isa>(query, rows, ahead, at_once, dots)
  *
- * which prefetches the part of ahead[r] that corresponds to what it reads of rows[r]. What is made of the dots here
- * is the same everywhere, to the bit: double precision, one order, nothing fused. */
+ * which reads `at_once` (a constant: 1 or 4) rows side by side and prefetches the part of ahead[r], if there is any,
+ * that corresponds to what it reads of rows[r]. What is made of the dots here is the same everywhere, to the bit:
+ * double precision, one order, nothing fused. */
 #pragma clang fp contract(off) reassociate(off)
 
 /* Wide vectors are handed from function to function, all of which are inlined: no calling convention is concerned. */
@@ -23,7 +24,7 @@ typedef double vidx_f64x4 __attribute__((vector_size(32)));
 typedef int32_t vidx_i32x4 __attribute__((vector_size(16)));
 
 typedef void (*vidx_code_dots)(const vidx_code_query *query, const uint8_t *const *rows, const uint8_t *const *ahead,
-                               int count, int32_t *dots);
+                               int at_once, int32_t *dots);
 
 /* The tail of a row of codes: code bytes, rounded up to 16, are followed by these. */
 enum { VIDX_TAIL_BYTES = 16 };
@@ -37,23 +38,30 @@ VIDX_INLINE void vidx_prefetch_rows(const uint8_t *const *ahead, int count, size
   for (int r = 0; r < count; r++) __builtin_prefetch(ahead[r] + i);
 }
 
-/* The bounds on four estimates. */
-VIDX_INLINE void vidx_bound_four(const vidx_code_query *query, vidx_f64x4 estimate, vidx_f32x4 add, vidx_f32x4 error,
-                                 float *bounds) {
+/* The bounds on four estimates; `is_coarse` (a constant): of one-bit rows, for whose codes `scale` is half the root of
+ * the sum of squares, but for a factor. */
+VIDX_INLINE void vidx_bound_four(const vidx_code_query *query, int is_coarse, vidx_f64x4 estimate, vidx_f64x4 add,
+                                 vidx_f64x4 scale, vidx_f32x4 error, float *bounds) {
   const vidx_f64x4 zero = {0};
-  vidx_f64x4 root = __builtin_elementwise_sqrt(__builtin_elementwise_max(estimate + query->root_shift, zero));
-  vidx_f64x4 t = __builtin_convertvector(error, vidx_f64x4) + query->error_shift;
-  vidx_f64x4 magnitude = __builtin_elementwise_abs(__builtin_convertvector(add, vidx_f64x4)) +
-                         __builtin_elementwise_abs(estimate);
-  vidx_f64x4 bound = t * (query->error_scale + query->error_root * root + query->error_square * t) +
-                     (query->error_constant + query->error_rounding * magnitude);
+  vidx_f64x4 t = __builtin_convertvector(error, vidx_f64x4) + query->error_shift, bound;
+  if (is_coarse) {
+    vidx_f64x4 lost = t * query->error_scale, lost_of_query = scale * query->error_spread;
+    bound = __builtin_elementwise_sqrt(lost * lost + lost_of_query * lost_of_query);
+  } else {
+    vidx_f64x4 root = __builtin_elementwise_sqrt(__builtin_elementwise_max(estimate + query->root_shift, zero));
+    bound = t * (query->error_scale + query->error_root * root + query->error_square * t);
+  }
+  vidx_f64x4 magnitude = __builtin_elementwise_abs(add) + __builtin_elementwise_abs(estimate);
+  bound += query->error_constant + query->error_rounding * magnitude;
   vidx_f32x4 rounded = __builtin_convertvector(bound, vidx_f32x4);
   memcpy(bounds, &rounded, sizeof rounded);
 }
 
 /* The estimates of four rows from their dots and tails; `bounds` NULL: none. */
-VIDX_INLINE void vidx_estimate_four(const vidx_code_query *query, const int32_t *dots, const uint8_t *const *tails,
-                                    float *out, float *bounds) {
+VIDX_INLINE void vidx_estimate_four(const vidx_code_query *query, int is_coarse, const int32_t *dots,
+                                    const uint8_t *const *tails, float *out, float *bounds) {
+  const double query_sum = is_coarse ? query->coarse_sum : query->sum;
+  const double query_scale = is_coarse ? query->coarse_scale : query->scale;
   vidx_f32x4 t[4];
   vidx_i32x4 integers;
 #pragma clang loop unroll(full)
@@ -63,22 +71,22 @@ VIDX_INLINE void vidx_estimate_four(const vidx_code_query *query, const int32_t 
   vidx_f32x4 low23 = __builtin_shufflevector(t[2], t[3], 0, 4, 1, 5);
   vidx_f32x4 high01 = __builtin_shufflevector(t[0], t[1], 2, 6, 3, 7); /* offset, offset, error, error */
   vidx_f32x4 high23 = __builtin_shufflevector(t[2], t[3], 2, 6, 3, 7);
-  vidx_f32x4 add = __builtin_shufflevector(low01, low23, 0, 1, 4, 5);
-  vidx_f32x4 scale = __builtin_shufflevector(low01, low23, 2, 3, 6, 7);
-  vidx_f32x4 offset = __builtin_shufflevector(high01, high23, 0, 1, 4, 5);
+  vidx_f64x4 add = __builtin_convertvector(__builtin_shufflevector(low01, low23, 0, 1, 4, 5), vidx_f64x4);
+  vidx_f64x4 scale = __builtin_convertvector(__builtin_shufflevector(low01, low23, 2, 3, 6, 7), vidx_f64x4);
+  vidx_f64x4 offset = __builtin_convertvector(__builtin_shufflevector(high01, high23, 0, 1, 4, 5), vidx_f64x4);
 
-  vidx_f64x4 product = __builtin_convertvector(scale, vidx_f64x4) * __builtin_convertvector(integers, vidx_f64x4) +
-                       __builtin_convertvector(offset, vidx_f64x4) * query->sum;
-  vidx_f64x4 estimate = (query->constant + __builtin_convertvector(add, vidx_f64x4)) + product * query->scale;
+  vidx_f64x4 product = scale * __builtin_convertvector(integers, vidx_f64x4) + offset * query_sum;
+  vidx_f64x4 estimate = (query->constant + add) + product * query_scale;
   vidx_f32x4 rounded = __builtin_convertvector(estimate, vidx_f32x4);
   memcpy(out, &rounded, sizeof rounded);
   if (bounds)
-    vidx_bound_four(query, estimate, add, __builtin_shufflevector(high01, high23, 2, 3, 6, 7), bounds);
+    vidx_bound_four(query, is_coarse, estimate, add, scale, __builtin_shufflevector(high01, high23, 2, 3, 6, 7),
+                    bounds);
 }
 
 /* One block: dots, then estimates; the last block of a batch repeats a row and writes `count` of four results.
  * `at_once` rows (1 or 4) are read side by side. */
-VIDX_INLINE void vidx_code_block(vidx_code_dots dots_of, int at_once, const vidx_code_query *query,
+VIDX_INLINE void vidx_code_block(vidx_code_dots dots_of, int is_coarse, int at_once, const vidx_code_query *query,
                                  const uint8_t *const *rows, const uint8_t *const *ahead, size_t count, float *out,
                                  float *bounds) {
   const size_t tail = query->code_bytes;
@@ -87,17 +95,13 @@ VIDX_INLINE void vidx_code_block(vidx_code_dots dots_of, int at_once, const vidx
   float estimates[4], four_bounds[4];
 #pragma clang loop unroll(full)
   for (int r = 0; r < 4; r++) tails[r] = rows[r] + tail;
-#pragma clang loop unroll(full)
-  for (int r = 0; r < 4; r += at_once) {
-    const uint8_t *const *next = ahead ? ahead + r : NULL;
-    vidx_prefetch_rows(next, at_once, tail + VIDX_TAIL_BYTES - 1);
-    dots_of(query, rows + r, next, at_once, dots + r);
-  }
+  vidx_prefetch_rows(ahead, 4, tail + VIDX_TAIL_BYTES - 1);
+  dots_of(query, rows, ahead, at_once, dots);
   if (count >= 4) {
-    vidx_estimate_four(query, dots, tails, out, bounds);
+    vidx_estimate_four(query, is_coarse, dots, tails, out, bounds);
     return;
   }
-  vidx_estimate_four(query, dots, tails, estimates, bounds ? four_bounds : NULL);
+  vidx_estimate_four(query, is_coarse, dots, tails, estimates, bounds ? four_bounds : NULL);
   memcpy(out, estimates, count * sizeof *out);
   if (bounds) memcpy(bounds, four_bounds, count * sizeof *bounds);
 }
@@ -106,8 +110,9 @@ VIDX_INLINE void vidx_code_block(vidx_code_dots dots_of, int at_once, const vidx
  * and 32 ids: more rows of several lines cost up to a fifth, since their prefetches delay the first block's loads. */
 VIDX_INLINE size_t vidx_rows_ahead(size_t stride) { return stride > 128 ? 4 : 8; }
 
-VIDX_INLINE void vidx_code_ids_form(vidx_code_dots dots, const vidx_code_query *query, const uint8_t *base,
-                                    size_t stride, const uint32_t *ids, size_t count, float *out, float *bounds) {
+VIDX_INLINE void vidx_code_ids_form(vidx_code_dots dots, int is_coarse, const vidx_code_query *query,
+                                    const uint8_t *base, size_t stride, const uint32_t *ids, size_t count, float *out,
+                                    float *bounds) {
   const size_t distance = vidx_rows_ahead(stride);
   for (size_t i = 4; i < distance && i < count; i++)
     for (size_t j = 0; j < stride; j += 64) __builtin_prefetch(base + ids[i] * stride + j);
@@ -118,20 +123,30 @@ VIDX_INLINE void vidx_code_ids_form(vidx_code_dots dots, const vidx_code_query *
       rows[r] = base + ids[i + r < count ? i + r : count - 1] * stride;
       ahead[r] = base + ids[i + distance + r < count ? i + distance + r : count - 1] * stride;
     }
-    vidx_code_block(dots, 4, query, rows, ahead, count - i, out + i, bounds ? bounds + i : NULL);
+    vidx_code_block(dots, is_coarse, 4, query, rows, ahead, count - i, out + i, bounds ? bounds + i : NULL);
   }
 }
 
-/* Row after row, and no prefetch: the hardware follows one stream at the memory's bandwidth. Measured out of cache:
- * with four rows side by side a third to a half of it, with prefetches at any distance two thirds to nine tenths. */
-VIDX_INLINE void vidx_code_rows_form(vidx_code_dots dots, const vidx_code_query *query, const uint8_t *base,
-                                     size_t stride, size_t count, float *out, float *bounds) {
+/* No prefetch: the hardware follows one stream at the memory's bandwidth. Measured out of cache: with four rows of a
+ * kilobyte side by side a third to a half of it, with prefetches at any distance two thirds to nine tenths. */
+VIDX_INLINE void vidx_code_rows_loop(vidx_code_dots dots, int is_coarse, int at_once, const vidx_code_query *query,
+                                     const uint8_t *base, size_t stride, size_t count, float *out, float *bounds) {
   for (size_t i = 0; i < count; i += 4) {
     const uint8_t *rows[4];
 #pragma clang loop unroll(full)
     for (size_t r = 0; r < 4; r++) rows[r] = base + (i + r < count ? i + r : count - 1) * stride;
-    vidx_code_block(dots, 1, query, rows, NULL, count - i, out + i, bounds ? bounds + i : NULL);
+    vidx_code_block(dots, is_coarse, at_once, query, rows, NULL, count - i, out + i, bounds ? bounds + i : NULL);
   }
+}
+
+/* Rows of which four are within a kilobyte are one stream even side by side, and share the loads of the query. Four of
+ * 400 bytes gained a tenth in the caches and lost a twentieth of the memory's bandwidth. */
+VIDX_INLINE void vidx_code_rows_form(vidx_code_dots dots, int is_coarse, const vidx_code_query *query,
+                                     const uint8_t *base, size_t stride, size_t count, float *out, float *bounds) {
+  if (is_coarse || stride <= 256)
+    vidx_code_rows_loop(dots, is_coarse, 4, query, base, stride, count, out, bounds);
+  else
+    vidx_code_rows_loop(dots, is_coarse, 1, query, base, stride, count, out, bounds);
 }
 
 /* Sign rows and the extension rows of the same ids: full code = sign << bits | extension. */
@@ -155,7 +170,7 @@ VIDX_INLINE void vidx_refine_form(vidx_code_dots sign_dots, vidx_code_dots exten
     extension_dots(query, more, more_ahead, 4, more_dots);
 #pragma clang loop unroll(full)
     for (int r = 0; r < 4; r++) dots[r] = dots[r] * (1 << bits) + more_dots[r];
-    vidx_estimate_four(query, dots, tails, estimates, bounds ? four_bounds : NULL);
+    vidx_estimate_four(query, 0, dots, tails, estimates, bounds ? four_bounds : NULL);
     const size_t written = count - i < 4 ? count - i : 4;
     memcpy(out + i, estimates, written * sizeof *out);
     if (bounds) memcpy(bounds + i, four_bounds, written * sizeof *bounds);
@@ -166,23 +181,23 @@ VIDX_INLINE void vidx_refine_form(vidx_code_dots sign_dots, vidx_code_dots exten
 VIDX_INLINE size_t vidx_quarters(size_t dimensions) { return vidx_padded16((dimensions + 3) / 4); }
 VIDX_INLINE size_t vidx_halves(size_t dimensions) { return vidx_padded16((dimensions + 1) / 2); }
 
-/* The entry points of one integer code. */
-#define VIDX_CODE_ENTRY_POINTS(code, isa)                                                                              \
+/* The entry points of one integer code; `is_coarse`: that of one bit. */
+#define VIDX_CODE_ENTRY_POINTS(code, is_coarse, isa)                                                                   \
   static void code##_ids_##isa(const vidx_code_query *query, const void *base, size_t stride, const uint32_t *ids,     \
                                size_t count, float *out) {                                                             \
-    vidx_code_ids_form(code##_dots_##isa, query, base, stride, ids, count, out, NULL);                                 \
+    vidx_code_ids_form(code##_dots_##isa, is_coarse, query, base, stride, ids, count, out, NULL);                      \
   }                                                                                                                    \
   static void code##_rows_##isa(const vidx_code_query *query, const void *rows, size_t stride, size_t count,           \
                                 float *out) {                                                                          \
-    vidx_code_rows_form(code##_dots_##isa, query, rows, stride, count, out, NULL);                                     \
+    vidx_code_rows_form(code##_dots_##isa, is_coarse, query, rows, stride, count, out, NULL);                          \
   }                                                                                                                    \
   static void code##_bounded_ids_##isa(const vidx_code_query *query, const void *base, size_t stride,                  \
                                        const uint32_t *ids, size_t count, float *out, float *bounds) {                 \
-    vidx_code_ids_form(code##_dots_##isa, query, base, stride, ids, count, out, bounds);                               \
+    vidx_code_ids_form(code##_dots_##isa, is_coarse, query, base, stride, ids, count, out, bounds);                    \
   }                                                                                                                    \
   static void code##_bounded_rows_##isa(const vidx_code_query *query, const void *rows, size_t stride, size_t count,   \
                                         float *out, float *bounds) {                                                   \
-    vidx_code_rows_form(code##_dots_##isa, query, rows, stride, count, out, bounds);                                   \
+    vidx_code_rows_form(code##_dots_##isa, is_coarse, query, rows, stride, count, out, bounds);                        \
   }
 
 /* The entry points of one extension: of `bits` bits, its tail after `bytes`. */
@@ -191,7 +206,7 @@ VIDX_INLINE size_t vidx_halves(size_t dimensions) { return vidx_padded16((dimens
                                    const void *extensions, size_t extension_stride, const uint32_t *ids, size_t count, \
                                    float *out, float *bounds) {                                                        \
     const size_t dimensions = query->dimensions;                                                                       \
-    vidx_refine_form(bits_dots_##isa, extension##bits##_dots_##isa, bits, bytes, query, base, stride, extensions,      \
+    vidx_refine_form(signs_dots_##isa, extension##bits##_dots_##isa, bits, bytes, query, base, stride, extensions,     \
                      extension_stride, ids, count, out, bounds);                                                       \
   }
 
@@ -215,7 +230,8 @@ VIDX_INLINE size_t vidx_halves(size_t dimensions) { return vidx_padded16((dimens
     .f32_neg_dot = VIDX_CODE_KERNELS(f32_neg_dot, name), .f32_l2sq = VIDX_CODE_KERNELS(f32_l2sq, name),                \
     .f32_l1 = VIDX_CODE_KERNELS(f32_l1, name), .refine2 = refine2_##name, .refine4 = refine4_##name,                   \
     .refine6 = refine6_##name, .rotate = rotate_##name, .rotate_back = rotate_back_##name,                             \
-    .fit_levels = fit_levels_##name, .fit_signs = fit_signs_##name, .fit_query = fit_query_##name, .dot = dot_##name,  \
+    .fit_levels = fit_levels_##name, .fit_signs = fit_signs_##name, .fit_query = fit_query_##name,                     \
+    .fit_planes = fit_planes_##name, .dot = dot_##name,                                                                \
     .to_half = to_half_##name, .from_half = from_half_##name, .read = read_##name, __VA_ARGS__                         \
   }
 
@@ -223,6 +239,8 @@ extern const vidx_codes vidx_codes_scalar;
 #if defined(__x86_64__)
 extern const vidx_codes vidx_codes_avx2;
 extern const vidx_codes vidx_codes_avx512;
+extern const vidx_code_kernels vidx_bits_popcount; /* with VPOPCNTDQ, instead of those of AVX-512 */
+extern const vidx_code_blocks vidx_bits_blocks_popcount;
 #elif defined(__aarch64__)
 extern const vidx_codes vidx_codes_neon;
 extern const vidx_codes vidx_codes_neon_dot;

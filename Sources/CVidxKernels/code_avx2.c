@@ -8,19 +8,15 @@
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 
 #include "code_fit.h"
+#include "code_planes.h"
 #include "code_read.h"
 #include "code_rotate.h"
 
-/* The sums of `count` rows' accumulators. */
-VIDX_INLINE void sums_of(const __m256i a[4], int count, int32_t *sums) {
-  if (count == 1) {
-    __m128i c = _mm_add_epi32(_mm256_castsi256_si128(a[0]), _mm256_extracti128_si256(a[0], 1));
-    c = _mm_add_epi32(c, _mm_unpackhi_epi64(c, c));
-    sums[0] = _mm_cvtsi128_si32(c) + _mm_extract_epi32(c, 1);
-  } else {
-    __m256i c = _mm256_hadd_epi32(_mm256_hadd_epi32(a[0], a[1]), _mm256_hadd_epi32(a[2], a[3]));
-    _mm_storeu_si128((__m128i *)sums, _mm_add_epi32(_mm256_castsi256_si128(c), _mm256_extracti128_si256(c, 1)));
-  }
+typedef __m256i lanes;
+
+VIDX_INLINE void sums_of(const lanes a[4], int32_t *sums) {
+  __m256i c = _mm256_hadd_epi32(_mm256_hadd_epi32(a[0], a[1]), _mm256_hadd_epi32(a[2], a[3]));
+  _mm_storeu_si128((__m128i *)sums, _mm_add_epi32(_mm256_castsi256_si128(c), _mm256_extracti128_si256(c, 1)));
 }
 
 VIDX_INLINE __m128i load16(const void *p) { return _mm_loadu_si128((const __m128i *)p); }
@@ -30,19 +26,17 @@ VIDX_INLINE __m256i load32(const void *p) { return _mm256_loadu_si256((const __m
 VIDX_INLINE __m256i load16_of_32(const void *p) { return _mm256_zextsi128_si256(load16(p)); }
 
 /* vpmaddubsw saturates with codes of eight bits, so both sides are widened. */
-VIDX_INLINE void int8_dots_avx2(const vidx_code_query *query, const uint8_t *const *rows, const uint8_t *const *ahead,
-                                int count, int32_t *dots) {
-  __m256i a[4];
+VIDX_INLINE void int8_lanes(const int8_t *values, const uint8_t *const *rows, const uint8_t *const *ahead, int count,
+                            size_t n, lanes *a) {
 #pragma clang loop unroll(full)
   for (int r = 0; r < count; r++) a[r] = _mm256_setzero_si256();
-  for (size_t i = 0; i < query->code_bytes; i += 16) {
+  for (size_t i = 0; i < n; i += 16) {
     if (i % 64 == 0) vidx_prefetch_rows(ahead, count, i);
-    __m256i q = _mm256_cvtepi8_epi16(load16(query->values + i));
+    __m256i q = _mm256_cvtepi8_epi16(load16(values + i));
 #pragma clang loop unroll(full)
     for (int r = 0; r < count; r++)
       a[r] = _mm256_add_epi32(a[r], _mm256_madd_epi16(_mm256_cvtepu8_epi16(load16(rows[r] + i)), q));
   }
-  sums_of(a, count, dots);
 }
 
 /* Products of four bits by seven fit sixteen bits, also two of them (3810), and the two halves of a byte (7620). */
@@ -53,9 +47,8 @@ VIDX_INLINE __m256i halves_step(__m256i sum, __m256i c, __m256i q0, __m256i q1) 
   return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_add_epi16(p0, p1), _mm256_set1_epi16(1)));
 }
 
-VIDX_INLINE void halves_dots(const int8_t *values, const uint8_t *const *rows, const uint8_t *const *ahead, int count,
-                             size_t n, int32_t *dots) {
-  __m256i a[4];
+VIDX_INLINE void halves_lanes(const int8_t *values, const uint8_t *const *rows, const uint8_t *const *ahead, int count,
+                              size_t n, lanes *a) {
   size_t i = 0;
 #pragma clang loop unroll(full)
   for (int r = 0; r < count; r++) a[r] = _mm256_setzero_si256();
@@ -71,7 +64,6 @@ VIDX_INLINE void halves_dots(const int8_t *values, const uint8_t *const *rows, c
 #pragma clang loop unroll(full)
     for (int r = 0; r < count; r++) a[r] = halves_step(a[r], load16_of_32(rows[r] + i), q0, q1);
   }
-  sums_of(a, count, dots);
 }
 
 VIDX_INLINE __m256i quarters_step(__m256i sum, __m256i c, const __m256i q[4]) {
@@ -84,9 +76,9 @@ VIDX_INLINE __m256i quarters_step(__m256i sum, __m256i c, const __m256i q[4]) {
   return _mm256_add_epi32(sum, _mm256_madd_epi16(p0, _mm256_set1_epi16(1)));
 }
 
-VIDX_INLINE void quarters_dots(const int8_t *values, const uint8_t *const *rows, const uint8_t *const *ahead, int count,
-                               size_t n, int32_t *dots) {
-  __m256i a[4], q[4];
+VIDX_INLINE void quarters_lanes(const int8_t *values, const uint8_t *const *rows, const uint8_t *const *ahead,
+                                int count, size_t n, lanes *a) {
+  __m256i q[4];
   size_t i = 0;
 #pragma clang loop unroll(full)
   for (int r = 0; r < count; r++) a[r] = _mm256_setzero_si256();
@@ -104,7 +96,6 @@ VIDX_INLINE void quarters_dots(const int8_t *values, const uint8_t *const *rows,
 #pragma clang loop unroll(full)
     for (int r = 0; r < count; r++) a[r] = quarters_step(a[r], load16_of_32(rows[r] + i), q);
   }
-  sums_of(a, count, dots);
 }
 
 /* 32 bits, each to a byte of ones or zeros. */
@@ -117,15 +108,14 @@ VIDX_INLINE __m256i bytes_of_bits(const uint8_t *bits) {
   return _mm256_cmpeq_epi8(_mm256_and_si256(spread, bit), bit);
 }
 
-VIDX_INLINE void bits_dots_avx2(const vidx_code_query *query, const uint8_t *const *rows, const uint8_t *const *ahead,
-                                int count, int32_t *dots) {
+VIDX_INLINE void signs_lanes(const int8_t *values, const uint8_t *const *rows, const uint8_t *const *ahead, int count,
+                             size_t n, lanes *a) {
   const __m256i byte_ones = _mm256_set1_epi8(1), ones = _mm256_set1_epi16(1);
-  __m256i a[4];
 #pragma clang loop unroll(full)
   for (int r = 0; r < count; r++) a[r] = _mm256_setzero_si256();
-  for (size_t i = 0; i < query->code_bytes; i += 8) {
+  for (size_t i = 0; i < n; i += 8) {
     if (i % 64 == 0) vidx_prefetch_rows(ahead, count, i);
-    __m256i q0 = load32(query->values + 8 * i), q1 = load32(query->values + 8 * i + 32);
+    __m256i q0 = load32(values + 8 * i), q1 = load32(values + 8 * i + 32);
 #pragma clang loop unroll(full)
     for (int r = 0; r < count; r++) {
       __m256i p0 = _mm256_maddubs_epi16(byte_ones, _mm256_and_si256(bytes_of_bits(rows[r] + i), q0));
@@ -133,16 +123,21 @@ VIDX_INLINE void bits_dots_avx2(const vidx_code_query *query, const uint8_t *con
       a[r] = _mm256_add_epi32(a[r], _mm256_madd_epi16(_mm256_add_epi16(p0, p1), ones));
     }
   }
-  sums_of(a, count, dots);
 }
 
-VIDX_INLINE void int4_dots_avx2(const vidx_code_query *query, const uint8_t *const *rows, const uint8_t *const *ahead,
-                                int count, int32_t *dots) {
-  halves_dots(query->values, rows, ahead, count, query->code_bytes, dots);
+#define VIDX_DOTS_ISA avx2
+#include "code_dots.h"
+
+VIDX_INLINE void int8_dots_avx2(const vidx_code_query *query, const uint8_t *const *rows, const uint8_t *const *ahead,
+                                int at_once, int32_t *dots) {
+  dots_by(int8_lanes, query->values, rows, ahead, at_once, query->code_bytes, dots);
 }
 
-#define VIDX_EXTENSION_ISA avx2
-#include "code_extension.h"
+VIDX_INLINE void bits_dots_avx2(const vidx_code_query *query, const uint8_t *const *rows, const uint8_t *const *ahead,
+                                int at_once, int32_t *dots) {
+  (void)at_once;
+  vidx_plane_dots(query->planes, rows, ahead, query->code_bytes, dots);
+}
 
 typedef __m256 (*half_step)(__m256 sum, __m256 q, __m256 v);
 

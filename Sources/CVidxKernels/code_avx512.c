@@ -10,50 +10,40 @@
 
 #include "code_blocks.h"
 #include "code_fit.h"
+#include "code_planes.h"
 #include "code_read.h"
 #include "code_rotate.h"
 
-VIDX_INLINE __m256i folded(const __m512i a[2]) {
-  __m512i sum = _mm512_add_epi32(a[0], a[1]);
-  return _mm256_add_epi32(_mm512_castsi512_si256(sum), _mm512_extracti64x4_epi64(sum, 1));
-}
+typedef __m512i lanes;
 
-/* The sums of `count` rows' accumulators. */
-VIDX_INLINE void sums_of(__m512i a[4][2], int count, int32_t *sums) {
-  if (count == 1) {
-    __m256i b = _mm256_add_epi32(folded(a[0]), folded(a[1]));
-    __m128i c = _mm_add_epi32(_mm256_castsi256_si128(b), _mm256_extracti128_si256(b, 1));
-    c = _mm_add_epi32(c, _mm_unpackhi_epi64(c, c));
-    sums[0] = _mm_cvtsi128_si32(c) + _mm_extract_epi32(c, 1);
-  } else {
-    __m256i b = _mm256_hadd_epi32(_mm256_hadd_epi32(folded(a[0]), folded(a[1])),
-                                  _mm256_hadd_epi32(folded(a[2]), folded(a[3])));
-    __m128i c = _mm_add_epi32(_mm256_castsi256_si128(b), _mm256_extracti128_si256(b, 1));
-    _mm_storeu_si128((__m128i *)sums, c);
-  }
+VIDX_INLINE void sums_of(const lanes a[4], int32_t *sums) {
+  __m512i b = _mm512_add_epi32(_mm512_unpacklo_epi32(a[0], a[1]), _mm512_unpackhi_epi32(a[0], a[1]));
+  __m512i c = _mm512_add_epi32(_mm512_unpacklo_epi32(a[2], a[3]), _mm512_unpackhi_epi32(a[2], a[3]));
+  __m512i d = _mm512_add_epi32(_mm512_unpacklo_epi64(b, c), _mm512_unpackhi_epi64(b, c));
+  __m256i e = _mm256_add_epi32(_mm512_castsi512_si256(d), _mm512_extracti64x4_epi64(d, 1));
+  _mm_storeu_si128((__m128i *)sums, _mm_add_epi32(_mm256_castsi256_si128(e), _mm256_extracti128_si256(e, 1)));
 }
-
-/* Two accumulators a row, or four of one row alone: chains enough to hide the latency of vpdpbusd. */
-#define VIDX_ZERO_ACCUMULATORS(a)                                                                                      \
-  __m512i a[4][2];                                                                                                     \
-  _Pragma("clang loop unroll(full)") for (int r = 0; r < 4; r++) a[r][0] = a[r][1] = _mm512_setzero_si512()
 
 VIDX_INLINE __mmask64 first_bytes(size_t count) { return count >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << count) - 1; }
 
-VIDX_INLINE void int8_dots_avx512(const vidx_code_query *query, const uint8_t *const *rows, const uint8_t *const *ahead,
-                                  int count, int32_t *dots) {
-  const size_t n = query->code_bytes;
-  const int8_t *values = query->values;
+/* vpdpbusd takes four cycles and can begin every cycle: one chain a row of four side by side, two of one alone. */
+#define VIDX_ZERO_ACCUMULATORS(a)                                                                                      \
+  __m512i a[4][2];                                                                                                     \
+  _Pragma("clang loop unroll(full)") for (int r = 0; r < count; r++) a[r][0] = a[r][1] = _mm512_setzero_si512()
+
+VIDX_INLINE void int8_lanes(const int8_t *values, const uint8_t *const *rows, const uint8_t *const *ahead, int count,
+                            size_t n, lanes *out) {
   VIDX_ZERO_ACCUMULATORS(a);
   size_t i = 0;
   for (; i + 128 <= n; i += 128) {
 #pragma clang loop unroll(full)
     for (int j = 0; j < 2; j++) {
+      const int chain = count == 1 ? j : 0;
       vidx_prefetch_rows(ahead, count, i + 64 * j);
       __m512i q = _mm512_loadu_si512(values + i + 64 * j);
 #pragma clang loop unroll(full)
       for (int r = 0; r < count; r++)
-        a[r][j] = _mm512_dpbusd_epi32(a[r][j], _mm512_loadu_si512(rows[r] + i + 64 * j), q);
+        a[r][chain] = _mm512_dpbusd_epi32(a[r][chain], _mm512_loadu_si512(rows[r] + i + 64 * j), q);
     }
   }
   for (; i < n; i += 64) {
@@ -64,44 +54,42 @@ VIDX_INLINE void int8_dots_avx512(const vidx_code_query *query, const uint8_t *c
     for (int r = 0; r < count; r++)
       a[r][0] = _mm512_dpbusd_epi32(a[r][0], _mm512_maskz_loadu_epi8(mask, rows[r] + i), q);
   }
-  sums_of(a, count, dots);
+#pragma clang loop unroll(full)
+  for (int r = 0; r < count; r++) out[r] = count == 1 ? _mm512_add_epi32(a[r][0], a[r][1]) : a[r][0];
 }
 
+/* The high halves are left where they are, sixteen times as much, and so is their sum: exactly. */
 VIDX_INLINE void halves_step(__m512i a[2], __m512i c, __m512i q0, __m512i q1) {
   const __m512i low = _mm512_set1_epi8(15);
   a[0] = _mm512_dpbusd_epi32(a[0], _mm512_and_si512(c, low), q0);
-  a[1] = _mm512_dpbusd_epi32(a[1], _mm512_and_si512(_mm512_srli_epi16(c, 4), low), q1);
+  a[1] = _mm512_dpbusd_epi32(a[1], _mm512_andnot_si512(low, c), q1);
 }
 
-/* Codes of four bits: the low halves of n bytes are dimensions 0..<n, the high ones n..<2 n. */
-VIDX_INLINE void halves_dots(const int8_t *values, const uint8_t *const *rows, const uint8_t *const *ahead, int count,
-                             size_t n, int32_t *dots) {
+VIDX_INLINE void halves_lanes(const int8_t *values, const uint8_t *const *rows, const uint8_t *const *ahead, int count,
+                              size_t n, lanes *out) {
   VIDX_ZERO_ACCUMULATORS(a);
   size_t i = 0;
-  for (; i + 128 <= n; i += 128) {
+  for (; i + 64 <= n; i += 64) {
+    vidx_prefetch_rows(ahead, count, i);
+    __m512i q0 = _mm512_loadu_si512(values + i), q1 = _mm512_loadu_si512(values + n + i);
 #pragma clang loop unroll(full)
-    for (int j = 0; j < 2; j++) {
-      vidx_prefetch_rows(ahead, count, i + 64 * j);
-      __m512i q0 = _mm512_loadu_si512(values + i + 64 * j), q1 = _mm512_loadu_si512(values + n + i + 64 * j);
-#pragma clang loop unroll(full)
-      for (int r = 0; r < count; r++)
-        halves_step(a[count == 1 ? j : r], _mm512_loadu_si512(rows[r] + i + 64 * j), q0, q1);
-    }
+    for (int r = 0; r < count; r++) halves_step(a[r], _mm512_loadu_si512(rows[r] + i), q0, q1);
   }
-  for (; i < n; i += 64) {
+  if (i < n) {
     vidx_prefetch_rows(ahead, count, i);
     __mmask64 mask = first_bytes(n - i);
     __m512i q0 = _mm512_loadu_si512(values + i), q1 = _mm512_loadu_si512(values + n + i);
 #pragma clang loop unroll(full)
     for (int r = 0; r < count; r++) halves_step(a[r], _mm512_maskz_loadu_epi8(mask, rows[r] + i), q0, q1);
   }
-  sums_of(a, count, dots);
+#pragma clang loop unroll(full)
+  for (int r = 0; r < count; r++) out[r] = _mm512_add_epi32(a[r][0], _mm512_srai_epi32(a[r][1], 4));
 }
 
-/* Codes of two bits: quarter j of n bytes is dimensions j n..<(j + 1) n. */
-VIDX_INLINE void quarters_dots(const int8_t *values, const uint8_t *const *rows, const uint8_t *const *ahead, int count,
-                               size_t n, int32_t *dots) {
-  const __m512i low = _mm512_set1_epi8(3);
+/* Quarters 1 and 3 are left where a shift by four bits puts them, four times as much. */
+VIDX_INLINE void quarters_lanes(const int8_t *values, const uint8_t *const *rows, const uint8_t *const *ahead,
+                                int count, size_t n, lanes *out) {
+  const __m512i low = _mm512_set1_epi8(3), next = _mm512_set1_epi8(12);
   VIDX_ZERO_ACCUMULATORS(a);
   for (size_t i = 0; i < n; i += 64) {
     vidx_prefetch_rows(ahead, count, i);
@@ -111,21 +99,20 @@ VIDX_INLINE void quarters_dots(const int8_t *values, const uint8_t *const *rows,
     for (int j = 0; j < 4; j++) q[j] = _mm512_loadu_si512(values + j * n + i);
 #pragma clang loop unroll(full)
     for (int r = 0; r < count; r++) {
-      __m512i c = _mm512_maskz_loadu_epi8(mask, rows[r] + i);
+      __m512i c = _mm512_maskz_loadu_epi8(mask, rows[r] + i), d = _mm512_srli_epi16(c, 4);
       a[r][0] = _mm512_dpbusd_epi32(a[r][0], _mm512_and_si512(c, low), q[0]);
-      a[r][1] = _mm512_dpbusd_epi32(a[r][1], _mm512_and_si512(_mm512_srli_epi16(c, 2), low), q[1]);
-      a[r][0] = _mm512_dpbusd_epi32(a[r][0], _mm512_and_si512(_mm512_srli_epi16(c, 4), low), q[2]);
-      a[r][1] = _mm512_dpbusd_epi32(a[r][1], _mm512_and_si512(_mm512_srli_epi16(c, 6), low), q[3]);
+      a[r][1] = _mm512_dpbusd_epi32(a[r][1], _mm512_and_si512(c, next), q[1]);
+      a[r][0] = _mm512_dpbusd_epi32(a[r][0], _mm512_and_si512(d, low), q[2]);
+      a[r][1] = _mm512_dpbusd_epi32(a[r][1], _mm512_and_si512(d, next), q[3]);
     }
   }
-  sums_of(a, count, dots);
+#pragma clang loop unroll(full)
+  for (int r = 0; r < count; r++) out[r] = _mm512_add_epi32(a[r][0], _mm512_srai_epi32(a[r][1], 2));
 }
 
-/* Codes of one bit, 64 dimensions a word: a bit lets its query byte through. */
-VIDX_INLINE void bits_dots_avx512(const vidx_code_query *query, const uint8_t *const *rows, const uint8_t *const *ahead,
-                                  int count, int32_t *dots) {
-  const size_t n = query->code_bytes;
-  const int8_t *values = query->values;
+/* 64 dimensions a word: a bit lets its query byte through. */
+VIDX_INLINE void signs_lanes(const int8_t *values, const uint8_t *const *rows, const uint8_t *const *ahead, int count,
+                             size_t n, lanes *out) {
   const __m512i ones = _mm512_set1_epi8(1);
   VIDX_ZERO_ACCUMULATORS(a);
   for (size_t i = 0; i < n; i += 16) {
@@ -137,20 +124,27 @@ VIDX_INLINE void bits_dots_avx512(const vidx_code_query *query, const uint8_t *c
       for (int r = 0; r < count; r++) {
         uint64_t word;
         memcpy(&word, rows[r] + i + 8 * j, sizeof word);
-        a[r][j] = _mm512_dpbusd_epi32(a[r][j], ones, _mm512_maskz_mov_epi8((__mmask64)word, q));
+        a[r][0] = _mm512_dpbusd_epi32(a[r][0], ones, _mm512_maskz_mov_epi8((__mmask64)word, q));
       }
     }
   }
-  sums_of(a, count, dots);
+#pragma clang loop unroll(full)
+  for (int r = 0; r < count; r++) out[r] = a[r][0];
 }
 
-VIDX_INLINE void int4_dots_avx512(const vidx_code_query *query, const uint8_t *const *rows, const uint8_t *const *ahead,
-                                  int count, int32_t *dots) {
-  halves_dots(query->values, rows, ahead, count, query->code_bytes, dots);
+#define VIDX_DOTS_ISA avx512
+#include "code_dots.h"
+
+VIDX_INLINE void int8_dots_avx512(const vidx_code_query *query, const uint8_t *const *rows, const uint8_t *const *ahead,
+                                  int at_once, int32_t *dots) {
+  dots_by(int8_lanes, query->values, rows, ahead, at_once, query->code_bytes, dots);
 }
 
-#define VIDX_EXTENSION_ISA avx512
-#include "code_extension.h"
+VIDX_INLINE void bits_dots_avx512(const vidx_code_query *query, const uint8_t *const *rows, const uint8_t *const *ahead,
+                                  int at_once, int32_t *dots) {
+  (void)at_once;
+  vidx_plane_dots(query->planes, rows, ahead, query->code_bytes, dots);
+}
 
 typedef __m512 (*half_step)(__m512 sum, __m512 q, __m512 v);
 
@@ -220,8 +214,8 @@ VIDX_INLINE __m512i word_of(const int8_t *values, size_t w) {
 
 VIDX_INLINE __m512i words_of(const uint8_t *block, size_t w) { return _mm512_loadu_si512(block + 64 * w); }
 
-VIDX_INLINE void int8_block_dots_avx512(const vidx_code_query *query, const int8_t *values, const uint8_t *block,
-                                        int32_t *dots) {
+VIDX_INLINE void int8_block_dots_avx512(const vidx_code_query *query, const uint8_t *block, int32_t *dots) {
+  const int8_t *values = query->values;
   __m512i a[4];
 #pragma clang loop unroll(full)
   for (int j = 0; j < 4; j++) a[j] = _mm512_setzero_si512();
@@ -231,8 +225,8 @@ VIDX_INLINE void int8_block_dots_avx512(const vidx_code_query *query, const int8
   _mm512_storeu_si512(dots, _mm512_add_epi32(_mm512_add_epi32(a[0], a[1]), _mm512_add_epi32(a[2], a[3])));
 }
 
-VIDX_INLINE void int4_block_dots_avx512(const vidx_code_query *query, const int8_t *values, const uint8_t *block,
-                                        int32_t *dots) {
+VIDX_INLINE void int4_block_dots_avx512(const vidx_code_query *query, const uint8_t *block, int32_t *dots) {
+  const int8_t *values = query->values;
   const size_t n = query->code_bytes;
   const __m512i low = _mm512_set1_epi8(15);
   __m512i a[4];
@@ -249,30 +243,11 @@ VIDX_INLINE void int4_block_dots_avx512(const vidx_code_query *query, const int8
   _mm512_storeu_si512(dots, _mm512_add_epi32(_mm512_add_epi32(a[0], a[1]), _mm512_add_epi32(a[2], a[3])));
 }
 
-/* Bits stay where they are in their bytes: sums of bit b are 2^b times too large, which is undone at the end. */
-VIDX_INLINE void bits_block_dots_avx512(const vidx_code_query *query, const int8_t *values, const uint8_t *block,
-                                        int32_t *dots) {
-  __m512i a[8];
-#pragma clang loop unroll(full)
-  for (int b = 0; b < 8; b++) a[b] = _mm512_setzero_si512();
-  for (size_t w = 0; w < query->code_bytes / 4; w++) {
-    const __m512i c = words_of(block, w);
-#pragma clang loop unroll(full)
-    for (size_t b = 0; b < 8; b++)
-      a[b] = _mm512_dpbusd_epi32(a[b], _mm512_and_si512(c, _mm512_set1_epi8((char)(1 << b))),
-                                 word_of(values, 8 * w + b));
-  }
-  __m512i sum = a[0];
-#pragma clang loop unroll(full)
-  for (int b = 1; b < 8; b++) sum = _mm512_add_epi32(sum, _mm512_srai_epi32(a[b], (unsigned)b));
-  _mm512_storeu_si512(dots, sum);
-}
-
 VIDX_ALL_ENTRY_POINTS(avx512)
 VIDX_BLOCK_ENTRY_POINTS(avx512)
 
 #pragma clang attribute pop
 
-const vidx_codes vidx_codes_avx512 = VIDX_CODE_TABLE(avx512, "avx512", VIDX_BLOCK_KERNELS(avx512));
+const vidx_codes vidx_codes_avx512 = VIDX_CODE_TABLE(avx512, "avx512+vnni", VIDX_BLOCK_KERNELS(avx512));
 
 #endif

@@ -4,20 +4,19 @@
  * register, their products with four bytes of the query add up in place, and factors lie side by side. Row by row, the
  * adding up of lanes and the bounds take as long as the products. The file defines the dot products of a block,
  *
- *     <code>_block_dots_<isa>(query, values, block, dots)
- *
- * where `values` are the query's, for bits in the order of vidx_bit_values. */
+ *     <code>_block_dots_<isa>(query, block, dots) */
 
 typedef float vidx_f32x8 __attribute__((vector_size(32)));
 typedef double vidx_f64x8 __attribute__((vector_size(64)));
 typedef int32_t vidx_i32x8 __attribute__((vector_size(32)));
 
-typedef void (*vidx_block_dots)(const vidx_code_query *query, const int8_t *values, const uint8_t *block,
-                                int32_t *dots);
+typedef void (*vidx_block_dots)(const vidx_code_query *query, const uint8_t *block, int32_t *dots);
 
 /* The estimates and bounds of eight rows: to the bit those of vidx_estimate_four and vidx_bound_four. */
-VIDX_INLINE void vidx_estimate_eight(const vidx_code_query *query, const int32_t *dots, const uint8_t *tails,
-                                     float *out, float *bounds) {
+VIDX_INLINE void vidx_estimate_eight(const vidx_code_query *query, int is_coarse, const int32_t *dots,
+                                     const uint8_t *tails, float *out, float *bounds) {
+  const double query_sum = is_coarse ? query->coarse_sum : query->sum;
+  const double query_scale = is_coarse ? query->coarse_scale : query->scale;
   vidx_f32x8 add, scale, offset, error;
   vidx_i32x8 integers;
   memcpy(&add, tails, sizeof add);
@@ -26,20 +25,26 @@ VIDX_INLINE void vidx_estimate_eight(const vidx_code_query *query, const int32_t
   memcpy(&error, tails + 192, sizeof error);
   memcpy(&integers, dots, sizeof integers);
   vidx_f64x8 product = __builtin_convertvector(scale, vidx_f64x8) * __builtin_convertvector(integers, vidx_f64x8) +
-                       __builtin_convertvector(offset, vidx_f64x8) * query->sum;
-  vidx_f64x8 estimate = (query->constant + __builtin_convertvector(add, vidx_f64x8)) + product * query->scale;
+                       __builtin_convertvector(offset, vidx_f64x8) * query_sum;
+  vidx_f64x8 estimate = (query->constant + __builtin_convertvector(add, vidx_f64x8)) + product * query_scale;
   vidx_f32x8 rounded = __builtin_convertvector(estimate, vidx_f32x8);
   memcpy(out, &rounded, sizeof rounded);
 
   const vidx_f64x8 zero = {0};
-  vidx_f64x8 root = zero;
-  if (query->error_root != 0)
-    root = __builtin_elementwise_sqrt(__builtin_elementwise_max(estimate + query->root_shift, zero));
-  vidx_f64x8 t = __builtin_convertvector(error, vidx_f64x8) + query->error_shift;
+  vidx_f64x8 t = __builtin_convertvector(error, vidx_f64x8) + query->error_shift, bound;
+  if (is_coarse) {
+    vidx_f64x8 lost = t * query->error_scale;
+    vidx_f64x8 lost_of_query = __builtin_convertvector(scale, vidx_f64x8) * query->error_spread;
+    bound = __builtin_elementwise_sqrt(lost * lost + lost_of_query * lost_of_query);
+  } else {
+    vidx_f64x8 root = zero;
+    if (query->error_root != 0)
+      root = __builtin_elementwise_sqrt(__builtin_elementwise_max(estimate + query->root_shift, zero));
+    bound = t * (query->error_scale + query->error_root * root + query->error_square * t);
+  }
   vidx_f64x8 magnitude = __builtin_elementwise_abs(__builtin_convertvector(add, vidx_f64x8)) +
                          __builtin_elementwise_abs(estimate);
-  vidx_f64x8 bound = t * (query->error_scale + query->error_root * root + query->error_square * t) +
-                     (query->error_constant + query->error_rounding * magnitude);
+  bound += query->error_constant + query->error_rounding * magnitude;
   rounded = __builtin_convertvector(bound, vidx_f32x8);
   memcpy(bounds, &rounded, sizeof rounded);
 }
@@ -54,7 +59,7 @@ VIDX_INLINE uint32_t vidx_near_rows(const float *scores, float *bounds, float sh
   return near;
 }
 
-VIDX_INLINE size_t vidx_code_blocks_form(vidx_block_dots dots_of, const vidx_code_query *query, const int8_t *values,
+VIDX_INLINE size_t vidx_code_blocks_form(vidx_block_dots dots_of, int is_coarse, const vidx_code_query *query,
                                          const uint8_t *blocks, size_t count, float share, float limit, uint32_t *ids,
                                          float *out, float *bounds) {
   const size_t row_bytes = query->code_bytes + VIDX_TAIL_BYTES;
@@ -63,9 +68,9 @@ VIDX_INLINE size_t vidx_code_blocks_form(vidx_block_dots dots_of, const vidx_cod
     const uint8_t *block = blocks + first * row_bytes, *tails = block + VIDX_BLOCK_ROWS * query->code_bytes;
     int32_t dots[VIDX_BLOCK_ROWS];
     float scores[VIDX_BLOCK_ROWS], errors[VIDX_BLOCK_ROWS];
-    dots_of(query, values, block, dots);
-    vidx_estimate_eight(query, dots, tails, scores, errors);
-    vidx_estimate_eight(query, dots + 8, tails + 32, scores + 8, errors + 8);
+    dots_of(query, block, dots);
+    vidx_estimate_eight(query, is_coarse, dots, tails, scores, errors);
+    vidx_estimate_eight(query, is_coarse, dots + 8, tails + 32, scores + 8, errors + 8);
     uint32_t near = vidx_near_rows(scores, errors, share, limit);
     if (count - first < VIDX_BLOCK_ROWS) near &= (1u << (count - first)) - 1;
     for (; near; near &= near - 1) {
@@ -78,42 +83,17 @@ VIDX_INLINE size_t vidx_code_blocks_form(vidx_block_dots dots_of, const vidx_cod
   return found;
 }
 
-typedef int8_t vidx_i8x32 __attribute__((vector_size(32)));
-
-/* Bit b of the four bytes of word w belongs to dimensions 32 w + b, + 8, + 16, + 24: puts their values together, for
- * `words` words, behind which there is nothing. */
-VIDX_INLINE void vidx_bit_values(const int8_t *values, size_t words, int8_t *out) {
-  for (size_t w = 0; w < words; w++) {
-    vidx_i8x32 v;
-    memcpy(&v, values + 32 * w, sizeof v);
-    v = __builtin_shufflevector(v, v, 0, 8, 16, 24, 1, 9, 17, 25, 2, 10, 18, 26, 3, 11, 19, 27, 4, 12, 20, 28, 5, 13,
-                                21, 29, 6, 14, 22, 30, 7, 15, 23, 31);
-    memcpy(out + 32 * w, &v, sizeof v);
-  }
-}
-
-/* Bytes of one-bit codes of the most dimensions there are (VectorLayout.maxDimensions). */
-enum { VIDX_MOST_BIT_BYTES = 2000 };
-
 #define VIDX_BLOCK_PARAMETERS                                                                                          \
   const vidx_code_query *query, const void *blocks, size_t count, float share, float limit, uint32_t *ids, float *out, \
       float *bounds
 
 #define VIDX_BLOCK_ENTRY_POINTS(isa)                                                                                   \
   static size_t int8_blocks_##isa(VIDX_BLOCK_PARAMETERS) {                                                             \
-    return vidx_code_blocks_form(int8_block_dots_##isa, query, query->values, blocks, count, share, limit, ids, out,   \
-                                 bounds);                                                                              \
+    return vidx_code_blocks_form(int8_block_dots_##isa, 0, query, blocks, count, share, limit, ids, out, bounds);      \
   }                                                                                                                    \
   static size_t int4_blocks_##isa(VIDX_BLOCK_PARAMETERS) {                                                             \
-    return vidx_code_blocks_form(int4_block_dots_##isa, query, query->values, blocks, count, share, limit, ids, out,   \
-                                 bounds);                                                                              \
-  }                                                                                                                    \
-  static size_t bits_blocks_##isa(VIDX_BLOCK_PARAMETERS) {                                                             \
-    int8_t values[8 * VIDX_MOST_BIT_BYTES];                                                                            \
-    if (query->code_bytes > VIDX_MOST_BIT_BYTES) __builtin_trap();                                                     \
-    vidx_bit_values(query->values, query->code_bytes / 4, values);                                                     \
-    return vidx_code_blocks_form(bits_block_dots_##isa, query, values, blocks, count, share, limit, ids, out, bounds); \
+    return vidx_code_blocks_form(int4_block_dots_##isa, 0, query, blocks, count, share, limit, ids, out, bounds);      \
   }
 
 #define VIDX_BLOCK_KERNELS(isa)                                                                                        \
-  .int8_blocks = int8_blocks_##isa, .int4_blocks = int4_blocks_##isa, .bits_blocks = bits_blocks_##isa
+  .int8_blocks = int8_blocks_##isa, .int4_blocks = int4_blocks_##isa

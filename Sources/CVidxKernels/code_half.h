@@ -133,9 +133,9 @@ VIDX_INLINE void vidx_f16_l1_bounds(const vidx_code_query *query, size_t count, 
 
 /* All entry points of one instruction set. */
 #define VIDX_ALL_ENTRY_POINTS(isa)                                                                                     \
-  VIDX_CODE_ENTRY_POINTS(int8, isa)                                                                                    \
-  VIDX_CODE_ENTRY_POINTS(int4, isa)                                                                                    \
-  VIDX_CODE_ENTRY_POINTS(bits, isa)                                                                                    \
+  VIDX_CODE_ENTRY_POINTS(int8, 0, isa)                                                                                 \
+  VIDX_CODE_ENTRY_POINTS(int4, 0, isa)                                                                                 \
+  VIDX_CODE_ENTRY_POINTS(bits, 1, isa)                                                                                 \
   VIDX_REFINE_ENTRY_POINTS(isa)                                                                                        \
   VIDX_FLOAT_ENTRY_POINTS(isa)                                                                                         \
   VIDX_FIT_ENTRY_POINTS(isa)                                                                                           \

@@ -14,38 +14,32 @@
 #define VIDX_JOINED(a, b) VIDX_JOINED_(a, b)
 #define VIDX_NEON(name) VIDX_JOINED(name, VIDX_NEON_ISA)
 
-VIDX_INLINE void zero_sums(int32x4_t a[4], int count) {
+typedef int32x4_t lanes;
+
+VIDX_INLINE void sums_of(const lanes a[4], int32_t *sums) {
+  vst1q_s32(sums, vpaddq_s32(vpaddq_s32(a[0], a[1]), vpaddq_s32(a[2], a[3])));
+}
+
+VIDX_INLINE void zero_lanes(lanes a[4], int count) {
 #pragma clang loop unroll(full)
   for (int r = 0; r < count; r++) a[r] = vdupq_n_s32(0);
 }
 
-VIDX_INLINE void sums_of(const int32x4_t a[4], int count, int32_t *sums) {
-  if (count == 1)
-    sums[0] = vaddvq_s32(a[0]);
-  else
-    vst1q_s32(sums, vpaddq_s32(vpaddq_s32(a[0], a[1]), vpaddq_s32(a[2], a[3])));
-}
-
-VIDX_INLINE void VIDX_NEON(int8_dots)(const vidx_code_query *query, const uint8_t *const *rows,
-                                      const uint8_t *const *ahead, int count, int32_t *dots) {
-  int32x4_t a[4];
-  zero_sums(a, count);
-  for (size_t i = 0; i < query->code_bytes; i += 16) {
+VIDX_INLINE void int8_lanes(const int8_t *values, const uint8_t *const *rows, const uint8_t *const *ahead, int count,
+                            size_t n, lanes *a) {
+  zero_lanes(a, count);
+  for (size_t i = 0; i < n; i += 16) {
     if (i % 64 == 0) vidx_prefetch_rows(ahead, count, i);
-    int8x16_t q = vld1q_s8(query->values + i);
+    int8x16_t q = vld1q_s8(values + i);
 #pragma clang loop unroll(full)
     for (int r = 0; r < count; r++) a[r] = wide_step(a[r], vld1q_u8(rows[r] + i), q);
   }
-  sums_of(a, count, dots);
-#pragma clang loop unroll(full)
-  for (int r = 0; r < count; r++) dots[r] += wide_correction((int32_t)query->sum);
 }
 
-VIDX_INLINE void halves_dots(const int8_t *values, const uint8_t *const *rows, const uint8_t *const *ahead, int count,
-                             size_t n, int32_t *dots) {
+VIDX_INLINE void halves_lanes(const int8_t *values, const uint8_t *const *rows, const uint8_t *const *ahead, int count,
+                              size_t n, lanes *a) {
   const uint8x16_t low = vdupq_n_u8(15);
-  int32x4_t a[4];
-  zero_sums(a, count);
+  zero_lanes(a, count);
   for (size_t i = 0; i < n; i += 16) {
     if (i % 64 == 0) vidx_prefetch_rows(ahead, count, i);
     int8x16_t q0 = vld1q_s8(values + i), q1 = vld1q_s8(values + n + i);
@@ -56,14 +50,12 @@ VIDX_INLINE void halves_dots(const int8_t *values, const uint8_t *const *rows, c
       a[r] = dot_step(a[r], vshrq_n_u8(c, 4), q1);
     }
   }
-  sums_of(a, count, dots);
 }
 
-VIDX_INLINE void quarters_dots(const int8_t *values, const uint8_t *const *rows, const uint8_t *const *ahead, int count,
-                               size_t n, int32_t *dots) {
+VIDX_INLINE void quarters_lanes(const int8_t *values, const uint8_t *const *rows, const uint8_t *const *ahead,
+                                int count, size_t n, lanes *a) {
   const uint8x16_t low = vdupq_n_u8(3);
-  int32x4_t a[4];
-  zero_sums(a, count);
+  zero_lanes(a, count);
   for (size_t i = 0; i < n; i += 16) {
     if (i % 64 == 0) vidx_prefetch_rows(ahead, count, i);
     int8x16_t q[4];
@@ -78,7 +70,6 @@ VIDX_INLINE void quarters_dots(const int8_t *values, const uint8_t *const *rows,
       a[r] = dot_step(a[r], vshrq_n_u8(c, 6), q[3]);
     }
   }
-  sums_of(a, count, dots);
 }
 
 /* Sixteen bits, each to a byte of ones or zeros. */
@@ -87,27 +78,51 @@ VIDX_INLINE int8x16_t bytes_of_bits(const uint8_t *bits) {
   return vreinterpretq_s8_u8(vtstq_u8(vcombine_u8(vdup_n_u8(bits[0]), vdup_n_u8(bits[1])), bit));
 }
 
-VIDX_INLINE void VIDX_NEON(bits_dots)(const vidx_code_query *query, const uint8_t *const *rows,
-                                      const uint8_t *const *ahead, int count, int32_t *dots) {
+VIDX_INLINE void signs_lanes(const int8_t *values, const uint8_t *const *rows, const uint8_t *const *ahead, int count,
+                             size_t n, lanes *a) {
   const uint8x16_t ones = vdupq_n_u8(1);
-  int32x4_t a[4];
-  zero_sums(a, count);
-  for (size_t i = 0; i < query->code_bytes; i += 2) {
+  zero_lanes(a, count);
+  for (size_t i = 0; i < n; i += 2) {
     if (i % 64 == 0) vidx_prefetch_rows(ahead, count, i);
-    int8x16_t q = vld1q_s8(query->values + 8 * i);
+    int8x16_t q = vld1q_s8(values + 8 * i);
 #pragma clang loop unroll(full)
     for (int r = 0; r < count; r++) a[r] = dot_step(a[r], ones, vandq_s8(bytes_of_bits(rows[r] + i), q));
   }
-  sums_of(a, count, dots);
 }
 
-VIDX_INLINE void VIDX_NEON(int4_dots)(const vidx_code_query *query, const uint8_t *const *rows,
-                                      const uint8_t *const *ahead, int count, int32_t *dots) {
-  halves_dots(query->values, rows, ahead, count, query->code_bytes, dots);
+/* `values`: the planes of a query. Counts of the bits in each byte, times what their plane counts. */
+VIDX_INLINE void planes_lanes(const int8_t *values, const uint8_t *const *rows, const uint8_t *const *ahead, int count,
+                              size_t n, lanes *a) {
+  const int8_t weights[4] = {1, 2, 4, -8};
+  zero_lanes(a, count);
+  for (size_t i = 0; i < n; i += 16) {
+    if (i % 64 == 0) vidx_prefetch_rows(ahead, count, i);
+    uint8x16_t planes[4];
+#pragma clang loop unroll(full)
+    for (int j = 0; j < 4; j++) planes[j] = vreinterpretq_u8_s8(vld1q_s8(values + 4 * i + 16 * j));
+#pragma clang loop unroll(full)
+    for (int r = 0; r < count; r++) {
+      uint8x16_t c = vld1q_u8(rows[r] + i);
+#pragma clang loop unroll(full)
+      for (int j = 0; j < 4; j++) a[r] = dot_step(a[r], vcntq_u8(vandq_u8(c, planes[j])), vdupq_n_s8(weights[j]));
+    }
+  }
 }
 
-#define VIDX_EXTENSION_ISA VIDX_NEON_ISA
-#include "code_extension.h"
+#define VIDX_DOTS_ISA VIDX_NEON_ISA
+#include "code_dots.h"
+
+VIDX_INLINE void VIDX_DOTS(int8)(const vidx_code_query *query, const uint8_t *const *rows, const uint8_t *const *ahead,
+                                 int at_once, int32_t *dots) {
+  dots_by(int8_lanes, query->values, rows, ahead, at_once, query->code_bytes, dots);
+#pragma clang loop unroll(full)
+  for (int r = 0; r < 4; r++) dots[r] += wide_correction((int32_t)query->sum);
+}
+
+VIDX_INLINE void VIDX_DOTS(bits)(const vidx_code_query *query, const uint8_t *const *rows, const uint8_t *const *ahead,
+                                 int at_once, int32_t *dots) {
+  dots_by(planes_lanes, (const int8_t *)query->planes, rows, ahead, at_once, query->code_bytes, dots);
+}
 
 typedef float32x4_t (*half_step)(float32x4_t sum, float32x4_t q, float32x4_t v);
 

@@ -9,10 +9,10 @@
 /* The code of a dimension, in a row of n bytes; `more`: those of a second plane. */
 typedef int32_t (*code_of)(const uint8_t *row, size_t n, size_t more, size_t dimension);
 
-VIDX_INLINE void dots_of_codes(const vidx_code_query *query, const uint8_t *const *rows, size_t n, int count,
-                               int32_t *dots, code_of code) {
+VIDX_INLINE void dots_of_codes(const vidx_code_query *query, const uint8_t *const *rows, size_t n, int32_t *dots,
+                               code_of code) {
   const size_t more = vidx_quarters(query->dimensions);
-  for (int r = 0; r < count; r++) {
+  for (int r = 0; r < 4; r++) {
     int32_t sum = 0;
     for (size_t i = 0; i < query->dimensions; i++) sum += query->values[i] * code(rows[r], n, more, i);
     dots[r] = sum;
@@ -41,9 +41,9 @@ VIDX_INLINE int32_t bit_code(const uint8_t *row, size_t n, size_t more, size_t i
 
 #define DOTS(name, n, code)                                                                                            \
   VIDX_INLINE void name##_dots_scalar(const vidx_code_query *query, const uint8_t *const *rows,                        \
-                                      const uint8_t *const *ahead, int count, int32_t *dots) {                         \
-    (void)ahead; /* computation-bound */                                                                               \
-    dots_of_codes(query, rows, n, count, dots, code);                                                                  \
+                                      const uint8_t *const *ahead, int at_once, int32_t *dots) {                       \
+    (void)ahead, (void)at_once; /* computation-bound */                                                                \
+    dots_of_codes(query, rows, n, dots, code);                                                                         \
   }
 
 /* Six bits are a plane of four, and behind its n bytes one of two. */
@@ -53,10 +53,27 @@ VIDX_INLINE int32_t six_bit_code(const uint8_t *row, size_t n, size_t quarters, 
 
 DOTS(int8, query->code_bytes, byte_code)
 DOTS(int4, query->code_bytes, half_code)
-DOTS(bits, query->code_bytes, bit_code)
+DOTS(signs, query->code_bytes, bit_code)
 DOTS(extension2, vidx_quarters(query->dimensions), quarter_code)
 DOTS(extension4, vidx_halves(query->dimensions), half_code)
 DOTS(extension6, vidx_halves(query->dimensions), six_bit_code)
+
+VIDX_INLINE int32_t plane_value(const uint8_t *planes, size_t i) {
+  const uint8_t *bytes = planes + i / 128 * 64 + i / 8 % 16;
+  int32_t value = 0;
+  for (int plane = 0; plane < 4; plane++) value += (bytes[16 * plane] >> (i % 8) & 1) * (plane == 3 ? -8 : 1 << plane);
+  return value;
+}
+
+VIDX_INLINE void bits_dots_scalar(const vidx_code_query *query, const uint8_t *const *rows, const uint8_t *const *ahead,
+                                  int at_once, int32_t *dots) {
+  (void)ahead, (void)at_once;
+  for (int r = 0; r < 4; r++) dots[r] = 0;
+  for (size_t i = 0; i < query->dimensions; i++) {
+    const int32_t value = plane_value(query->planes, i);
+    for (int r = 0; r < 4; r++) dots[r] += value * bit_code(rows[r], 0, 0, i);
+  }
+}
 
 static float float_of_half(uint16_t half) {
   const uint32_t sign = (uint32_t)(half & 0x8000) << 16, exponent = half >> 10 & 31, fraction = half & 1023;

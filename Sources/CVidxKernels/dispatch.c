@@ -48,8 +48,18 @@ const vidx_kernels *vidx_kernels_chosen(const char *forced) {
   return &vidx_kernels_scalar;
 }
 
+#if defined(__x86_64__)
+static vidx_codes popcount_codes; /* those of AVX-512, with the kernels of VPOPCNTDQ */
+#endif
+
 __attribute__((constructor)) static void choose_kernels(void) {
   active_kernels = vidx_kernels_chosen(getenv("VIDX_ISA"));
+#if defined(__x86_64__)
+  popcount_codes = vidx_codes_avx512;
+  popcount_codes.isa = "avx512+vpopcntdq";
+  popcount_codes.bits = vidx_bits_popcount;
+  popcount_codes.bits_blocks = vidx_bits_blocks_popcount;
+#endif
 }
 
 const vidx_kernels *vidx_kernels_active(void) { return active_kernels; }
@@ -60,7 +70,7 @@ static const vidx_codes *codes_of(const vidx_kernels *kernels) {
   if (kernels == &vidx_kernels_scalar || !has_halves) return &vidx_codes_scalar;
   if (kernels == &vidx_kernels_avx512 && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni"))
-    return &vidx_codes_avx512;
+    return __builtin_cpu_supports("avx512vpopcntdq") ? &popcount_codes : &vidx_codes_avx512;
   return &vidx_codes_avx2; /* every CPU with AVX-512 has AVX2 and FMA */
 }
 #elif defined(__aarch64__)
@@ -89,7 +99,17 @@ static const vidx_codes *codes_of(const vidx_kernels *kernels) {
 
 const vidx_codes *vidx_codes_active(void) { return codes_of(active_kernels); }
 
+/* The codes of a part of what this CPU has. */
+static const vidx_codes *partial_codes(const char *isa) {
+#if defined(__x86_64__)
+  if (strcmp(isa, vidx_codes_avx512.isa) == 0 && codes_of(&vidx_kernels_avx512) == &popcount_codes)
+    return &vidx_codes_avx512;
+#endif
+  (void)isa;
+  return NULL;
+}
+
 const vidx_codes *vidx_codes_named(const char *isa) {
   const vidx_kernels *kernels = vidx_kernels_named(isa);
-  return kernels ? codes_of(kernels) : NULL;
+  return kernels ? codes_of(kernels) : partial_codes(isa);
 }

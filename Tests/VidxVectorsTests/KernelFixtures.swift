@@ -10,6 +10,9 @@ import VidxVectors
 /// The instruction sets that this machine can run, best first: each is tested.
 let machineISAs = ["avx512", "avx2", "neon", "scalar"].filter { (isa: String) in unsafe vidx_kernels_named(isa) != nil }
 
+/// Those of codes: a CPU whose best ones need a part that others lack is tested without it too.
+let codeISAs = machineISAs + ["avx512+vnni"].filter { (isa: String) in unsafe vidx_codes_named(isa) != nil }
+
 /// Every dimension around the lane counts, and those of common models.
 let testedDimensions = Array(1...80) + [384, 768, 1536, 4096]
 

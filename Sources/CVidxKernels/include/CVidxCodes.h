@@ -14,14 +14,17 @@
  *     estimate = (constant + add) + (scale * I + offset * sum) * query scale
  *
  * in double, in this order, without fused steps, rounded to f32 once: integer codecs give the same bits on every
- * instruction set. Rows of f16 and f32 are plain components, zero padded to 64 bytes, and have no tail. */
+ * instruction set. One-bit rows by themselves are scored with a coarser query, of four bits a value; with their
+ * extensions, with the bytes. Rows of f16 and f32 are plain components, zero padded to 64 bytes, and have no tail. */
 
 /* A query made ready. `values` and `floats` are zero from `dimensions` on: `values` for VIDX_QUERY_PADDING bytes,
  * `floats` up to a multiple of 32. */
 enum { VIDX_QUERY_PADDING = 192 };
 
 typedef struct {
-  const int8_t *_Nullable values; /* integer codecs */
+  const int8_t *_Nullable values;  /* integer codecs */
+  const uint8_t *_Nullable planes; /* one-bit rows: bits 0 to 3 of their values, the highest counting -8: for every 16
+                                      bytes of code 16 of each plane, in whose bytes bits are as in the code's */
   const float *_Nullable floats;  /* f32 and f16 */
   size_t dimensions;
   size_t code_bytes;    /* of a row, without the tail */
@@ -35,6 +38,9 @@ typedef struct {
   double error_square;
   double error_constant;
   double error_rounding;
+  double coarse_scale;  /* of the values in `planes` */
+  double coarse_sum;    /* of these, unscaled */
+  double error_spread;  /* one-bit rows: root((t error_scale)^2 + (error_spread scale)^2) instead of t (...) */
 } vidx_code_query;
 
 /* Scattered rows: row ids[i] of `base`, `stride` bytes apart, whose next rows are prefetched. out[0..count-1]. */
@@ -85,7 +91,7 @@ typedef struct {
 } vidx_query_fit;
 
 typedef struct {
-  const char *isa; /* "scalar", "avx2", "avx512", "neon" */
+  const char *isa; /* "scalar", "avx2", "avx512+vnni", "avx512+vpopcntdq", "neon", "neon+dot" */
   vidx_code_kernels int8, int4, bits;
   vidx_code_kernels f16_neg_dot, f16_l2sq, f16_l1;
   vidx_code_kernels f32_neg_dot, f32_l2sq, f32_l1;
@@ -103,6 +109,8 @@ typedef struct {
   void (*fit_signs)(const float *x, size_t n, int bits, uint8_t *codes, vidx_code_fit *fit);
   /* Signed bytes of n floats. */
   void (*fit_query)(const float *x, size_t n, int8_t *values, vidx_query_fit *fit);
+  /* Values -7...7 of n floats as planes, which have as many bytes as 4 n bits need, rounded up to 64. */
+  void (*fit_planes)(const float *x, size_t n, uint8_t *planes, vidx_query_fit *fit);
   /* Sum of a[i] * b[i] in double. */
   double (*dot)(const float *a, const float *b, size_t n);
   /* n halves from floats and back; n is a multiple of 16. To nearest, ties to even; beyond the range infinite. */
@@ -117,9 +125,12 @@ typedef struct {
 /* The kernels that go with the active table of CVidxKernels.h. */
 const vidx_codes *vidx_codes_active(void);
 
-/* Those that go with an instruction set's table, or NULL when it is unknown or this CPU lacks it. A CPU with AVX-512
- * but without its byte, VNNI and VL parts has the AVX2 ones under "avx512"; `isa` tells. */
+/* Those that go with an instruction set's table, or those of this `isa`; NULL when it is unknown or this CPU lacks it.
+ * A CPU with AVX-512 but without its byte, VNNI and VL parts has the AVX2 ones under "avx512"; `isa` tells. */
 const vidx_codes *_Nullable vidx_codes_named(const char *isa);
+
+/* Does `count` additions (rounded up to 16), each of which waits for the one before: a cycle each. */
+void vidx_add_in_sequence(uint64_t count);
 
 /* A plane of `bits` bits (1, 2, 4 or 8) of each code, from bit `shift` on, in `count` bytes (enough for all, at most
  * one plane of padding). One bit: dimension i is bit i % 8 of byte i / 8. Otherwise dimension i is in byte i % count,

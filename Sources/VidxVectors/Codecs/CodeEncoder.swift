@@ -141,7 +141,7 @@ import CVidxKernels
     case (.int8, _), (.int4, _):
       return lost + (abs(fit.norm - fit.product) + cancelled).squareRoot()
     default:
-      return CodeTail.confidence / max(dimensions - 1, 1).squareRoot() * (lost + ofQuery)
+      return CodeTail.confidence(dimensions: space.dimensions) * (lost + ofQuery)
     }
   }
 }
@@ -153,8 +153,9 @@ struct CodeTail {
   var offset: Float
   var error: Float
 
-  /// e0 of the RaBitQ paper (arXiv 2405.12497, section 3.2.2): errors exceed the bound in some 6 of 100 cases.
-  static let confidence = 1.9
+  /// What a random direction leaves of a length, with e0 of the RaBitQ paper (arXiv 2405.12497, section 3.2.2): errors
+  /// exceed the bound in some 6 of 100 cases.
+  static func confidence(dimensions: Int) -> Double { 1.9 / Double(max(dimensions - 1, 1)).squareRoot() }
 
   /// As a float, which is finite.
   static func finite(_ value: Double) -> Float {

@@ -66,6 +66,12 @@ package import CVidxKernels
     unsafe table(isa: isa).pointee.read
   }
 
+  /// A function that takes a cycle for each addition of so many (a multiple of 16), for benchmarks.
+  package static var additionsInSequence: @convention(c) (UInt64) -> Void { vidx_add_in_sequence }
+
+  /// The instruction set, with the parts of it in use.
+  package static func isa(_ isa: String?) -> String { unsafe String(cString: table(isa: isa).pointee.isa) }
+
   static func table(isa: String?) -> UnsafePointer<vidx_codes> {
     let named = unsafe isa.flatMap { unsafe vidx_codes_named($0) }
     return unsafe named ?? vidx_codes_active()

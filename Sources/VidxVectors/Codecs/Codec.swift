@@ -23,6 +23,9 @@ package enum Codec: String, Sendable, CaseIterable {
   /// Whether the codec needs its vectors centred and rotated; the others gain nothing from it.
   package var isRotated: Bool { isInteger && self != .int8 }
 
+  /// Whether rows are signs, with or without an extension.
+  var isOneBit: Bool { self == .rabitq || extensionBits > 0 }
+
   /// Bits a dimension in the extension row: 0, 2, 4 or 6.
   package var extensionBits: Int {
     switch self {

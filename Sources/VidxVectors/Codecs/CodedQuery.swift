@@ -9,11 +9,14 @@ package import CVidxKernels
   /// r = P(q - g).
   private let rotated: AlignedBuffer
   private let values: AlignedBuffer
+  /// What one-bit rows are scored with: four bits a value, bit planes.
+  private let planes: AlignedBuffer?
   private let codes: AlignedBuffer
   // Of the prepared query: |q|, |r|, and how far the rounded r is from r.
   private var length = 0.0
   private var rotatedLength = 0.0
   private var lost = 0.0
+  private var coarselyLost = 0.0
 
   package init(_ space: CodecSpace) {
     self.space = space
@@ -23,12 +26,14 @@ package import CVidxKernels
     rotated = AlignedBuffer(byteCount: 4 * Codec.padded(dimensions, to: 32), zeroed: true)
     values = AlignedBuffer(byteCount: dimensions + Int(VIDX_QUERY_PADDING), zeroed: true)
     codes = AlignedBuffer(byteCount: dimensions, zeroed: true)
+    planes = codec.isOneBit ? AlignedBuffer(byteCount: Codec.padded(dimensions, to: 128) / 2) : nil
     unsafe query = .allocate(capacity: 1)
     unsafe query.initialize(to: vidx_code_query())
     unsafe query.pointee.dimensions = dimensions
     unsafe query.pointee.code_bytes = codec.codeBytes(dimensions: dimensions)
     unsafe query.pointee.floats = UnsafePointer(floats.floats)
     unsafe query.pointee.values = UnsafePointer(values.bytes.assumingMemoryBound(to: Int8.self))
+    unsafe query.pointee.planes = planes.map { unsafe UnsafePointer($0.bytes.assumingMemoryBound(to: UInt8.self)) }
   }
 
   deinit { unsafe query.deallocate() }
@@ -96,9 +101,24 @@ package import CVidxKernels
     unsafe query.pointee.scale = fit.scale
     unsafe query.pointee.sum = Double(fit.sum)
     rotatedLength = fit.norm.squareRoot()
-    // The scale makes the query and what it loses orthogonal: a square is lost, not a product with vectors near by.
+    lost = lost(fit)
+    guard let planes else { return }
+    let planeBytes = unsafe planes.bytes.assumingMemoryBound(to: UInt8.self)
+    unsafe space.table.pointee.fit_planes(rotated.floats, space.dimensions, planeBytes, &fit)
+    unsafe query.pointee.coarse_scale = Self.coarseShrinkage * fit.scale
+    unsafe query.pointee.coarse_sum = Double(fit.sum)
+    let (rounding, shrinkage) = (lost(fit), 1 - Self.coarseShrinkage)
+    coarselyLost = (rounding * rounding + shrinkage * shrinkage * fit.norm).squareRoot()
+  }
+
+  /// Levels so wide take small components for zero, just those whose signs near rows do not share, which makes near
+  /// rows seem nearer by that much.
+  private static let coarseShrinkage = 0.997
+
+  /// The scale makes the query and what it loses orthogonal: a square is lost, not a product with vectors near by.
+  private func lost(_ fit: vidx_query_fit) -> Double {
     let lostNorm = fit.scale == 0 ? fit.norm : max(fit.scale * fit.scale * fit.value_norm - fit.norm, 0)
-    lost = (lostNorm + 0x1p-44 * fit.norm).squareRoot() + space.smallestError
+    return (lostNorm + 0x1p-44 * fit.norm).squareRoot() + space.smallestError
   }
 }
 
@@ -124,6 +144,10 @@ extension CodedQuery {
       if isMoved { unsafe query.pointee.error_constant += factor * lost * distance }
     default:
       setBound(linear: factor * longest, shift: 0, root: 0, rootShift: 0, square: 0)
+      // A one-bit row's |x| is half the root of the dimensions times its scale, which has the factor in it.
+      let dimensions = Double(space.dimensions)
+      unsafe query.pointee.error_spread =
+        CodeTail.confidence(dimensions: space.dimensions) * coarselyLost * dimensions.squareRoot() / 2
     }
   }
 

@@ -17,7 +17,7 @@ import VidxVectors
     ]
   }
 
-  @Test("Estimates are finite, whatever is coded and asked", arguments: machineISAs, integerCodecs)
+  @Test("Estimates are finite, whatever is coded and asked", arguments: codeISAs, integerCodecs)
   func finite(isa: String, codec: Codec) throws {
     for dimensions in [1, 2, 5, 48, 384, 2000] {
       let vectors = Self.extremes(dimensions)

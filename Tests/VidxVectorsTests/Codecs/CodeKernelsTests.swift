@@ -17,7 +17,7 @@ import VidxVectors
     return rows.bytes.map { UInt32($0) } + (whole + first).flatMap { [$0.score.bitPattern, $0.bound.bitPattern] }
   }
 
-  @Test("Codes, estimates and bounds have the scalar kernels' bits", arguments: machineISAs, integerCodecs)
+  @Test("Codes, estimates and bounds have the scalar kernels' bits", arguments: codeISAs, integerCodecs)
   func bitsAgree(isa: String, codec: Codec) throws {
     for dimensions in codedDimensions {
       let metric = codedMetrics[dimensions % 3]
@@ -27,7 +27,7 @@ import VidxVectors
     }
   }
 
-  @Test("Alignment changes nothing", arguments: machineISAs, integerCodecs)
+  @Test("Alignment changes nothing", arguments: codeISAs, integerCodecs)
   func alignmentChangesNothing(isa: String, codec: Codec) throws {
     for dimensions in [1, 31, 64, 130, 200, 384] {
       let expected = try Self.outcome(codec, .l2, dimensions: dimensions, isa: isa)
@@ -38,7 +38,7 @@ import VidxVectors
     }
   }
 
-  @Test("The estimate is the formula's", arguments: machineISAs, integerCodecs)
+  @Test("The estimate is the formula's", arguments: codeISAs, integerCodecs)
   func formula(isa: String, codec: Codec) throws {
     for dimensions in [1, 2, 15, 16, 17, 63, 64, 65, 127, 128, 129, 384] {
       let vectors = modelVectors(count: 5, dimensions: dimensions, unit: false, seed: 3)
@@ -50,11 +50,42 @@ import VidxVectors
         // What the row decodes to, in the space of the residuals, is offset + scale * code.
         var decoded = [Float](repeating: 0, count: dimensions + 32)
         let add = unsafe Self.decode(rows, row, &decoded)
-        let dot = (0..<dimensions).reduce(0.0) { unsafe $0 + Double(q.values![$1]) * Double(decoded[$1]) }
-        let expected = unsafe q.constant + add - 2 * q.scale * dot
+        let isCoarse = codec == .rabitq
+        let dot = (0..<dimensions).reduce(0.0) { sum, i in
+          let value = unsafe isCoarse ? Self.coarseValue(q.planes!, i) : Int(q.values![i])
+          return sum + Double(value) * Double(decoded[i])
+        }
+        let expected = unsafe q.constant + add - 2 * (isCoarse ? q.coarse_scale : q.scale) * dot
         let room = unsafe 1e-5 * (abs(q.constant) + abs(add) + 1)
         #expect(abs(Double(estimate.score) - expected) <= room, "dimensions \(dimensions), row \(row)")
       }
+    }
+  }
+
+  /// Dimension i of a query's bit planes.
+  private static func coarseValue(_ planes: UnsafePointer<UInt8>, _ i: Int) -> Int {
+    let bits = (0..<4).map { unsafe Int(planes[i / 128 * 64 + 16 * $0 + i / 8 % 16]) >> (i % 8) & 1 }
+    return bits[0] + 2 * bits[1] + 4 * bits[2] - 8 * bits[3]
+  }
+
+  @Test("The coarse query is near the query", arguments: codeISAs)
+  func coarseQuery(isa: String) throws {
+    for dimensions in [3, 64, 100, 128, 129, 384, 1000] {
+      let space = try standardSpace(.rabitq, .l2, dimensions: dimensions, isa: isa)
+      let query = prepared(space, modelVectors(count: 1, dimensions: dimensions, unit: false, seed: 4)[0])
+      let q = unsafe query.raw.pointee
+      var (lost, norm, sum) = (0.0, 0.0, 0)
+      for i in 0..<dimensions {
+        let fine = unsafe q.scale * Double(q.values![i])
+        let coarse = unsafe Self.coarseValue(q.planes!, i)
+        unsafe lost += (fine - q.coarse_scale * Double(coarse)) * (fine - q.coarse_scale * Double(coarse))
+        norm += fine * fine
+        sum += coarse
+      }
+      #expect(lost < 0.03 * norm, "\(dimensions) dimensions: \(lost) of \(norm)")
+      #expect(unsafe q.coarse_sum == Double(sum))
+      let planes = (0..<(dimensions + 127) / 128 * 128).map { unsafe Self.coarseValue(q.planes!, $0) }
+      #expect(planes[dimensions...].allSatisfy { $0 == 0 })
     }
   }
 
@@ -73,7 +104,7 @@ import VidxVectors
     return unsafe Double(tail.loadUnaligned(as: Float.self))
   }
 
-  @Test("All forms and counts agree", arguments: machineISAs, Codec.allCases)
+  @Test("All forms and counts agree", arguments: codeISAs, Codec.allCases)
   func formsAgree(isa: String, codec: Codec) throws {
     for dimensions in [1, 16, 50, 129, 384] {
       for metric in Metric.allCases where codec.supports(metric) {
@@ -87,7 +118,7 @@ import VidxVectors
     }
   }
 
-  @Test("Transposed blocks have the rows' bits, and what is below the limit", arguments: machineISAs, integerCodecs)
+  @Test("Transposed blocks have the rows' bits, and what is below the limit", arguments: codeISAs, integerCodecs)
   func blocksAgree(isa: String, codec: Codec) throws {
     for dimensions in codedDimensions + [16_000] {
       let metric = codedMetrics[dimensions % 3]
@@ -159,7 +190,7 @@ import VidxVectors
       if let first = unsafe coded.firstExtension {
         unsafe extensions.copyMemory(from: first, byteCount: 5 * coded.extensionStride)
       }
-      for isa in machineISAs {
+      for isa in codeISAs {
         let kernels = try CodeKernels(codec, .cosine, isa: isa)
         unsafe kernels.rows(query.raw, rows, coded.stride, 5, &out)
         unsafe kernels.boundedIDs(query.raw, rows, coded.stride, [4, 3, 4, 0, 4], 5, &out, &bounds)
