@@ -34,7 +34,9 @@ import CVidxKernels
   // @unchecked: one thread at a time.
   /// Which of the threads this is, and what all of them insert; nil: nobody else does.
   let thread: Int
-  let underWay: InsertionsUnderWay?
+  let log: InsertionLog?
+  /// How many entries of the log were linked when this insertion began.
+  var known = 0
   /// One bit a node: met in this search.
   let visited: UnsafeMutablePointer<UInt64>
   /// The nodes met, in order; their bits are cleared after the search.
@@ -58,11 +60,13 @@ import CVidxKernels
 
   /// The most links a node can have (at the base, twice `m`), and the blocks of several nodes that are scored at once.
   private static let capacity = 2 * IndexLimits.m.upperBound + 8
-  private static let blockCapacity = HNSWBuilder.nodesAtOnce * capacity
+  private static let blockCapacity = HNSWBuilder.nodesAtOnce * gathered
+  /// Most that is taken from one list: room to read one that is being rewritten twice.
+  static let gathered = 2 * capacity
 
-  init(_ builder: HNSWBuilder, thread: Int = 0, underWay: InsertionsUnderWay? = nil) {
+  init(_ builder: HNSWBuilder, thread: Int = 0, log: InsertionLog? = nil) {
     self.thread = thread
-    self.underWay = underWay
+    self.log = log
     let words = builder.vectorCount / 64 + 1
     unsafe visited = .allocate(capacity: words)
     unsafe visited.initialize(repeating: 0, count: words)

@@ -62,13 +62,12 @@ extension HNSWBuilder {
     return true
   }
 
-  /// Links a node with the neighbours that the scratch holds for the layer, both ways.
+  /// Links a node, which may have links, with the neighbours that the scratch holds for the layer, both ways.
   func connect(_ node: Int, _ ordinal: Int, _ layer: Int, _ scratch: BuildScratch) {
     let chosen = scratch.chosen(in: layer)
     let count = scratch.chosenCounts[layer]
     let list = list(node, layer)
     lock(ordinal)
-    // Another thread may have linked to this node already; its links stay.
     var used = 0
     while used < list.degree, unsafe list.links[used].load(ordering: .relaxed) != HNSWGraph.unused { used += 1 }
     if used == 0 { unsafe list.diverse.pointee = UInt16(count) }
@@ -80,7 +79,13 @@ extension HNSWBuilder {
       used += 1
     }
     unlock(ordinal)
-    for i in 0..<count {
+    linkBack(node, layer, scratch)
+  }
+
+  /// Links the neighbours of a node that the scratch holds for the layer with the node.
+  func linkBack(_ node: Int, _ layer: Int, _ scratch: BuildScratch) {
+    let chosen = scratch.chosen(in: layer)
+    for i in 0..<scratch.chosenCounts[layer] {
       unsafe addLink(from: chosen.ids[i], to: UInt32(node), chosen.scores[i], layer, scratch)
     }
   }
@@ -116,9 +121,11 @@ extension HNSWBuilder {
     let kept = select(
       candidates, count + 1, list.degree, layer, exactly: exactly, into: scratch.shortened, scratch)
     unsafe list.scores.update(from: scratch.shortened.scores, count: kept)
+    beginRewriting(own)
     for i in 0..<list.degree {
       unsafe list.links[i].store(i < kept ? scratch.shortened.ids[i] : HNSWGraph.unused, ordering: .relaxed)
     }
+    endRewriting(own)
     unsafe list.diverse.pointee = UInt16(kept)
   }
 }

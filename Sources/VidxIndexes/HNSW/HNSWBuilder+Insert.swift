@@ -26,6 +26,7 @@ extension HNSWBuilder {
       }
     }
     if current == Self.noEntry { return }
+    scratch.known = scratch.log?.begin() ?? 0
     let top = Int(current >> 32)
     var layer = top
     var node = Int(current & 0xFFFF_FFFF)
@@ -45,10 +46,12 @@ extension HNSWBuilder {
       if layer == 1 { node = Int(upperOrdinals[node]) }
       layer -= 1
     }
+    enter(ordinal, highest: highest, scratch)
     // From the base up: who finds the node in a layer finds its links in all layers below.
-    for layer in 0...max(highest, 0) where highest >= 0 {
-      connect(layer == 0 ? ordinal : Int(upperNodes[ordinal]), ordinal, layer, scratch)
+    for layer in 0..<(highest + 1) {
+      linkBack(layer == 0 ? ordinal : Int(upperNodes[ordinal]), layer, scratch)
     }
+    scratch.log?.end(scratch.thread)
   }
 
   /// Greedy walk in one layer above the base.
@@ -93,14 +96,13 @@ extension HNSWBuilder {
     let merge = unsafe scratch.merge
     let marked = CandidateList.marked
     let mostMerged = Int(VIDX_POOL_BLOCK)
-    var metCount = startAt(start, layer, scratch)
-    // Another thread may have linked to it already: it is no neighbour of its own.
-    if layer == 0 { unsafe visited[ordinal &>> 6] |= 1 &<< UInt64(ordinal & 63) }
-    let first = unsafe rows(met, metCount, layer, scratch)
-    unsafe score(ordinal, first, metCount, exactly: false, into: pool.scores)
-    unsafe pool.ids.update(from: met, count: metCount)
-    HNSWBuilder.sort(scratch.pool, metCount, sorted: 1)
-    var count = metCount
+    unsafe met[0] = UInt32(truncatingIfNeeded: start)
+    unsafe visited[start &>> 6] |= 1 &<< UInt64(start & 63)
+    var metCount = 1
+    let first = unsafe rows(met, 1, layer, scratch)
+    unsafe score(ordinal, first, 1, exactly: false, into: pool.scores)
+    unsafe pool.ids[0] = met[0]
+    var count = 1
     var next = 0
     while next < count {
       let fresh = unsafe met + metCount
@@ -109,7 +111,7 @@ extension HNSWBuilder {
       while next < count, followed < Self.nodesAtOnce {
         let node = unsafe Int(pool.ids[next])
         unsafe pool.ids[next] |= marked
-        unsafe freshCount &+= gather(list(node, layer), visited, fresh + freshCount)
+        unsafe freshCount &+= gather(node, layer, visited, fresh + freshCount)
         followed &+= 1
         next &+= 1
         while next < count, unsafe pool.ids[next] & marked != 0 { next &+= 1 }
@@ -131,30 +133,8 @@ extension HNSWBuilder {
       }
     }
     for i in 0..<metCount { unsafe visited[Int(met[i] &>> 6)] = 0 }
-    if layer == 0 { unsafe visited[ordinal &>> 6] = 0 }
     for i in 0..<count { unsafe pool.ids[i] &= ~marked }
     if isSwapped { scratch.swapPools() }
-    return count
-  }
-
-  /// Meets the node where a search starts, and at the base those that other threads are inserting.
-  /// - Returns: how many were met.
-  private func startAt(_ start: Int, _ layer: Int, _ scratch: BuildScratch) -> Int {
-    let met = unsafe scratch.met
-    let visited = unsafe scratch.visited
-    unsafe met[0] = UInt32(start)
-    unsafe visited[start &>> 6] |= 1 &<< UInt64(start & 63)
-    guard layer == 0, let underWay = scratch.underWay else { return 1 }
-    let found = unsafe underWay.others(than: scratch.thread, into: met + 1)
-    var count = 1
-    for i in 1..<(found + 1) {
-      let other = unsafe Int(met[i])
-      let bit = UInt64(1) &<< UInt64(other & 63)
-      if unsafe visited[other &>> 6] & bit != 0 || count == configuration.efConstruction { continue }
-      unsafe visited[other &>> 6] |= bit
-      unsafe met[count] = UInt32(other)
-      count += 1
-    }
     return count
   }
 
@@ -170,12 +150,28 @@ extension HNSWBuilder {
       let links = unsafe UnsafeRawPointer(list(Int(id), layer).links)
       unsafe vidx_prefetch(links)
       unsafe vidx_prefetch(links + 64)
+      fetchVersion(ordinal(id, layer))
       fetched &+= 1
     }
   }
 
-  /// Copies the links that were not met to `ids`, and marks them met. Other threads may be writing the list.
-  /// - Returns: how many they are.
+  /// Copies the links of a node that were not met to `ids`, and marks them met. Other threads may be writing the list:
+  /// when it was rewritten meanwhile, it is read again, and what was read before stays too.
+  /// - Returns: how many they are, at most `BuildScratch.gathered`.
+  @inline(__always)
+  private func gather(
+    _ node: Int, _ layer: Int, _ visited: UnsafeMutablePointer<UInt64>, _ ids: UnsafeMutablePointer<UInt32>
+  ) -> Int {
+    let list = list(node, layer)
+    let owner = ordinal(UInt32(truncatingIfNeeded: node), layer)
+    var fresh = 0
+    while true {
+      let version = version(owner)
+      unsafe fresh &+= gather(list, visited, ids + fresh)
+      if isUnchanged(owner, since: version) || fresh > BuildScratch.gathered &- list.degree { return fresh }
+    }
+  }
+
   @inline(__always)
   private func gather(
     _ list: LinkList, _ visited: UnsafeMutablePointer<UInt64>, _ ids: UnsafeMutablePointer<UInt32>

@@ -5,8 +5,9 @@ import VidxVectors
 
 /// A graph under construction (Malkov & Yashunin, Algorithm 1). Several threads may insert at once.
 ///
-/// Links are words that are read and written atomically, relaxed: a search may see half of a list being rewritten,
-/// which is a mix of old and new links, each of them valid. Writers of one list exclude each other by a spin lock.
+/// Links are words that are read and written atomically, relaxed. Writers of one list exclude each other by a spin
+/// lock; a search takes none, and reads a list that was rewritten meanwhile again: a mix of old and new links can lack
+/// the only one that leads on.
 /// Numbering is that of `HNSWGraph`: ordinals at the base, upper nodes above.
 ///
 /// Memory, beyond the distinct vectors: `ByteRows`, 8 bytes a link, and 4 bytes for each vector and thread.
@@ -44,6 +45,8 @@ import VidxVectors
   /// Of each list, base first: how many of its first links are sorted and were chosen together, none nearer to another
   /// than to the node. Shortening the list again does not compare them again.
   private let diverse: UnsafeMutablePointer<UInt16>
+  /// Of each vector, for its lists in all layers: bit 0 is the lock, the others count beginnings and ends of rewriting,
+  /// so that bit 1 is set meanwhile.
   private let locks: Links
 
   /// Layer and node where insertions start, as one word: layer << 32 | node. `noEntry` while the graph is empty.
@@ -121,15 +124,38 @@ import VidxVectors
   func vector(_ ordinal: Int) -> UnsafePointer<Float> { unsafe vectors + ordinal &* stride }
 
   func lock(_ ordinal: Int) { unsafe Self.acquire(locks[ordinal]) }
-  func unlock(_ ordinal: Int) { unsafe locks[ordinal].store(0, ordering: .releasing) }
+  func unlock(_ ordinal: Int) { unsafe locks[ordinal].bitwiseAnd(~1, ordering: .releasing) }
+
+  /// Who holds the lock says before and after that links are moved or dropped.
+  func beginRewriting(_ ordinal: Int) { unsafe locks[ordinal].wrappingAdd(2, ordering: .acquiringAndReleasing) }
+  func endRewriting(_ ordinal: Int) { unsafe locks[ordinal].wrappingAdd(2, ordering: .releasing) }
+
+  /// What `isUnchanged` compares; waits for the end of a rewriting that has begun.
+  @inline(__always)
+  func version(_ ordinal: Int) -> UInt32 {
+    while true {
+      let word = unsafe locks[ordinal].load(ordering: .acquiring)
+      if word & 2 == 0 { return word &>> 1 }
+      vidx_pause()
+    }
+  }
+
+  @inline(__always)
+  func fetchVersion(_ ordinal: Int) { unsafe vidx_prefetch(locks + ordinal) }
+
+  /// Whether none of the vector's lists has been rewritten since.
+  @inline(__always)
+  func isUnchanged(_ ordinal: Int, since version: UInt32) -> Bool {
+    atomicMemoryFence(ordering: .acquiring)
+    return unsafe locks[ordinal].load(ordering: .relaxed) &>> 1 == version
+  }
+
   func lockEntry() { Self.acquire(raising) }
   func unlockEntry() { raising.store(0, ordering: .releasing) }
 
   private static func acquire(_ word: borrowing Atomic<UInt32>) {
-    while !word.compareExchange(
-      expected: 0, desired: 1, successOrdering: .acquiring, failureOrdering: .relaxed
-    ).exchanged {
-      while word.load(ordering: .relaxed) != 0 { vidx_pause() }
+    while word.bitwiseOr(1, ordering: .acquiring).oldValue & 1 != 0 {
+      while word.load(ordering: .relaxed) & 1 != 0 { vidx_pause() }
     }
   }
 
@@ -144,21 +170,16 @@ import VidxVectors
     let total = order.count
     if total <= 0 { return }
     let builder = self
-    // A few thousand take one thread a fraction of a second, and near ones that go in together can miss each other.
-    let threads = total < 8192 ? 1 : max(options.threads, 1)
-    let underWay = threads > 1 ? InsertionsUnderWay(threads: threads) : nil
-    let scratches = (0..<threads).map { BuildScratch(self, thread: $0, underWay: underWay) }
+    let threads = max(options.threads, 1)
+    let log = threads > 1 ? InsertionLog(capacity: total, threads: threads) : nil
+    let scratches = (0..<threads).map { BuildScratch(self, thread: $0, log: log) }
     // The first nodes go in alone, so that the threads find a graph to work on.
     let alone = min(total, 64)
     for i in 0..<alone { insert(Int(order[i]), scratches[0]) }
     progress.add(alone)
     Parallel.chunks(total - alone, chunk: 64, threads: threads) { worker, range in
       if options.isCancelled() { return }
-      for i in range {
-        underWay?.begin(Int(order[alone + i]), worker)
-        builder.insert(Int(order[alone + i]), scratches[worker])
-      }
-      underWay?.end(worker)
+      for i in range { builder.insert(Int(order[alone + i]), scratches[worker]) }
       progress.add(range.count)
     }
     if options.isCancelled() { throw .cancelled }
