@@ -10,7 +10,6 @@ recall and warms up, so that a drift of the machine's speed meets all of them. W
 once they run in groups, with the reference engine in each.
 """
 
-import argparse
 import os
 import re
 import sys
@@ -18,8 +17,8 @@ import sys
 import numpy as np
 
 import datasets
-import engines
 import results
+import run_options
 import tables
 from process import Failed, Process
 from results import FOLDER, Writer
@@ -240,24 +239,8 @@ def grouped(contenders, reference, size):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", default=datasets.available()[0], help="see Benchmarks/datasets.py")
-    parser.add_argument("--engines", type=lambda text: text.split(","), default=list(engines.ALL))
-    parser.add_argument("--only", help="regular expression over 'engine configuration'")
-    parser.add_argument("--quick", action="store_true", help="fewer configurations and settings, two short rounds")
-    parser.add_argument("--reference", default="hnswlib HNSW M=16", help="in every group")
-    parser.add_argument("--rounds", type=int)
-    parser.add_argument("--seconds", type=float, help="at least, of each run")
-    parser.add_argument("--threads", type=int, default=2, help="of builds")
-    parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)))
-    parser.add_argument("-k", type=int, default=10)
-    parser.add_argument("--memory-gb", type=float, default=8, help="of all indexes of a group, estimated")
-    parser.add_argument("--build-timeout", type=float, default=1800)
-    parser.add_argument("--batches", action="store_true", help="all queries in one call, too")
-    parser.add_argument("--finalists", action="store_true",
-                        help="only the best configurations found before, all in one group: direct ratios")
-    parser.add_argument("--out", help="default: .build/bench/<data>.jsonl")
-    options = parser.parse_args()
+    options = run_options.parser(description=__doc__).parse_args()
+    options.data = options.data or datasets.available()[0]
     options.rounds = options.rounds or (2 if options.quick else 5)
     options.seconds = options.seconds or (0.1 if options.quick else 0.25)
 

@@ -1,9 +1,15 @@
 #!/usr/bin/env bash
 # Installs the peers into .venv and measures everything on this machine; results, tables and the report go to
 # .build/bench. Arguments go to Benchmarks/run.py: --quick, --engines vidx,hnswlib, --data NAME (default: the
-# conversation turns in 384 and 1536 dimensions where they are, else the demo's packages).
+# conversation turns in 384 and 1536 dimensions where they are, else the demo's packages). --help lists them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+
+# An option that is none fails here, before anything is installed.
+for argument in "$@"; do
+  case $argument in -h | --help) exec /usr/bin/env python3 Benchmarks/run_options.py --help ;; esac
+done
+/usr/bin/env python3 Benchmarks/run_options.py "$@"
 
 /usr/bin/env python3 Benchmarks/peers.py
 python=.venv/bin/python

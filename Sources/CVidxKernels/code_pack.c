@@ -30,7 +30,8 @@ void vidx_code_unpack(const uint8_t *bytes, size_t count, size_t dimensions, int
 void vidx_code_transpose(const void *rows, size_t stride, size_t count, void *blocks) {
   const uint8_t *in = rows;
   uint8_t *out = blocks;
-  for (size_t i = 0; i < count; i += 4) {
+  const size_t end = (count + VIDX_BLOCK_ROWS - 1) / VIDX_BLOCK_ROWS * VIDX_BLOCK_ROWS;
+  for (size_t i = 0; i < end; i += 4) {
     uint8_t *block = out + i / VIDX_BLOCK_ROWS * VIDX_BLOCK_ROWS * stride + 4 * (i % VIDX_BLOCK_ROWS);
     for (size_t j = 0; j < stride; j += 16) {
       vidx_i32x4 r[4];

@@ -16,18 +16,21 @@ public struct SearchSettings: Sendable, Equatable {
   /// HNSW: candidates kept while walking the graph; nil for 40.
   public var efSearch: Int?
   /// HNSW: the share of the true neighbours to find, above 0 to 1, as measured when the index was built; 1 is exact.
-  /// `efSearch` goes before it.
+  /// `efSearch` goes before it, unless it is 1.
   public var targetRecall: Double?
   /// IVFFlat: lists scanned; nil for the square root of their number.
   public var probes: Int?
+  /// Compare every row that passes, whatever the other settings: the same as a `targetRecall` of 1.
+  public var exact: Bool
 
   public init(
-    within: Double? = nil, efSearch: Int? = nil, targetRecall: Double? = nil, probes: Int? = nil
+    within: Double? = nil, efSearch: Int? = nil, targetRecall: Double? = nil, probes: Int? = nil, exact: Bool = false
   ) {
     self.within = within
     self.efSearch = efSearch
     self.targetRecall = targetRecall
     self.probes = probes
+    self.exact = exact
   }
 }
 

@@ -9,9 +9,9 @@ public struct IndexSummary: Sendable, Equatable {
     public let file: String
     public let rows: Int
     public let bytes: Int
-    /// How its vectors are coded; nil when the file cannot be read, which `check` explains.
+    /// How its vectors are coded; nil when this segment's file is missing or damaged, which `check` explains.
     public let codec: IndexCodec?
-    /// Bytes of each code; with codec f32 of each vector.
+    /// Bytes of each code; with codec f32 of each vector; nil when `codec` is.
     public let bytesPerCode: Int?
   }
 
@@ -64,21 +64,14 @@ extension Session {
 
   /// Names of the indexes, in alphabetical order.
   package func indexNames() throws(VidxError) -> [String] {
-    let rows = try query(
-      """
-      SELECT t.name FROM sqlite_schema t JOIN sqlite_schema c ON c.type = 'table' AND c.name = t.name || '_tombstones'
-      WHERE t.type = 'table' AND t.sql LIKE 'CREATE VIRTUAL TABLE%USING%vidx%' ORDER BY t.name
-      """)
-    return rows.compactMap { row in
-      if case .text(let name) = row.values[0] { name } else { nil }
-    }
+    try wrappingErrors { try connection.indexNames() }
   }
 
   package func summary(of name: String) throws(VidxError) -> IndexSummary {
     let store = try store(name)
     let segments = try query("SELECT file, entries, bytes FROM \(shadow(name, "segments")) ORDER BY id")
     // Whether files are sound is for a check to say: what is known without them is said in any case.
-    let opened = (try? store.segments()) ?? []
+    let opened = try wrappingErrors { try store.readableSegments() }
     let listed = segments.compactMap { row -> IndexSummary.Segment? in
       guard case .text(let file) = row.values[0], case .integer(let rows) = row.values[1],
         case .integer(let bytes) = row.values[2]
@@ -192,12 +185,11 @@ extension Session {
   /// The store of an index, which must exist.
   func store(_ name: String) throws(VidxError) -> IndexStore {
     do {
-      // Before the reading: what is committed in between is asked for again next time.
       let mark = CommitMark(connection, schema: "main")
       if mark == nil || mark != storesMark {
-        let version = try schemaVersion()
+        let (version, markRead) = try markedSchemaVersion()
         if version != storesVersion { (stores, storesVersion) = ([:], version) }
-        storesMark = mark
+        storesMark = markRead
       }
       if let store = stores[name] { return store }
       let store = try IndexStore.open(connection, schema: "main", table: name)
@@ -216,11 +208,15 @@ extension Session {
     if (try? schemaVersion()) != storesVersion { (stores, storesVersion, storesMark) = ([:], -1, nil) }
   }
 
-  private func schemaVersion() throws(SQLiteError) -> Int64 {
-    if let heldVersion { return heldVersion }
+  private func schemaVersion() throws(SQLiteError) -> Int64 { try markedSchemaVersion().version }
+
+  /// The version, and the mark of the state it was read in; nil where that does not tell.
+  private func markedSchemaVersion() throws(SQLiteError) -> (version: Int64, mark: CommitMark?) {
+    if let heldVersion { return (heldVersion, nil) }
     let statement = try compiledSchemaVersion()
     defer { statement.reset() }
-    return try statement.step() ? statement.int64(0) : 0
+    let version = try statement.step() ? statement.int64(0) : 0
+    return (version, CommitMark(whileReading: connection, schema: "main"))
   }
 
   private func compiledSchemaVersion() throws(SQLiteError) -> Statement {

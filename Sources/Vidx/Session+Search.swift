@@ -42,7 +42,7 @@ extension Session {
     try Self.validate(k: k, settings)
     let batch = StoreBatch(
       queries: queries, k: k, filter: ids, within: settings.within.map(Float.init),
-      parameters: SearchParameters(efSearch: settings.efSearch, probes: settings.probes), threads: threads)
+      parameters: settings.parameters, threads: threads)
     let store = try store(index)
     return try wrappingErrors { try store.search(batch) }.map(SearchResult.init)
   }
@@ -63,9 +63,7 @@ extension Session {
   ) throws(VidxError) -> SearchResult {
     try Self.validate(k: k, settings)
     let request = StoreRequest(
-      query: query, k: k, filter: ids, within: settings.within.map(Float.init),
-      parameters: SearchParameters(
-        efSearch: settings.efSearch, targetRecall: settings.targetRecall, probes: settings.probes))
+      query: query, k: k, filter: ids, within: settings.within.map(Float.init), parameters: settings.parameters)
     let answer = try wrappingErrors { try store.search(request) }
     return SearchResult(answer)
   }
@@ -115,7 +113,7 @@ extension Session {
         throw VidxError(
           .badCondition,
           "index \"\(index)\" was built without a table of rows, so a condition has nothing to speak of; "
-            + "filter by a SELECT of row ids instead")
+            + "filter by a SELECT of row ids instead (vidx search: --ids-from)")
       }
       let key = quoted(identifier: try primaryKey(of: table))
       // The newline ends a comment at the end of the condition.
@@ -160,6 +158,13 @@ extension Session {
     result.reserveCapacity(ids.count)
     for id in ids.sorted() where result.last != id { result.append(id) }
     return result
+  }
+}
+
+extension SearchSettings {
+  /// What they say to the layers below, but for `within`.
+  var parameters: SearchParameters {
+    SearchParameters(efSearch: efSearch, targetRecall: targetRecall, probes: probes, exact: exact)
   }
 }
 

@@ -58,7 +58,7 @@ extension VidxError {
       self.init(.storage, "the disk is full; free some space, nothing was changed", cause: error)
     case ResultCode.ioError: self.init(.storage, "\(error.message); check the disk", cause: error)
     case ResultCode.corrupt:
-      self.init(.corrupt, "\(error.message); run the check, and restore a backup if it fails", cause: error)
+      self.init(.corrupt, "\(error.message); restore a backup if `vidx check` finds problems", cause: error)
     case ResultCode.constraint: self.init(.constraint, error.message, cause: error)
     case ResultCode.interrupt: self.init(.cancelled, "interrupted; nothing was changed", cause: error)
     default: self.init(.sql, error.message, cause: error)

@@ -9,19 +9,17 @@ public func info(
   _ index: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?, _ error: ErrorText?
 ) -> Int32 {
   unsafe outcome(error) {
-    let reader = try unsafe OpenIndex.of(index).reader
+    let index = try unsafe OpenIndex.of(index)
     guard let json = unsafe json else { throw Failure(VIDX_BAD_ARGUMENT, "json is NULL; give the place for a text") }
-    let text = try reader.withStore { store in
-      Description.json(path: reader.path, definition: store.definition, content: try store.contents())
-    }
+    let (snapshot, contents) = try index.described()
+    let text = Description.json(path: index.reader.path, configuration: snapshot.configuration, content: contents)
     unsafe json.pointee = vidx_copy_text(text)
   }
 }
 
 /// An index in words, for vidx_info.
 private enum Description {
-  static func json(path: String, definition: IndexDefinition, content: IndexContents) -> String {
-    let configuration = definition.configuration
+  static func json(path: String, configuration: IndexConfiguration, content: IndexContents) -> String {
     var fields = [
       field("name", quoted(content.name)), field("path", quoted(path)),
       field("dimensions", "\(configuration.dimensions)"), field("metric", quoted(configuration.metric.rawValue)),

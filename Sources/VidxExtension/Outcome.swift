@@ -29,11 +29,11 @@ struct Failure: Error {
   private static func code(of error: SQLiteError) -> Int {
     // The numbers are SQLite's stable ABI.
     switch error.code {
-    case 3, 14, 26: VIDX_CANNOT_OPEN
+    case 3, 14: VIDX_CANNOT_OPEN
     case 5, 6: VIDX_BUSY
     case 8, 10, 13: VIDX_STORAGE
     case 9: VIDX_CANCELLED
-    case 11: VIDX_CORRUPT
+    case 11, 26: VIDX_CORRUPT
     default: VIDX_ERROR
     }
   }

@@ -6,29 +6,46 @@ import VidxVectors
 
 /// What a `vidx_index` is.
 final class OpenIndex: Sendable {
+  typealias Described = (snapshot: IndexSnapshot, contents: IndexContents)
+
   let reader: IndexReader
   /// With VIDX_SNAPSHOT: what searches see. nil without: they ask the reader.
-  private let fixed: Locked<IndexSnapshot>?
+  private let fixed: Locked<Described>?
   let dimensions: Int
   /// What searches work in, kept for the next.
   let memories = ObjectPool<SearchMemory>()
 
   init(path: String, name: String, isSnapshot: Bool) throws {
-    reader = try IndexReader(path: path, name: name)
-    let snapshot = try reader.snapshot()
-    dimensions = snapshot.configuration.dimensions
-    fixed = isSnapshot ? Locked(snapshot) : nil
+    reader = try Self.reader(path: path, name: name)
+    let described = try reader.described()
+    dimensions = described.snapshot.configuration.dimensions
+    fixed = isSnapshot ? Locked(described) : nil
+  }
+
+  private static func reader(path: String, name: String) throws -> IndexReader {
+    do { return try IndexReader(path: path, name: name) } catch let error as StoreError {
+      guard case .noIndex = error else { throw error }
+      let names = try Connection(path: path).indexNames()
+      let advice = names.isEmpty ? "there is none in it; build one first" : "there are \(names.joined(separator: ", "))"
+      throw Failure(VIDX_NO_INDEX, "there is no vidx index \(name) in \(path): \(advice)")
+    }
   }
 
   func snapshot() throws -> IndexSnapshot {
     guard let fixed else { return try reader.snapshot() }
+    return fixed.withLock { $0.snapshot }
+  }
+
+  /// What searches see, and what is in it.
+  func described() throws -> Described {
+    guard let fixed else { return try reader.described() }
     return fixed.withLock { $0 }
   }
 
   func refresh() throws {
     guard let fixed else { return }
-    let snapshot = try reader.snapshot()
-    fixed.withLock { $0 = snapshot }
+    let described = try reader.described()
+    fixed.withLock { $0 = described }
   }
 
   /// The object behind a pointer that `vidx_open` has returned.
@@ -147,7 +164,8 @@ private struct SearchRun: Sendable {
     }
     if settings.target_recall != 0 {
       guard settings.target_recall > 0, settings.target_recall <= 1 else {
-        throw Failure(VIDX_BAD_ARGUMENT, "target_recall must be above 0 and at most 1")
+        throw Failure(
+          VIDX_BAD_ARGUMENT, "target_recall is \(settings.target_recall); give a number above 0, and at most 1")
       }
       parameters.targetRecall = Double(settings.target_recall)
     }

@@ -98,6 +98,7 @@ import VidxVectors
       unsafe found.take(scores[place], errors[place], UInt32(truncatingIfNeeded: start &+ place))
       i &+= 1
     }
+    found.settleIfDoubled()
   }
 
   /// Looks at the vectors from ordinal `start` on, whose codes are in transposed blocks; there is no filter.
@@ -119,6 +120,7 @@ import VidxVectors
       unsafe found.take(scores[i], errors[i], ids[i])
       i &+= 1
     }
+    found.settleIfDoubled()
   }
 
   /// Scores the codes of the first ordinals in `scratch.ids`.
@@ -130,6 +132,15 @@ import VidxVectors
     for i in 0..<count { unsafe errors[i] *= share }
     Self.take(count, of: scratch, into: &memory.found)
   }
+
+  /// Candidates that memory is held for.
+  var held: Int { memory.found.capacity }
+
+  /// Drops candidates that later ones have excluded, and memory that is hardly used.
+  func shrink() { memory.found.shrink() }
+
+  /// Gives back all memory: the scan is over, or given up.
+  func release() { memory.release() }
 
   /// Writes the nearest rows among all that were looked at, nearest first; the scan is over.
   /// - Parameter hits: room for k, or for all rows.

@@ -25,7 +25,8 @@ import VidxVectors
       unsafe Validation.isAscending(block, at: offset, upTo: UInt32(entries))
     }
     norms = try file.optionalSection(.norms, expecting: entries * 4)
-    guard entryStarts != nil || vectors <= entries else {
+    // Without the table entries are taken for ordinals.
+    guard entryStarts != nil || vectors == entries else {
       throw .invalidContent(section: .entryStarts, offset: 0, path: file.path)
     }
   }

@@ -9,6 +9,13 @@ struct ScanCandidates {
   private var uppers = TopK(k: 0)
   /// What has a lower bound above it is not among the k nearest: the k-th least upper bound, infinite before there is.
   private(set) var limit = Float.infinity
+  /// So many candidates are looked through for what the limit has come to exclude.
+  private var settlesAt = ScanCandidates.leastSettled
+
+  private static let leastSettled = 1_024
+
+  /// Room there is for candidates.
+  var capacity: Int { items.capacity }
 
   /// Forgets all; the memory is kept.
   mutating func reset(k: Int) {
@@ -16,6 +23,7 @@ struct ScanCandidates {
     items.removeAll(keepingCapacity: true)
     uppers.reset(k: k)
     limit = .infinity
+    settlesAt = Self.leastSettled
   }
 
   /// Keeps a vector whose score is within `error` of `score`, if it may be among the nearest.
@@ -29,10 +37,27 @@ struct ScanCandidates {
     }
   }
 
+  /// Drops what the limit has come to exclude, if there are twice as many candidates as it last left.
+  @inline(__always)
+  mutating func settleIfDoubled() {
+    if items.count >= settlesAt { settle() }
+  }
+
   /// Drops what the limit has come to exclude.
   fileprivate mutating func settle() {
     let limit = limit
     items.removeAll { !($0.score <= limit) }
+    settlesAt = max(Self.leastSettled, 2 * items.count)
+  }
+
+  /// Drops what the limit has come to exclude, and room that is hardly used.
+  mutating func shrink() {
+    settle()
+    if items.count >= items.capacity / 4 { return }
+    var kept: [Candidate] = []
+    kept.reserveCapacity(items.count)
+    kept.append(contentsOf: items)
+    items = kept
   }
 }
 
@@ -53,6 +78,14 @@ final class ScanMemory {
   func reset(k: Int) {
     found.reset(k: k)
     scored = 0
+  }
+
+  /// Gives its memory back.
+  func release() {
+    found = ScanCandidates()
+    left = []
+    order = CandidateHeap()
+    least = TopK(k: 0)
   }
 
   /// Puts what may be among the nearest aside.

@@ -4,7 +4,8 @@ import VidxVectors
 /// Chooses the codec of a flat index, or of lists, by what a search would cost: a scan of the codes, and the full
 /// vectors that their bounds leave over, counted for some questions on this data.
 ///
-/// Both are counts of bytes read, so the choice is the same on every run and machine.
+/// Costs are a model of counts: bytes, rows and candidates. No clock is read, so the choice is the same on every run
+/// and machine.
 struct ScanCodecChooser {
   private let vectors: DistinctVectors
   /// Of the vectors.
@@ -27,7 +28,9 @@ struct ScanCodecChooser {
   /// A code must save a fifth: it costs space, and time to build.
   private static let leastGain = 0.8
 
-  /// Nanoseconds; fitted on Zen 5 to scans of 68,024 vectors of 384 dimensions.
+  /// Nanoseconds; fitted on an AMD EPYC with AVX-512 to scans of 68,024 vectors of 384 dimensions, and not again since
+  /// kernels became faster (int4 rows 1.5 times, one-bit rows 1.7 to 1.9 times): what they choose still measures best
+  /// there, or nearly (docs/decisions/0003-ivf.md, "Codes").
   private enum Cost {
     /// Of a cache line that follows others.
     static let line = 2.2

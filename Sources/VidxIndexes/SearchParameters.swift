@@ -5,7 +5,7 @@ package struct SearchParameters: Sendable, Equatable {
   /// HNSW: candidates kept while walking the graph; nil for 40, as in pgvector.
   package var efSearch: Int?
   /// HNSW: the share of the true neighbours to find, above 0 to 1; what that takes was measured when the segment was
-  /// built. `efSearch` goes before it; 1 asks for an exact answer.
+  /// built. `efSearch` goes before it, but 1 asks for an exact answer of any kind of index.
   package var targetRecall: Double?
   /// IVFFlat: lists scanned; nil for the square root of their number.
   package var probes: Int?
@@ -13,6 +13,9 @@ package struct SearchParameters: Sendable, Equatable {
   package var exact: Bool
 
   package static let defaultEfSearch = 40
+
+  /// Every row that passes is scored: `exact` says so, or a target of 1.
+  package var isExact: Bool { exact || (targetRecall ?? 0) >= 1 }
 
   package init(efSearch: Int? = nil, targetRecall: Double? = nil, probes: Int? = nil, exact: Bool = false) {
     self.efSearch = efSearch

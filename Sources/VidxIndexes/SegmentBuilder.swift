@@ -15,8 +15,8 @@ package struct GrowthBase: Sendable {
 
 /// Builds segments.
 ///
-/// Memory: the distinct vectors (f32), their codes, the links while a graph is built (12 bytes a link), about 40 bytes
-/// a row.
+/// Memory: the distinct vectors (f32), their codes, about 40 bytes a row; while a graph is built, a byte a component, 8
+/// bytes a link, and what `LeafNeighbours` says where leaves are built (740 bytes a vector by default).
 package enum SegmentBuilder {
   /// Builds one segment from rows, optionally on top of an older segment, and publishes its file.
   /// - Parameters:

@@ -33,7 +33,7 @@ extension SegmentIndex {
   ) throws(SegmentError) -> SegmentOutcome {
     precondition(query.dimensions == configuration.dimensions, "a query of \(query.dimensions) dimensions")
     if k <= 0 || vectorCount == 0 || filter?.ordinalCount == 0 { return SegmentOutcome(count: 0, plan: .exact) }
-    let isExact = parameters.exact || (parameters.targetRecall ?? 0) >= 1
+    let isExact = parameters.isExact
     switch structure {
     case .hnsw(let graph):
       let limits = graph.limits(parameters, k: k)

@@ -49,12 +49,11 @@ extension SegmentIndex {
     _ query: PreparedQuery, parameters: SearchParameters = SearchParameters(), filter: EntryFilter? = nil
   ) -> SegmentStream {
     precondition(query.dimensions == configuration.dimensions, "a query of \(query.dimensions) dimensions")
-    let ef = parameters.efSearch ?? SearchParameters.defaultEfSearch
     let source: any SegmentStream.Source =
       switch structure {
-      case .hnsw(let graph) where !parameters.exact && vectorCount > 16 * ef:
-        GraphStream(graph, coded, query, lookahead: ef, scratch: scratch)
-      case .ivfflat(let lists) where !parameters.exact:
+      case .hnsw(let graph) where !parameters.isExact && vectorCount > 16 * graph.lookahead(parameters):
+        GraphStream(graph, coded, query, lookahead: graph.lookahead(parameters), scratch: scratch)
+      case .ivfflat(let lists) where !parameters.isExact:
         listsStream(lists, query, probes: parameters.probes, filter: filter)
       default:
         ExactStream(self, query, filter)

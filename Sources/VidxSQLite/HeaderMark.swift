@@ -2,7 +2,7 @@ internal import CSQLite
 
 /// The part of a database file's first page that every commit changes: page size and journal mode, the file change
 /// counter, the size, the schema's cookie (bytes 16..<44 of https://www.sqlite.org/fileformat2.html, "The Database
-/// Header"). As long as it stays as it was before a read transaction, what that transaction read is still all there
+/// Header"). As long as it stays as it was within a read transaction, what that transaction read is still all there
 /// is: SQLite's pager asks the same of its own page cache.
 ///
 /// Without a write-ahead log only: a commit to the log leaves the file alone. What tells commits in the log apart is
@@ -18,7 +18,9 @@ struct HeaderMark: Equatable, Sendable {
   }
 
   /// Reads the mark through SQLite's own handle of the file: opening and closing another would drop its locks. Takes no
-  /// lock: a half-written header is that of a commit which is not done, and differs from the one before or equals it.
+  /// lock. To compare with a mark that was kept, none is needed: the header differs from it before a later commit is
+  /// done. A mark to keep is to be read inside a read transaction, whose lock keeps commits out: without it the header
+  /// may be that of a commit which then fails, and the same change tried again writes the same header.
   /// - Returns: nil with a write-ahead log, without a file, and when the file cannot be read.
   /// - Complexity: one pread; none where the connection maps the file (`mapHeader`).
   init?(_ connection: Connection, schema: String) {
@@ -40,7 +42,7 @@ struct HeaderMark: Equatable, Sendable {
   }
 }
 
-/// A state of a database as one connection can see it from outside any transaction: while the mark is as it was before
+/// A state of a database as one connection can see it from outside any transaction: while the mark is as it was when
 /// something was read, reading it again would find the same.
 ///
 /// The header tells what others have committed, and this connection too, unless it keeps its lock for good (`PRAGMA
@@ -49,10 +51,22 @@ package struct CommitMark: Equatable, Sendable {
   private let header: HeaderMark
   private let changes: Int64
 
+  /// The present mark, to compare with one that was kept; not to be kept itself, as `HeaderMark` says.
   /// - Returns: nil inside a transaction, while a statement reads, and where `HeaderMark` has none.
   /// - Complexity: as `HeaderMark`.
   package init?(_ connection: Connection, schema: String) {
     guard connection.isAutocommit, connection.isIdle(schema: schema),
+      let header = HeaderMark(connection, schema: schema)
+    else { return nil }
+    self.header = header
+    changes = connection.totalChanges
+  }
+
+  /// The mark to keep of the state that a statement is reading.
+  /// - Returns: nil inside a transaction, unless a statement is on its row, and where `HeaderMark` has none.
+  /// - Complexity: as `HeaderMark`.
+  package init?(whileReading connection: Connection, schema: String) {
+    guard connection.isAutocommit, connection.isReading(schema: schema),
       let header = HeaderMark(connection, schema: schema)
     else { return nil }
     self.header = header
@@ -67,5 +81,10 @@ extension Connection {
   /// No transaction is open, and so no page of an older state is held.
   func isIdle(schema: String) -> Bool {
     unsafe schema.withCString { unsafe sqlite3_txn_state(handle, $0) } == SQLITE_TXN_NONE
+  }
+
+  /// A read transaction is open, which holds its lock, and no write transaction.
+  func isReading(schema: String) -> Bool {
+    unsafe schema.withCString { unsafe sqlite3_txn_state(handle, $0) } == SQLITE_TXN_READ
   }
 }

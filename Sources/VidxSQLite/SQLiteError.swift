@@ -29,7 +29,7 @@ extension SQLiteError: CustomStringConvertible {
   package var description: String {
     let advice: String? =
       switch code {
-      case SQLITE_BUSY: "another connection is writing: try again, or open with a longer busy timeout"
+      case SQLITE_BUSY: "another connection is writing: try again when it is done"
       case SQLITE_FULL: "free some disk space; nothing was changed"
       case SQLITE_READONLY: "check the permissions of the file and of its folder"
       case SQLITE_CANTOPEN: "check that the path exists and may be opened"

@@ -84,7 +84,7 @@ extension SegmentError: CustomStringConvertible {
       "There is a segment file \(path) already; segments are never overwritten. Choose another name."
     case .invalidFileName(let name):
       "'\(name)' is not the name of a segment file. The list of segments in the database is damaged: "
-        + "run `vidx check`, then restore a backup. \(Self.anew)"
+        + "`vidx check` lists all that is damaged; restore a backup. \(Self.anew)"
     case .io(let operation, let code, let path):
       Self.ioMessage(operation, code, path)
     default:
@@ -93,7 +93,7 @@ extension SegmentError: CustomStringConvertible {
   }
 
   private static let rebuild =
-    "Run `vidx check` to see all that is wrong, then restore the file from a backup. \(anew)"
+    "`vidx check` lists all that is damaged; restore those files from a backup. \(anew)"
 
   /// Only a content table has what a rebuild needs.
   private static let anew =

@@ -112,6 +112,76 @@ import VidxVectors
     }
   }
 
+  /// Independent components, of which bounds exclude little: what a batch holds stays within its room, and queries that
+  /// have none are answered all the same.
+  @Test(arguments: [Codec.int4, .int8])
+  func batchStaysWithinItsRoom(codec: Codec) throws {
+    let folder = TemporaryFolder()
+    let data = Self.independent(count: 2_000, dimensions: 256)
+    let index = try folder.build(data.source(), configuration(256, .cosine, .flat, codec))
+    let queries = try Self.independent(count: 60, dimensions: 256, seed: 9).rows.map {
+      try PreparedQuery($0, dimensions: 256, metric: .cosine)
+    }
+    let scratch = index.scratch.take()
+    defer { index.scratch.give(scratch) }
+    // Some room is left for one array that doubles.
+    let room = 12_000
+    let bounded = index.scans(of: queries, k: 5, filter: nil, mustBeExact: true, room: room)
+    try bounded.scan(0..<index.vectorCount, nil, scratch)
+    #expect(bounded.mostHeld <= room + 6_000)
+    #expect(bounded.scans.reduce(0) { $0 + $1.held } <= room)
+    #expect(bounded.isAside.contains(false))
+    if codec == .int4 {
+      #expect(bounded.isAside.contains(true))
+      let unbounded = index.scans(of: queries, k: 5, filter: nil, mustBeExact: true)
+      try unbounded.scan(0..<index.vectorCount, nil, scratch)
+      #expect(unbounded.mostHeld > room + 6_000 && !unbounded.isAside.contains(true))
+    }
+    for candidates in [0, room] {
+      let answers = try index.searchExact(queries, k: 5, filter: nil, room: candidates)
+      #expect(answers.count == queries.count)
+      for (query, found) in zip(queries, answers) {
+        var counters = SearchCounters()
+        let alone = try index.search(query, k: 5, parameters: SearchParameters(exact: true), counters: &counters)
+        #expect(found.answer.hits == alone.hits && found.answer.plan == .exact)
+        #expect(found.counters.rowsScored == counters.rowsScored)
+      }
+    }
+  }
+
+  /// Lists as well, counters included.
+  @Test(arguments: [Codec.int8, .int4, .rabitq, .rabitq4])
+  func listsWithoutRoomAreSearchedAlone(codec: Codec) throws {
+    let folder = TemporaryFolder()
+    let data = Self.independent(count: 1_500, dimensions: 40)
+    let index = try folder.build(data.source(), configuration(40, .l2, .ivfflat, codec))
+    guard case .ivfflat(let lists) = index.structure else {
+      Issue.record("an index without lists")
+      return
+    }
+    let queries = try data.rows[..<40].map { try PreparedQuery($0, dimensions: 40, metric: .l2) }
+    // For no query, for some, for all.
+    for room in [0, 1_500, CodedBatch.mostRoom] {
+      let batch = try index.searchLists(lists, queries, k: 6, probes: 5, filter: nil, room: room)
+      #expect(batch.count == queries.count)
+      for (query, found) in zip(queries, batch) {
+        var counters = SearchCounters()
+        let alone = try index.search(query, k: 6, parameters: SearchParameters(probes: 5), counters: &counters)
+        #expect(found.answer.hits == alone.hits && found.answer.plan == alone.plan && found.counters == counters)
+      }
+    }
+  }
+
+  /// Components that do not depend on each other: all vectors are about as far from each other.
+  private static func independent(count: Int, dimensions: Int, seed: UInt64 = 4) -> TestVectors {
+    var data = TestVectors(count: count, dimensions: dimensions, seed: seed)
+    var random = SeededGenerator(seed: seed)
+    for i in data.rows.indices {
+      data.rows[i] = (0..<dimensions).map { _ in Float.random(in: -1...1, using: &random) }
+    }
+    return data
+  }
+
   private func configuration(
     _ dimensions: Int, _ metric: Metric, _ kind: IndexKind, _ codec: Codec
   ) -> IndexConfiguration {

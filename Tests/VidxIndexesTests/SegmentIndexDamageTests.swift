@@ -142,11 +142,23 @@ import VidxVectors
     #expect(throws: SegmentError.self) { try forged.check() }
   }
 
+  /// Fewer vectors than rows, and no table that says which row has which: entries are not ordinals then.
+  @Test(arguments: kinds)
+  func refusesSharedVectorsWithoutTheirTable(kind: IndexKind, codec: Codec) throws {
+    let folder = TemporaryFolder()
+    let index = try folder.build(Self.source(), Self.configuration(kind, codec))
+    #expect(index.vectorCount < index.entryCount)
+    let path = try Self.forge(index.file, .entryStarts, nil, folder)
+    let file = try SegmentFile(path: path)
+    let expected = SegmentError.invalidContent(section: .entryStarts, offset: 0, path: path)
+    #expect(throws: expected) { try SegmentIndex(file) }
+  }
+
   // MARK: Bytes
 
-  /// A segment like another but for one section; all its checksums hold.
+  /// A segment like another but for one section, which nil leaves out; all its checksums hold.
   private static func forge(
-    _ file: SegmentFile, _ kind: SectionKind, _ bytes: [UInt8], _ folder: TemporaryFolder
+    _ file: SegmentFile, _ kind: SectionKind, _ bytes: [UInt8]?, _ folder: TemporaryFolder
   ) throws -> String {
     let name = "forged-\(UInt64.random(in: 0...UInt64.max)).seg"
     var writer = try SegmentWriter(directory: folder.path, fileName: name, description: file.description)

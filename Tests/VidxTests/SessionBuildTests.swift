@@ -141,6 +141,35 @@ import VidxIndexes
     #expect(error.code == .badVector)
   }
 
+  /// One query or many: a batch heeds every setting, as a single search does.
+  @Test func batchesHeedTheRecallAskedFor() throws {
+    let session = try session()
+    let sample = SampleVectors(count: 3_000)
+    let options = IndexOptions(dimensions: 8, metric: .l2, type: .hnsw(m: 16, efConstruction: 64), codec: .f32)
+    _ = try session.build("v", options, vectors: sample, build: BuildOptions())
+    let queries = SampleVectors(count: 20, seed: 5).vectors
+    func search(_ settings: SearchSettings) throws(VidxError) -> [SearchResult] {
+      try session.search("v", nearEach: queries, k: 10, settings: settings, threads: 2)
+    }
+    func work(_ results: [SearchResult]) -> Int { results.reduce(0) { $0 + $1.counters.distanceComputations } }
+    let usual = try search(SearchSettings())
+    #expect(usual.allSatisfy { $0.plan == "graph" && !$0.isExact })
+    for settings in [SearchSettings(targetRecall: 1), SearchSettings(exact: true)] {
+      let results = try search(settings)
+      #expect(results.allSatisfy { $0.plan == "exact" && $0.isExact })
+      #expect(results.map { $0.hits.map(\.id) } == queries.map { sample.nearest(to: $0, k: 10) })
+      let one = try session.search("v", nearEach: [queries[0]], k: 10, settings: settings)
+      #expect(one.map(\.isExact) == [true])
+      #expect(try session.search("v", near: queries[0], k: 10, settings: settings).isExact)
+    }
+    let quick = SearchSettings(targetRecall: 0.5)
+    let results = try search(quick)
+    #expect(work(results) < work(usual))
+    for (query, result) in zip(queries, results) {
+      #expect(try session.search("v", near: query, k: 10, settings: quick) == result)
+    }
+  }
+
   @Test func searchesOnThreadsSeeOneState() throws {
     let path = directory.file("t.db")
     let writer = try Session(path: path, mode: .create, newHasWriteAheadLog: true)

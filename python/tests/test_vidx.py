@@ -63,6 +63,8 @@ class SearchTests(TestCase):
                         nearest = numpy.argsort(expected)[:7]
                         ids, distances = index.search(query, k=7, exact=True)
                         self.assertEqual(ids.tolist(), nearest.tolist())
+                        aimed = index.search(query, k=7, target_recall=1)
+                        self.assertEqual(aimed[0].tolist(), nearest.tolist())
                         numpy.testing.assert_allclose(distances, expected[nearest], rtol=1e-4, atol=1e-5)
                     self.assertEqual((ids.dtype, distances.dtype), (numpy.int64, numpy.float32))
 
@@ -149,6 +151,7 @@ class ErrorTests(TestCase):
         self.refuses(vidx.VectorError, "component 3 ", lambda: index.search(torn))
         self.refuses(vidx.VectorError, "zero vector", lambda: index.search(good * 0))
         self.refuses(vidx.VectorError, "one vector", lambda: index.search([good, good]))
+        self.refuses(vidx.VectorError, "not complex", lambda: index.search(good + 1j))
         self.refuses(vidx.VectorError, "one in each row", lambda: index.search_batch(good))
         bad = numpy.array([good] * 40)
         bad[33, 2] = numpy.inf
@@ -156,21 +159,27 @@ class ErrorTests(TestCase):
         for name in ("k", "ef_search", "probes"):
             self.refuses(vidx.ArgumentError, f"{name} is 0", lambda: index.search(good, **{name: 0}))
             self.refuses(ValueError, f"{name} is 3000000", lambda: index.search(good, **{name: 3_000_000}))
-        self.refuses(vidx.ArgumentError, "target_recall", lambda: index.search(good, target_recall=1.5))
+        for share in (0, -0.5, 1.5):
+            self.refuses(vidx.ArgumentError, f"target_recall is {share}; give a number above 0, and at most 1",
+                         lambda: index.search(good, target_recall=share))
         self.refuses(vidx.ArgumentError, "threads", lambda: index.search_batch([good], threads=-1))
         for call in (lambda: index.search(), lambda: index.search(good, 5, 5), lambda: index.search(good, 5, k=5),
-                     lambda: index.search(good, threads=2), lambda: index.search(good, k="ten")):
+                     lambda: index.search(good, threads=2), lambda: index.search(good, k="ten"),
+                     lambda: index.search(good, k=2.5), lambda: index.search_batch([good], threads="2")):
             self.assertRaises(TypeError, call)
 
     def test_opening(self):
         self.refuses(vidx.NotFoundError, "unable to open", lambda: vidx.open(self.path))
         self.assertFalse(os.path.exists(self.path))
         vidx.build(random_vectors(5, 4), self.path)
-        self.refuses(vidx.NotFoundError, "no vidx index others", lambda: vidx.open(self.path, "others"))
+        self.refuses(vidx.NotFoundError, f"no vidx index others in {self.path}: there are vectors",
+                     lambda: vidx.open(self.path, "others"))
+        sqlite3.connect(self.path + "2").executescript("CREATE TABLE t(x)").connection.close()
+        self.refuses(vidx.NotFoundError, "there is none in it", lambda: vidx.open(self.path + "2"))
         text = self.path + ".txt"
         with open(text, "w") as file:
             file.write("no database " * 100)
-        self.refuses(vidx.NotFoundError, "not an SQLite database", lambda: vidx.open(text))
+        self.refuses(vidx.CorruptError, "not an SQLite database", lambda: vidx.open(text))
 
     def test_building(self):
         vectors = random_vectors(30, 6)
@@ -183,13 +192,20 @@ class ErrorTests(TestCase):
             (vidx.ArgumentError, "whole numbers", {"ids": numpy.arange(30) + 0.5}),
             (vidx.ArgumentError, "occur more than once", {"ids": [1] * 30}),
             (vidx.ArgumentError, "metric cannot be 'angular'", {"metric": "angular"}),
-            (vidx.ArgumentError, "index cannot be 'tree'", {"type": "tree"}),
-            (vidx.ArgumentError, "codec cannot be 'zip'", {"codec": "zip"}),
+            (vidx.ArgumentError, "type cannot be 'ivf' (did you mean 'ivfflat'?)", {"type": "ivf"}),
+            (vidx.ArgumentError, "codec cannot be 'zip': known are auto, ", {"codec": "zip"}),
             (vidx.ArgumentError, "m must be between", {"m": 1}),
-            (vidx.ArgumentError, "did you mean 'lists'", {"list": 3}),
-            (vidx.ArgumentError, "option 'lists' is for index = ivfflat", {"lists": 3}),
-            (vidx.ArgumentError, "content", {"content": "t", "column": "c"}),
+            (vidx.ArgumentError, "'list' (did you mean 'lists'?): known are m, ef_construction, lists, seed",
+             {"list": 3}),
+            (vidx.ArgumentError, "option 'lists' is for type='ivfflat'", {"lists": 3}),
+            (vidx.ArgumentError, "option 'm' is for type='hnsw'", {"type": "flat", "m": 8}),
+            (vidx.ArgumentError, "unknown option 'content'", {"content": "t", "column": "c"}),
+            (vidx.ArgumentError, "unknown option 'index'", {"index": "flat"}),
             (vidx.ArgumentError, "name is empty", {"name": ""}),
+            (vidx.ArgumentError, "name cannot be 'k'", {"name": "k"}),
+            (vidx.ArgumentError, "id 9223372036854775808 is too large",
+             {"ids": numpy.arange(30, dtype=numpy.uint64) + numpy.uint64(2**63 - 5)}),
+            (vidx.VectorError, "not complex", {"vectors": vectors * 1j}),
         ]:
             arguments = {"vectors": vectors, "path": self.path} | options
             self.refuses(error, words, lambda: vidx.build(**arguments))
@@ -197,6 +213,8 @@ class ErrorTests(TestCase):
         vidx.build(vectors, self.path)
         self.refuses(vidx.ExistsError, "choose another name", lambda: vidx.build(vectors, self.path))
         self.refuses(vidx.NotFoundError, "path", lambda: vidx.build(vectors, self.path + "/no/app.db"))
+        vidx.build(vectors, self.path, type="FLAT", metric="L2", codec="F32", name="capitals", seed=3, m=None)
+        self.assertEqual(self.open("capitals").info()["type"], "flat")
 
     def test_a_closed_index(self):
         vidx.build(numpy.eye(4), self.path)
@@ -284,6 +302,24 @@ class StateTests(TestCase):
                 connection.execute(f'INSERT INTO "{mode}"(rowid, vector) VALUES (77777, ?)', (here,))
                 fixed.refresh()
                 self.assertEqual(fixed.search(here, k=1)[0].tolist(), [77777])
+
+    def test_a_snapshot_tells_what_it_holds(self):
+        vidx.build(random_vectors(20, 4), self.path)
+        for mode in ("delete", "wal"):
+            with self.subTest(mode=mode):
+                connection = self.connect()
+                connection.execute(f"PRAGMA journal_mode = {mode}")
+                index, fixed = self.open(), self.open(snapshot=True)
+                before = fixed.info()
+                self.assertEqual(before, index.info())
+                connection.execute("INSERT INTO vectors(vector) VALUES ('[1,2,3,4]')")
+                self.assertEqual((fixed.info(), len(fixed)), (before, before["rows"]))
+                self.assertEqual(len(index), before["rows"] + 1)
+                connection.execute("INSERT INTO vectors(vectors) VALUES ('optimize')")
+                self.assertEqual(fixed.info(), before)
+                fixed.refresh()
+                self.assertEqual(fixed.info(), index.info())
+                self.assertNotEqual(fixed.info()["segments"], before["segments"])
 
     def test_commits_of_other_processes_are_seen(self):
         vidx.build(random_vectors(500, 4), self.path, metric="l2")

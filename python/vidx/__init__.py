@@ -11,6 +11,7 @@ An index is a table of an SQLite database file, its vectors in files beside it. 
 searches it, `load` gives a connection of the sqlite3 module everything else: inserting, deleting, filtering by SQL.
 """
 
+import difflib
 import json
 import os
 
@@ -33,7 +34,7 @@ class Error(Exception):
 
 
 class NotFoundError(Error, LookupError):
-    """There is no such file, it cannot be opened, or it has no index of that name."""
+    """There is no such file, it may not be opened, or it has no index of that name."""
 
 
 class ExistsError(Error):
@@ -53,7 +54,7 @@ class BusyError(Error):
 
 
 class CorruptError(Error):
-    """A file of the index is missing or damaged."""
+    """A file of the index is missing or damaged, or the file is no SQLite database."""
 
 
 class StorageError(Error, OSError):
@@ -86,7 +87,10 @@ def _find_library():
 
 def _floats(array, rank):
     """An array that the library can read as it is: float32 in C order."""
-    floats = numpy.ascontiguousarray(array, dtype=numpy.float32)
+    given = numpy.asarray(array)
+    if given.dtype.kind == "c":
+        raise VectorError(f"vectors must be of real numbers, not {given.dtype}")
+    floats = numpy.ascontiguousarray(given, dtype=numpy.float32)
     if floats.ndim != rank:
         wanted = "one vector" if rank == 1 else "an array of vectors, one in each row"
         raise VectorError(f"expected {wanted}, not an array of shape {floats.shape}")
@@ -112,7 +116,7 @@ class Index(_vidx.Index):
     def info(self):
         """What the index is and holds: a dict of its name, path, dimensions, metric, type and parameters, codec (as
         asked for), rows, segments (file, rows, bytes, codec, code_bytes: those of one vector's code), delta_rows and
-        deleted_rows."""
+        deleted_rows. All of the state that searches see."""
         return json.loads(self._info())
 
     def __len__(self):
@@ -128,6 +132,48 @@ class Index(_vidx.Index):
         return f"<vidx.Index {self.name!r} of {self.path!r}{', closed' if self.closed else ''}>"
 
 
+_METRICS = ("cosine", "l2", "ip", "l1")
+_CODECS = ("auto", "f32", "f16", "int8", "int4", "rabitq", "rabitq+2", "rabitq+4", "rabitq+6")
+_OPTIONS_OF = {"hnsw": ("m", "ef_construction"), "ivfflat": ("lists",), "flat": ()}
+_OPTIONS = ("m", "ef_construction", "lists", "seed")
+# SQLite's names of the row id, and the columns of an index seen as a table.
+_RESERVED = ("vector", "distance", "k", "ef_search", "probes", "target_recall", "rowid", "oid", "_rowid_")
+
+
+def _check_word(problem, word, known):
+    if str(word).lower() not in known:
+        near = difflib.get_close_matches(str(word).lower(), known, 1)
+        advice = f" (did you mean {near[0]!r}?)" if near else ""
+        raise ArgumentError(f"{problem} {word!r}{advice}: known are {', '.join(known)}")
+
+
+def _check_options(name, metric, type, codec, options):
+    """What the library would refuse in the words of SQL is refused here in Python's."""
+    if str(name).lower() in _RESERVED or str(name).lower().startswith("sqlite_"):
+        raise ArgumentError(f"name cannot be {name!r}, which SQL needs for itself: choose another")
+    _check_word("metric cannot be", metric, _METRICS)
+    _check_word("type cannot be", type, tuple(_OPTIONS_OF))
+    _check_word("codec cannot be", codec, _CODECS)
+    for option, value in options.items():
+        _check_word("unknown option", option, _OPTIONS)
+        owner = next((kind for kind, own in _OPTIONS_OF.items() if option.lower() in own), None)
+        if value is not None and owner not in (None, str(type).lower()):
+            raise ArgumentError(f"option {option!r} is for type={owner!r}, and this is {type!r}: leave it out")
+
+
+def _row_ids(ids, count):
+    """The ids as the library takes them: int64, one for each vector."""
+    given = numpy.asarray(ids)
+    if given.dtype.kind not in "iu" and given.size:
+        raise ArgumentError(f"ids must be whole numbers, not {given.dtype}")
+    if given.dtype.kind == "u" and (too_large := given > numpy.iinfo(numpy.int64).max).any():
+        raise ArgumentError(f"id {given[too_large][0]} is too large: ids are below 2**63")
+    result = numpy.ascontiguousarray(given, dtype=numpy.int64)
+    if result.shape != (count,):
+        raise ArgumentError(f"{count} vectors need as many ids, not an array of shape {result.shape}")
+    return result
+
+
 def build(vectors, path, ids=None, metric="cosine", type="hnsw", codec="auto", threads=2, *, name="vectors", **options):
     """Makes an index of vectors in the database file `path`, which is made when there is none. All or nothing.
 
@@ -138,16 +184,12 @@ def build(vectors, path, ids=None, metric="cosine", type="hnsw", codec="auto", t
     codec     how vectors are held in memory while searching; "auto" leaves it to the library
     threads   0 for as many as there are processors; with 1 the same seed gives the same index
     name      of the index, which is a table of the database
-    options   m, ef_construction (hnsw), lists (ivfflat), seed: those of CREATE VIRTUAL TABLE ... USING vidx
+    options   m, ef_construction (hnsw), lists (ivfflat), seed
     """
+    _check_options(name, metric, type, codec, options)
     floats = _floats(vectors, 2)
     if ids is not None:
-        given = numpy.asarray(ids)
-        if given.dtype.kind not in "iu" and given.size:
-            raise ArgumentError(f"ids must be whole numbers, not {given.dtype}")
-        ids = numpy.ascontiguousarray(given, dtype=numpy.int64)
-        if ids.shape != (len(floats),):
-            raise ArgumentError(f"{len(floats)} vectors need as many ids, not an array of shape {ids.shape}")
+        ids = _row_ids(ids, len(floats))
     if threads < 0:
         raise ArgumentError(f"threads is {threads}; 0 is as many as there are processors")
     options.update(metric=metric, index=type)

@@ -230,8 +230,8 @@ static int set_recall(PyObject *value, float *result) {
   if (value == Py_None) return 1;
   double number = PyFloat_AsDouble(value);
   if (number == -1 && PyErr_Occurred()) return 0;
-  if (!(number > 0 && number < 1)) {
-    PyErr_SetString(argument_error(), "target_recall must be above 0 and below 1");
+  if (!(number > 0 && number <= 1)) {
+    PyErr_Format(argument_error(), "target_recall is %R; give a number above 0, and at most 1", value);
     return 0;
   }
   *result = (float)number;

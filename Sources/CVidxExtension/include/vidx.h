@@ -40,7 +40,7 @@ enum {
   VIDX_BAD_VECTOR = 5,   /* wrong dimensions, NaN or infinity, zero where a direction is needed */
   VIDX_BAD_ARGUMENT = 6, /* an option or a number that is none or out of range */
   VIDX_BUSY = 7,         /* another process keeps the lock */
-  VIDX_CORRUPT = 8,      /* a file is missing or damaged */
+  VIDX_CORRUPT = 8,      /* a file is missing or damaged, or is no SQLite database */
   VIDX_STORAGE = 9,      /* disk full, read-only, input or output error */
   VIDX_CANCELLED = 10,
 };
@@ -96,11 +96,12 @@ typedef struct vidx_search_settings {
   uint32_t ef_search; /* HNSW: candidates kept; 0 for the default */
   uint32_t probes;    /* IVFFlat: lists scanned; 0 for the default */
   uint32_t exact;     /* not 0: compare with every vector */
-  float target_recall; /* share of the true neighbours to aim at, below 1; 0: not given */
+  float target_recall; /* share of the true neighbours to aim at, above 0 to 1 (exact); 0: not given */
 } vidx_search_settings;
 
 /* The k rows nearest to a query of `dimensions` floats, nearest first, ties by row id. Takes nothing from the heap once
- * there have been searches like it, unless a write-ahead log has to be asked for what is committed.
+ * there have been searches like it, while no more than four threads search the index at a time, unless the database has
+ * to be read for what is committed: after a commit, and always with a write-ahead log and without VIDX_SNAPSHOT.
  *
  *   settings   NULL for the defaults
  *   ids, distances   room for k each
@@ -117,9 +118,9 @@ int vidx_search_batch(vidx_index *index, const float *queries, size_t count, siz
                       const vidx_search_settings *settings, size_t threads, int64_t *ids, float *distances,
                       char **error);
 
-/* What the index is and holds, as a JSON object: name, path, dimensions, metric, type and its parameters, codec (as
- * asked for, "auto" too), rows, segments (file, rows, bytes, the codec they have, code_bytes: those of one vector's
- * code), delta_rows, deleted_rows. `*json` is to be freed by vidx_free. */
+/* What the index is and holds in the state that searches see, as a JSON object: name, path, dimensions, metric, type
+ * and its parameters, codec (as asked for, "auto" too), rows, segments (file, rows, bytes, the codec they have,
+ * code_bytes: those of one vector's code), delta_rows, deleted_rows. `*json` is to be freed by vidx_free. */
 int vidx_info(vidx_index *index, char **json, char **error);
 
 #ifdef __cplusplus

@@ -141,7 +141,8 @@ void vidx_code_pack(const uint8_t *codes, size_t dimensions, int bits, int shift
 void vidx_code_unpack(const uint8_t *bytes, size_t count, size_t dimensions, int bits, int shift, uint8_t *codes);
 
 /* Transposes the 32-bit words of each sixteen of `count` rows, `stride` bytes (a multiple of 16) each: word w of row r
- * of a block becomes its word 16 w + r. The last row fills the last block. */
+ * of a block becomes its word 16 w + r. Copies of the last row fill the last block: `blocks` has room for `count`
+ * rounded up to VIDX_BLOCK_ROWS. */
 void vidx_code_transpose(const void *rows, size_t stride, size_t count, void *blocks);
 
 #pragma clang assume_nonnull end

@@ -14,6 +14,11 @@ struct Option: Equatable, Sendable {
 
   /// As users write it.
   var spelling: String { (hasOneDash ? "-" : "--") + name }
+
+  /// The same option with the help of a command to which the general one does not apply word for word.
+  func explained(_ help: String) -> Option {
+    Option(name: name, short: short, value: value, help: help, repeats: repeats, hasOneDash: hasOneDash)
+  }
 }
 
 /// What a command takes; everything that parsing and help need.

@@ -16,7 +16,8 @@ enum Help {
         vidx search packages.db --index packages_vectors --like 17 -k 5 --where "section = 'graphics'"
 
       vidx COMMAND --help explains a command with examples; vidx --version prints the version.
-      Exit codes: 0 done, 1 failed (nothing changed), 2 wrong usage.
+      Exit codes: 0 done, 1 failed or, of check, problems found, 2 wrong usage. What fails changes nothing; only sql
+      keeps the statements that were committed before the one that failed, and optimize the indexes it was done with.
       """
   }
 

@@ -1,4 +1,4 @@
-/// Every option there is, once: commands pick from here.
+/// Every option there is, once: commands pick from here, and explain one where they differ.
 enum Options {
   static let help = Option(name: "help", short: "h", help: "show this help")
   static let json = Option(name: "json", help: "print JSON, one object a line, for programs")
@@ -36,7 +36,8 @@ enum Options {
   static let within = Option(name: "within", value: "DISTANCE", help: "only rows at this distance or nearer")
   static let efSearch = Option(name: "ef-search", value: "N", help: "hnsw: candidates kept while searching (40)")
   static let targetRecall = Option(
-    name: "target-recall", value: "SHARE", help: "hnsw: the share of true neighbours to find, for example 0.95")
+    name: "target-recall", value: "SHARE", help: "hnsw: the share of true neighbours to find, such as 0.95; 1: exact")
+  static let exact = Option(name: "exact", help: "compare every row that passes: the true neighbours")
   static let probes = Option(name: "probes", value: "N", help: "ivfflat: lists scanned (square root of their number)")
   static let sample = Option(name: "sample", value: "N", help: "this many rows of the index are the queries (500)")
   static let recall = Option(name: "recall", value: "SHARE", help: "recommend a setting with this recall (0.95, 0.99)")

@@ -7,6 +7,8 @@ struct BenchReport {
   let threads: Int
   /// The recalls that settings are wanted for.
   let recalls: [Double]
+  /// The one setting that was to be measured; nil: all there are.
+  let only: BenchSetting?
   let measurements: [BenchMeasurement]
 
   /// The setting with the least work of those that have a recall.
@@ -49,18 +51,22 @@ struct BenchReport {
 
   private func advice(_ recall: Double) -> String {
     if let best = recommended(for: recall) {
-      return "for recall \(Self.fixed(recall, 2)): \(best.setting.spelling) (recall \(Self.fixed(best.recall, 4)), "
+      return "for recall \(recall): \(best.setting.spelling) (recall \(Self.fixed(best.recall, 4)), "
         + "\(grouped(Int(best.queriesPerSecond.rounded()))) queries/s)"
     }
     guard let best = measurements.max(by: { $0.recall < $1.recall }) else { return "nothing was measured" }
-    let cure: String
-    switch best.setting.name {
-    case .efSearch, .targetRecall: cure = "build the index with a larger --m or --ef-construction"
-    case .probes: cure = "build the index with fewer --lists"
-    case .exact: cure = "there is nothing to set"
+    return "no recommendation for recall \(recall): no setting measured has it; the best is \(best.setting.spelling) "
+      + "with \(Self.fixed(best.recall, 4)): \(cure(best.setting.name))"
+  }
+
+  /// What to do when the recall wanted was not reached.
+  private func cure(_ name: BenchSetting.Name) -> String {
+    if let only { return "leave out \(only.spelling) to measure others" }
+    switch name {
+    case .efSearch, .targetRecall: return "build the index with a larger --m or --ef-construction"
+    case .probes: return "build the index with fewer --lists"
+    case .exact: return "there is nothing to set"
     }
-    return "no setting measured has recall \(Self.fixed(recall, 2)); the best is \(best.setting.spelling) with "
-      + "\(Self.fixed(best.recall, 4)): \(cure)"
   }
 
   /// A number with so many digits after the point.
@@ -78,6 +84,7 @@ struct BenchReport {
   /// One object a setting.
   var json: [String] {
     let best = recalls.map { (recall: $0, setting: recommended(for: $0)?.setting) }
+    let missed = best.filter { $0.setting == nil }.map(\.recall)
     return measurements.map { one in
       var json = JSONWriter()
       json.object { json in
@@ -104,6 +111,8 @@ struct BenchReport {
         json.bool(!wanted.isEmpty)
         json.key("recommended_for")
         json.array { json in wanted.forEach { json.number($0) } }
+        json.key("not_reached")
+        json.array { json in missed.forEach { json.number($0) } }
       }
       return json.text
     }

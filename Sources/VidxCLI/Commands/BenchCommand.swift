@@ -10,14 +10,18 @@ struct BenchCommand: Command {
     summary: "measure recall and speed of an index by setting, and recommend one",
     operands: ["DB"],
     options: [
-      Options.index, Options.queryFile, Options.field, Options.sample, Options.k, Options.recall, Options.efSearch,
-      Options.targetRecall, Options.probes, Options.threads, Options.rounds, Options.json,
+      Options.index, Options.queryFile.explained("queries from a file, all of them"), Options.field, Options.sample,
+      Options.k, Options.recall,
+      Options.efSearch.explained("hnsw: measure this ef_search only"),
+      Options.targetRecall.explained("hnsw: measure this target_recall only"),
+      Options.probes.explained("ivfflat: measure this number of probes only"),
+      Options.threads.explained("threads to search on (1)"), Options.rounds, Options.json,
     ],
     lesson: """
       Compares what searches find with the true neighbours, which it computes first, for one value of ef_search and then
       of target_recall (hnsw), or of probes (ivfflat), after the other, until all are found; --ef-search,
       --target-recall or --probes measures that value only. Recommends the setting with the least work for a recall of
-      0.95 and of 0.99, or of --recall.
+      0.95 and of 0.99, or of --recall; where no setting measured has it, says which comes nearest and what may help.
 
         vidx bench packages.db --index packages_vectors --query-file queries.npy
         vidx bench packages.db --index packages_vectors --sample 500 -k 20 --recall 0.99
@@ -26,8 +30,10 @@ struct BenchCommand: Command {
       neighbours), and such queries are easier than most. "+-" is the standard error of the recall: with few queries it
       is large. Every query is timed by itself, on --threads threads (1); queries/s is the median of --rounds rounds.
 
-      --json prints one object a setting:
-        {"index": "v", "setting": "ef_search", "value": 40, "recall": 0.98, "qps": 23200.0, "recommended_for": [0.95], ...}
+      --json prints one object a setting; "not_reached" are the recalls that no setting measured has, for which there
+      is no recommendation:
+        {"index": "v", "setting": "ef_search", "value": 40, "recall": 0.98, "qps": 23200.0, "recommended_for": [0.95],
+          "not_reached": [0.99], ...}
       """)
 
   private enum Source {
@@ -101,7 +107,7 @@ struct BenchCommand: Command {
     bar.finish()
     let report = BenchReport(
       subject: subject(snapshot, queries), index: index, k: k, threads: threads, recalls: recalls,
-      measurements: measurements)
+      only: only, measurements: measurements)
     if isJSON { report.json.forEach(Terminal.print) } else { Terminal.print(report.text(width: Terminal.width)) }
     return 0
   }

@@ -7,7 +7,9 @@ struct ImportCommand: Command {
     name: "import",
     summary: "load rows into a new table, for joins with an index's table",
     operands: ["DB"],
-    options: [Options.rows, Options.table, Options.json],
+    options: [
+      Options.rows.explained("rows, .jsonl or .csv"), Options.table.explained("the table to make"), Options.json,
+    ],
     lesson: """
       The table must not exist. A whole-number column "id" becomes the primary key, otherwise rows are numbered from 1.
       Column types come from the values: INTEGER, REAL or TEXT; arrays and objects stay JSON text.

@@ -12,8 +12,7 @@ struct SearchCommand: Command {
     options: [
       Options.index, Options.vector, Options.queryFile, Options.row, Options.like, Options.field, Options.k,
       Options.whereCondition, Options.idsFrom, Options.within, Options.efSearch, Options.targetRecall,
-      Options.probes, Options.columns,
-      Options.threads, Options.json,
+      Options.probes, Options.exact, Options.columns, Options.threads, Options.json,
     ],
     lesson: """
       Give the query in one of three ways:
@@ -34,7 +33,8 @@ struct SearchCommand: Command {
         vidx search packages.db --index packages_vectors --like 17 --within 0.4
 
       Distances: smaller is nearer. cosine is 1 - cos (0 to 2), ip the negated dot product.
-      --ef-search or --target-recall (hnsw) and --probes (ivfflat) trade speed for recall.
+      --ef-search or --target-recall (hnsw) and --probes (ivfflat) trade speed for recall; --exact compares every row
+      and misses none, and is what to compare other settings with.
 
       --json prints one object a query:
         {"query": 0, "plan": "graph", "exact": false, "complete": true, "hits": [{"id": 17, "distance": 0.21, ...}]}
@@ -62,16 +62,25 @@ struct SearchCommand: Command {
     query = try Self.query(arguments)
     k = try arguments.integer(Options.k, in: 1...Session.maximumK) ?? 10
     filter = try Self.filter(arguments)
-    settings = SearchSettings(
-      within: try arguments.number(Options.within),
-      efSearch: try arguments.integer(Options.efSearch, in: IndexLimits.efSearch),
-      targetRecall: try arguments.number(Options.targetRecall),
-      probes: try arguments.integer(Options.probes, in: 1...IndexLimits.lists.upperBound))
+    settings = try Self.settings(arguments)
     columns = arguments.string(Options.columns).map { text in
       text.split(separator: ",").map { String($0.drop { $0 == " " }) }
     }
     threads = try arguments.integer(Options.threads, in: 1...1024) ?? BuildOptions().threads
     isJSON = arguments.has(Options.json)
+  }
+
+  private static func settings(_ arguments: Arguments) throws -> SearchSettings {
+    let effort = [Options.efSearch, Options.targetRecall, Options.probes].filter(arguments.has)
+    if arguments.has(Options.exact), let other = effort.first {
+      throw UsageError("--exact and \(other.spelling) together: --exact compares every row; leave one out")
+    }
+    return SearchSettings(
+      within: try arguments.number(Options.within),
+      efSearch: try arguments.integer(Options.efSearch, in: IndexLimits.efSearch),
+      targetRecall: try arguments.number(Options.targetRecall),
+      probes: try arguments.integer(Options.probes, in: 1...IndexLimits.lists.upperBound),
+      exact: arguments.has(Options.exact))
   }
 
   private static func query(_ arguments: Arguments) throws -> Query {

@@ -15,7 +15,8 @@ extension SegmentIndex {
   /// of their codes, is read once for many queries. Vectors are scored by a matrix product, whose best are scored again
   /// as a single search would; graphs are walked query by query.
   /// - Parameter threads: at least 1.
-  /// - Complexity: memory beyond the answers: some megabytes a thread, or k hits for each of its queries.
+  /// - Complexity: memory beyond the answers: some megabytes a thread, k hits for each of its queries (at most 64 MiB
+  ///   together, or those of one), and where codes are scanned, their candidates (the same).
   package func search(
     _ queries: [PreparedQuery], k: Int, parameters: SearchParameters = SearchParameters(), filter: EntryFilter? = nil,
     threads: Int
@@ -37,7 +38,7 @@ extension SegmentIndex {
   }
 
   private func isScanned(_ parameters: SearchParameters) -> Bool {
-    if case .hnsw = structure { return parameters.exact || (parameters.targetRecall ?? 0) >= 1 }
+    if case .hnsw = structure { return parameters.isExact }
     return true
   }
 
@@ -52,7 +53,7 @@ extension SegmentIndex {
     _ queries: [PreparedQuery], k: Int, _ parameters: SearchParameters, _ filter: EntryFilter?, isTiled: Bool
   ) throws(SegmentError) -> [BatchAnswer] {
     if isTiled {
-      if case .ivfflat(let lists) = structure, !parameters.exact, (parameters.targetRecall ?? 0) < 1 {
+      if case .ivfflat(let lists) = structure, !parameters.isExact {
         return try searchLists(lists, queries, k: k, probes: parameters.probes, filter: filter)
       }
       return try searchExact(queries, k: k, filter: filter)

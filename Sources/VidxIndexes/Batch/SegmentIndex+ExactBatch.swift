@@ -3,24 +3,47 @@ import VidxVectors
 
 extension SegmentIndex {
   /// `searchExact` for many queries: each block of vectors is read once for all of them.
+  /// - Parameter room: candidates that scans of codes may hold memory for together.
   func searchExact(
-    _ queries: [PreparedQuery], k: Int, filter: EntryFilter?
+    _ queries: [PreparedQuery], k: Int, filter: EntryFilter?, room: Int = CodedBatch.mostRoom
   ) throws(SegmentError) -> [BatchAnswer] {
     // In blocks, codes are scored faster than products of vectors are made; in rows they are not.
     if coded.areBoundsCertain, unsafe coded.kernels.blocks != nil {
-      let scratch = self.scratch.take()
-      defer { self.scratch.give(scratch) }
-      let batch = scans(of: queries, k: k, filter: filter, mustBeExact: true)
-      try batch.scan(0..<vectorCount, nil, scratch)
-      var answers: [BatchAnswer] = []
-      for scan in batch.scans {
-        var counters = SearchCounters()
-        counters.rowsScored = filter?.entryCount ?? entryCount
-        let hits = try collect(scan, k: k, scratch, &counters)
-        answers.append(BatchAnswer(answer: SegmentAnswer(hits: hits, plan: .exact), counters: counters))
-      }
-      return answers
+      let batch = scans(of: queries, k: k, filter: filter, mustBeExact: true, room: room)
+      return try searchCodes(batch, queries, k: k, filter: filter)
     }
+    return try searchVectors(queries, k: k, filter: filter)
+  }
+
+  /// By codes; queries for which these exclude too little by full vectors, which has the same outcome.
+  private func searchCodes(
+    _ batch: CodedBatch, _ queries: [PreparedQuery], k: Int, filter: EntryFilter?
+  ) throws(SegmentError) -> [BatchAnswer] {
+    let scratch = self.scratch.take()
+    defer { self.scratch.give(scratch) }
+    try batch.scan(0..<vectorCount, nil, scratch)
+    var answers = [BatchAnswer?](repeating: nil, count: queries.count)
+    var aside: [Int] = []
+    for (number, scan) in batch.scans.enumerated() {
+      if batch.isAside[number] {
+        aside.append(number)
+        continue
+      }
+      var counters = SearchCounters()
+      counters.rowsScored = filter?.entryCount ?? entryCount
+      let hits = try collect(scan, k: k, scratch, &counters)
+      answers[number] = BatchAnswer(answer: SegmentAnswer(hits: hits, plan: .exact), counters: counters)
+    }
+    if !aside.isEmpty {
+      let others = try searchVectors(aside.map { queries[$0] }, k: k, filter: filter)
+      for (number, answer) in zip(aside, others) { answers[number] = answer }
+    }
+    return answers.compactMap { $0 }
+  }
+
+  private func searchVectors(
+    _ queries: [PreparedQuery], k: Int, filter: EntryFilter?
+  ) throws(SegmentError) -> [BatchAnswer] {
     let tile = QueryTile(self, queries, k: k, filter: filter)
     try tile.score(0..<vectorCount, nil)
     var counters = SearchCounters()

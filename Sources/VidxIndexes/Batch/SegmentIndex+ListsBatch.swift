@@ -4,13 +4,15 @@ import VidxVectors
 extension SegmentIndex {
   /// `searchLists` for many queries: which lists a query scans depends on their sizes only, so all is known before the
   /// first vector is scored, and each list is read once for all queries that scan it.
+  /// - Parameter room: candidates that scans of codes may hold memory for together.
   func searchLists(
-    _ lists: IVFLists, _ queries: [PreparedQuery], k: Int, probes: Int?, filter: EntryFilter?
+    _ lists: IVFLists, _ queries: [PreparedQuery], k: Int, probes asked: Int?, filter: EntryFilter?,
+    room: Int = CodedBatch.mostRoom
   ) throws(SegmentError) -> [BatchAnswer] {
     let scratch = self.scratch.take()
     defer { self.scratch.give(scratch) }
     let sizes = ListSizes(self, lists, filter)
-    let probes = lists.clampedProbes(probes)
+    let probes = lists.clampedProbes(asked)
     let passing = filter?.ordinalCount ?? vectorCount
     let wanted = filter == nil ? 0 : vectorCount * probes / lists.listCount / 2
     var visitors = [[UInt32]](repeating: [], count: lists.listCount)
@@ -37,14 +39,18 @@ extension SegmentIndex {
       plans.append((counters, isExact ? .exact : .lists))
     }
     if coded.areScanned {
-      let batch = scans(of: queries, k: k, filter: filter, mustBeExact: false)
+      let batch = scans(of: queries, k: k, filter: filter, mustBeExact: false, room: room)
       for list in visitors.indices where !visitors[list].isEmpty {
         try batch.scan(lists.ordinals(of: list), visitors[list], scratch)
       }
       var answers: [BatchAnswer] = []
-      for (scan, plan) in zip(batch.scans, plans) {
+      for (number, plan) in plans.enumerated() {
+        if batch.isAside[number] {
+          answers.append(try searchAlone(queries[number], k: k, probes: asked, filter: filter))
+          continue
+        }
         var counters = plan.counters
-        let hits = try collect(scan, k: k, scratch, &counters)
+        let hits = try collect(batch.scans[number], k: k, scratch, &counters)
         answers.append(BatchAnswer(answer: SegmentAnswer(hits: hits, plan: plan.plan), counters: counters))
       }
       return answers
@@ -56,6 +62,18 @@ extension SegmentIndex {
     return zip(tile.nearest, plans).map { nearest, plan in
       BatchAnswer(answer: SegmentAnswer(hits: nearest.sorted(), plan: plan.plan), counters: plan.counters)
     }
+  }
+}
+
+extension SegmentIndex {
+  /// For a query that a batch has no room for.
+  private func searchAlone(
+    _ query: PreparedQuery, k: Int, probes: Int?, filter: EntryFilter?
+  ) throws(SegmentError) -> BatchAnswer {
+    var counters = SearchCounters()
+    let answer = try search(
+      query, k: k, parameters: SearchParameters(probes: probes), filter: filter, counters: &counters)
+    return BatchAnswer(answer: answer, counters: counters)
   }
 }
 

@@ -101,6 +101,12 @@ extension Calibration {
     return Int((Float(low.ef) + share * Float(high.ef - low.ef)).rounded(.up))
   }
 
+  /// What a sample has to have reached so that a recall is likely to be reached by others: a standard error more. The
+  /// misses of a question come together, which doubles the variance of independent ones; some 256 questions are asked.
+  static func aim(for recall: Double) -> Double {
+    recall + (2 * recall * (1 - recall) / (10 * 256)).squareRoot()
+  }
+
   /// The slack that goes with an efSearch: that of the step below, or in proportion between two; none beyond the last.
   func slack(ef: Int) -> Float {
     guard let next = steps.firstIndex(where: { Int($0.ef) >= ef }) else { return .infinity }
@@ -139,7 +145,7 @@ extension HNSWGraph {
       return WalkLimits(ef: max(ef, k) + calibration.spare)
     }
     let measured = calibration.k
-    let ef = calibration.ef(recall: recall)
+    let ef = calibration.ef(recall: Calibration.aim(for: recall))
     // The slack was measured from the 10th nearest: for fewer rows it counts from there too, for more from the k-th.
     return WalkLimits(
       ef: max(ef + max(k - measured, 0), k) + calibration.spare, slack: calibration.slack(ef: ef), k: max(k, measured))
@@ -150,5 +156,15 @@ extension HNSWGraph {
     var limits = limits
     limits.zero = calibration.zero(of: query)
     return limits
+  }
+
+  /// How many followed nodes a stream keeps waiting: as many candidates as a search with these settings keeps.
+  ///
+  /// A stream scores full vectors and has no end that slack could bring nearer: no spare candidates, and never fewer
+  /// than recall was measured with.
+  func lookahead(_ parameters: SearchParameters) -> Int {
+    if let ef = parameters.efSearch { return ef }
+    guard let recall = parameters.targetRecall else { return SearchParameters.defaultEfSearch }
+    return max(calibration.ef(recall: Calibration.aim(for: recall)), calibration.k)
   }
 }

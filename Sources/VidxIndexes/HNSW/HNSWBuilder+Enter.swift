@@ -65,7 +65,21 @@ extension HNSWBuilder {
     unsafe candidates.scores.update(from: chosen.scores, count: old)
     for i in 0..<old { unsafe candidates.ids[i] = chosen.ids[i] | CandidateList.marked }
     Self.sort(candidates, old + new, sorted: old)
+    let exactly = isVague(candidates, old + new, ordinal)
+    if exactly { unsafe scoreExactly(candidates, old + new, ordinal, in: layer, ordinals) }
     scratch.chosenCounts[layer] = select(
-      candidates, old + new, m, layer, exactly: isVague(candidates, old + new, ordinal), into: chosen, scratch)
+      candidates, old + new, m, layer, exactly: exactly, into: chosen, scratch)
+  }
+
+  /// Those chosen may have exact scores and the others not.
+  private func scoreExactly(
+    _ candidates: CandidateList, _ count: Int, _ ordinal: Int, in layer: Int, _ ordinals: UnsafeMutablePointer<UInt32>
+  ) {
+    for i in 0..<count {
+      let node = unsafe candidates.ids[i] & ~CandidateList.marked
+      unsafe ordinals[i] = UInt32(self.ordinal(node, layer))
+    }
+    unsafe score(ordinal, ordinals, count, exactly: true, into: candidates.scores)
+    Self.sort(candidates, count, sorted: 1)
   }
 }

@@ -63,15 +63,7 @@ extension HNSWBuilder {
     var node = start
     var best = unsafe block[0]
     while true {
-      let list = list(node, layer)
-      var count = 0
-      while count < list.degree {
-        let id = unsafe list.links[count].load(ordering: .relaxed)
-        if id == HNSWGraph.unused { break }
-        unsafe scratch.met[count] = id
-        unsafe ids[count] = upperOrdinals[Int(id)]
-        count += 1
-      }
+      let count = unsafe upperLinks(of: node, layer, scratch.met, ids)
       unsafe score(ordinal, ids, count, exactly: false, into: block)
       var next = node
       for i in 0..<count where unsafe block[i] < best {
@@ -80,6 +72,27 @@ extension HNSWBuilder {
       }
       if next == node { return node }
       node = next
+    }
+  }
+
+  /// Copies the links of a node above the base, and their ordinals; again when they were rewritten meanwhile.
+  @inline(__always)
+  private func upperLinks(
+    of node: Int, _ layer: Int, _ nodes: UnsafeMutablePointer<UInt32>, _ ordinals: UnsafeMutablePointer<UInt32>
+  ) -> Int {
+    let list = list(node, layer)
+    let owner = ordinal(UInt32(truncatingIfNeeded: node), layer)
+    while true {
+      let version = version(owner)
+      var count = 0
+      while count < list.degree {
+        let id = unsafe list.links[count].load(ordering: .relaxed)
+        if id == HNSWGraph.unused { break }
+        unsafe nodes[count] = id
+        unsafe ordinals[count] = upperOrdinals[Int(id)]
+        count &+= 1
+      }
+      if isUnchanged(owner, since: version) { return count }
     }
   }
 

@@ -12,14 +12,14 @@ extension HNSWBuilder {
   /// Below this insertion, which gives a few more links for the same efSearch, takes less than a second.
   static let fewestForLeaves = 32_768
 
-  /// Links all vectors, in leaves where this gives as good a graph, otherwise by insertion: without bytes, and under
-  /// inner products, where the leaders of parts would be the longest vectors and not the nearest.
+  /// Links all vectors, in leaves where this gives as good a graph, otherwise by insertion: without bytes, with a large
+  /// efConstruction, and under inner products, where the leaders would be the longest vectors, not the nearest.
   /// - Throws: `BuildError.cancelled`.
   func linkAll(_ options: BuildOptions) throws(BuildError) {
     let metric = configuration.metric
     let overlap = Self.overlap(efConstruction: configuration.efConstruction)
     guard let bytes, metric == .cosine || metric == .l2, vectorCount >= Self.fewestForLeaves,
-      vectorCount <= Int(UInt32.max) / overlap, !upperOrdinals.isEmpty
+      overlap <= Self.mostOverlap, vectorCount <= Int(UInt32.max) / overlap, !upperOrdinals.isEmpty
     else {
       return try insertAll(from: 0, options: options)
     }
@@ -43,7 +43,10 @@ extension HNSWBuilder {
   }
 
   /// How many leaves a vector is in: 8 give the graph that insertion gives with efConstruction = 128, or a better one.
-  static func overlap(efConstruction: Int) -> Int { max(4, min((efConstruction + 8) / 16, 24)) }
+  static func overlap(efConstruction: Int) -> Int { max(4, (efConstruction + 8) / 16) }
+
+  /// More leaves would take longer than insertion, and memory: who asks for so much gets insertion.
+  static let mostOverlap = 24
 
   /// The most neighbours that links are chosen from: what a scratch has room for.
   private static let mostNear = 2 * nodesAtOnce * IndexLimits.m.upperBound

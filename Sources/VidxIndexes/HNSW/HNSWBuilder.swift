@@ -10,7 +10,8 @@ import VidxVectors
 /// the only one that leads on.
 /// Numbering is that of `HNSWGraph`: ordinals at the base, upper nodes above.
 ///
-/// Memory, beyond the distinct vectors: `ByteRows`, 8 bytes a link, and 4 bytes for each vector and thread.
+/// Memory, beyond the distinct vectors: `ByteRows`, 8 bytes a link, 8 for each vector and 4 for each vector and thread;
+/// and what `LeafNeighbours` says where leaves are built.
 @safe final class HNSWBuilder: @unchecked Sendable {
   // @unchecked: see above; everything else is fixed before the threads start.
   typealias Links = UnsafeMutablePointer<Atomic<UInt32>>
@@ -127,7 +128,11 @@ import VidxVectors
   func unlock(_ ordinal: Int) { unsafe locks[ordinal].bitwiseAnd(~1, ordering: .releasing) }
 
   /// Who holds the lock says before and after that links are moved or dropped.
-  func beginRewriting(_ ordinal: Int) { unsafe locks[ordinal].wrappingAdd(2, ordering: .acquiringAndReleasing) }
+  func beginRewriting(_ ordinal: Int) {
+    unsafe locks[ordinal].wrappingAdd(2, ordering: .relaxed)
+    // Who sees one of the links that are stored after this sees the count too.
+    atomicMemoryFence(ordering: .releasing)
+  }
   func endRewriting(_ ordinal: Int) { unsafe locks[ordinal].wrappingAdd(2, ordering: .releasing) }
 
   /// What `isUnchanged` compares; waits for the end of a rewriting that has begun.

@@ -30,7 +30,7 @@ struct LeafPartition: Sendable {
   func leaves(count: Int, options: BuildOptions) throws(BuildError) -> [[UInt32]] {
     let all = (0..<count).map { UInt32($0) }
     if count <= Self.largest { return [all] }
-    let clusters = split(all, each: overlap, seed: seed, threads: options.threads)
+    let clusters = split(all, each: overlap, seed: seed, options)
     let parts = Slots(clusters.count)
     let tools = (0..<options.threads).map { _ in Tools(bytes) }
     Parallel.chunks(clusters.count, chunk: 1, threads: options.threads) { worker, range in
@@ -49,7 +49,7 @@ struct LeafPartition: Sendable {
   private func carve(_ points: [UInt32], seed: UInt64, _ tools: Tools) -> [[UInt32]] {
     if points.count <= Self.largest { return [points] }
     var leaves: [[UInt32]] = []
-    for (i, cluster) in split(points, each: 1, seed: seed, threads: 1, tools).enumerated() {
+    for (i, cluster) in split(points, each: 1, seed: seed, nil, tools).enumerated() {
       if cluster.count * 4 > points.count * 3 {
         // Leaders that are no use, as among vectors that are nearly the same: any parts are as good.
         for start in stride(from: 0, to: cluster.count, by: Self.intended) {
@@ -82,16 +82,19 @@ struct LeafPartition: Sendable {
     return sorted.indices.filter { $0 == 0 || sorted[$0] != sorted[$0 - 1] }.map { sorted[$0] }
   }
 
-  /// What each leader gathers when every point joins the nearest `each` of them; nothing empty.
+  /// What each leader gathers when every point joins the nearest `each` of them; nothing empty. Nothing at all when it
+  /// was cancelled.
+  /// - Parameter options: nil for one thread.
   private func split(
-    _ points: [UInt32], each: Int, seed: UInt64, threads: Int, _ tools: Tools? = nil
+    _ points: [UInt32], each: Int, seed: UInt64, _ options: BuildOptions?, _ tools: Tools? = nil
   ) -> [[UInt32]] {
     let wanted = max(each + 1, (points.count * each + Self.intended / 2) / Self.intended)
     let leaders = sample(points, min(wanted, Self.mostLeaders), seed: seed)
     let columns = tools?.columns ?? ByteColumns(bytes, capacity: leaders.count)
     unsafe columns.pack(leaders, leaders.count)
     let joined = AlignedBuffer(byteCount: points.count * each * 4)
-    Parallel.chunks(points.count, chunk: 1024, threads: threads) { _, range in
+    Parallel.chunks(points.count, chunk: 1024, threads: options?.threads ?? 1) { _, range in
+      if options?.isCancelled() == true { return }
       let scratch = tools?.scratch ?? ByteColumns.PanelScratch()
       unsafe points.withUnsafeBufferPointer { points in
         guard let base = points.baseAddress else { return }
@@ -104,6 +107,7 @@ struct LeafPartition: Sendable {
         }
       }
     }
+    if options?.isCancelled() == true { return [] }
     var clusters = [[UInt32]](repeating: [], count: leaders.count)
     for (i, point) in points.enumerated() {
       for j in 0..<each {

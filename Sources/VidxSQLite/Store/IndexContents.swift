@@ -25,10 +25,19 @@ package struct IndexContents: Sendable {
 }
 
 extension IndexStore {
-  /// The segments in the state that the connection sees. Opens them.
-  package func segments() throws -> [IndexContents.Segment] {
-    try refresh(includingDelta: false)
-    return segmentsLastSeen
+  /// The segments in the state that the connection sees, but for those whose files are missing, damaged or of another
+  /// index: what is wrong with these, `integrityCheck` says. Opens the files one by one.
+  /// - Throws: `SQLiteError`.
+  package func readableSegments() throws -> [IndexContents.Segment] {
+    let manifest = try tables.statement(.segments)
+    defer { manifest.reset() }
+    var segments: [IndexContents.Segment] = []
+    while try manifest.step() {
+      let file = manifest.text(1) ?? ""
+      guard let index = try? openSegment(file, entryCount: manifest.int64(2)) else { continue }
+      segments.append(IndexContents.Segment(file, index))
+    }
+    return segments
   }
 
   /// What the index holds, in the state last refreshed to.
@@ -39,10 +48,14 @@ extension IndexStore {
   }
 
   private var segmentsLastSeen: [IndexContents.Segment] {
-    views.map {
-      IndexContents.Segment(
-        file: $0.fileName, rows: $0.index.entryCount, bytes: $0.index.file.byteCount, codec: $0.index.coded.codec,
-        bytesPerCode: $0.index.coded.bytesPerVector)
-    }
+    views.map { IndexContents.Segment($0.fileName, $0.index) }
+  }
+}
+
+extension IndexContents.Segment {
+  fileprivate init(_ file: String, _ index: SegmentIndex) {
+    self.init(
+      file: file, rows: index.entryCount, bytes: index.file.byteCount, codec: index.coded.codec,
+      bytesPerCode: index.coded.bytesPerVector)
   }
 }

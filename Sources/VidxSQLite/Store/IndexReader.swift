@@ -28,6 +28,12 @@ package final class IndexReader: Sendable {
     try state.withLock { state in try state.current() }
   }
 
+  /// The committed state, and what is in it.
+  /// - Throws: as `snapshot`.
+  package func described() throws -> (snapshot: IndexSnapshot, contents: IndexContents) {
+    try state.withLock { state in (snapshot: try state.current(), contents: try state.store.contents()) }
+  }
+
   /// Runs the body on the connection, which no other thread uses meanwhile.
   package func withStore<Result>(_ body: (IndexStore) throws -> Result) throws -> Result {
     try state.withLock { state in
@@ -42,19 +48,18 @@ package final class IndexReader: Sendable {
     private(set) var store: IndexStore
     private var snapshot: IndexSnapshot
     private var token: UInt64
-    /// The file's header before the state was read that `snapshot` shows; nil when it does not tell.
+    /// The file's header in the read transaction that found the state of `snapshot`; nil when it does not tell.
     private var mark: HeaderMark?
     private var schemaVersion: Int64
 
     init(connection: Connection, name: String) throws {
       self.connection = connection
       self.name = name
-      // Before the reading: what is committed in between is read again next time.
-      mark = HeaderMark(connection, schema: "main")
-      (store, schemaVersion, token, snapshot) = try connection.transaction(isImmediate: false) {
+      (store, schemaVersion, token, snapshot, mark) = try connection.transaction(isImmediate: false) {
         let store = try IndexStore.open(connection, schema: "main", table: name)
         let token = try store.refresh(includingDelta: true).token
-        return (store, try Self.schemaVersion(connection), token, try store.snapshot())
+        let mark = HeaderMark(connection, schema: "main")
+        return (store, try Self.schemaVersion(connection), token, try store.snapshot(), mark)
       }
     }
 
@@ -65,19 +70,25 @@ package final class IndexReader: Sendable {
     }
 
     func refresh() throws {
-      let mark = HeaderMark(connection, schema: "main")
       if try !isCurrent() { try connection.transaction(isImmediate: false) { try reload() } }
-      self.mark = mark
     }
 
+    /// Whether `snapshot` shows the committed state; if so, `mark` becomes that of this reading.
     private func isCurrent() throws -> Bool {
-      do { return try store.readRevision().token == token } catch {
+      do {
+        return try store.readRevision { revision -> Bool in
+          guard revision.token == token else { return false }
+          mark = HeaderMark(connection, schema: "main")
+          return true
+        }
+      } catch {
         // The table may be gone, which reloading says better.
         if try Self.schemaVersion(connection) != schemaVersion { return false }
         throw error
       }
     }
 
+    /// Reads the committed state, inside a transaction.
     private func reload() throws {
       let version = try Self.schemaVersion(connection)
       if version != schemaVersion {
@@ -93,6 +104,7 @@ package final class IndexReader: Sendable {
       }
       token = try store.refresh(includingDelta: true).token
       snapshot = try store.snapshot()
+      mark = HeaderMark(connection, schema: "main")
     }
 
     private static func schemaVersion(_ connection: Connection) throws(SQLiteError) -> Int64 {

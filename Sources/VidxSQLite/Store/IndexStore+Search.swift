@@ -72,7 +72,8 @@ extension IndexStore {
         continue
       }
       let stream = view.index.stream(query, parameters: request.parameters, filter: filter.rows)
-      sources.append(.segment(stream, isOrdered: definition.configuration.kind == .flat || request.parameters.exact))
+      let isOrdered = definition.configuration.kind == .flat || request.parameters.isExact
+      sources.append(.segment(stream, isOrdered: isOrdered))
     }
     var counters = SearchCounters()
     if let delta {

@@ -35,19 +35,20 @@ extension IndexStore {
   /// Brings the caches up to the state the connection sees; costs no transaction while nothing has been committed since
   /// the last time, where the header of the file can tell.
   func refreshToSearch() throws {
-    // Before the reading: what is committed in between is read again next time.
     let mark = CommitMark(connection, schema: schema)
     if let mark, mark == searchedMark, settled != nil, let delta, !delta.isUncommitted { return }
     searchedMark = nil
-    try refresh(includingDelta: true)
-    searchedMark = mark
+    searchedMark = try refresh(includingDelta: true) { _ -> CommitMark? in
+      CommitMark(whileReading: connection, schema: schema)
+    }
   }
 
   /// The revision in the database, without bringing caches up to it.
-  func readRevision() throws -> Revision {
+  /// - Parameter body: runs inside the read transaction that the revision is read in.
+  func readRevision<Result>(_ body: (Revision) throws -> Result = { $0 }) throws -> Result {
     let statement = try tables.statement(.readRevision)
     defer { statement.reset() }
-    return try revision(in: statement)
+    return try body(revision(in: statement))
   }
 
   private func revision(in statement: Statement) throws -> Revision {

@@ -4,7 +4,7 @@ import VidxVectors
 
 /// Rows of an index, nearest first, one at a time. Belongs to one reader; sees the state in which it was made.
 ///
-/// Every matching row comes exactly once. The order is exact when every segment is scanned (Flat, or `exact`); from
+/// Every matching row comes exactly once. The order is exact when every segment is scanned (Flat, or `isExact`); from
 /// graphs and lists a row that is met late comes when it is met, after rows that are slightly farther (pgvector's
 /// "relaxed order").
 package final class StoreStream {

@@ -262,7 +262,8 @@ import Testing
     try sandbox.fail(saying: ["no such table: absent"], "sql", "t.db", "SELECT * FROM absent")
     try sandbox.succeed("build", "bare.db", "--index", "v", "--vectors", "vectors.npy")
     try sandbox.fail(
-      saying: ["without a table of rows"], "search", "bare.db", "--index", "v", "--like", "1", "--where", "size > 1")
+      saying: ["without a table of rows", "--ids-from"],
+      "search", "bare.db", "--index", "v", "--like", "1", "--where", "size > 1")
   }
 
   // MARK: Databases
@@ -350,6 +351,7 @@ import Testing
       if !isPadding {
         #expect(check.status == 1)
         #expect(check.output.contains(name), "byte \(offset): \(check.output)")
+        #expect(!check.output.contains("Run `vidx check`"), "it was run: \(check.output)")
       }
       let search = try sandbox.run("search", "t.db", "--index", "v", "--like", "1", "--json", "-k", "40")
       if search.status != 0 {

@@ -56,6 +56,14 @@ import Testing
     let recall = try #require(try measured.objects().first?["recall"] as? Double)
     #expect(abs(recall - hits.reduce(0, +) / 300) < 1e-9)
     #expect(recall < 0.95)
+    // So there is nothing to recommend, and it says why.
+    #expect(try measured.objects().first?["recommended"] as? Bool == false)
+    #expect(try measured.objects().first?["not_reached"] as? [Double] == [0.95, 0.99])
+    let text = try sandbox.succeed(
+      "bench", "t.db", "--index", "v", "--sample", "1000", "-k", "1", "--probes", "1", "--rounds", "1"
+    ).output
+    #expect(text.contains("no recommendation for recall 0.95: no setting measured has it; the best is --probes 1 "))
+    #expect(text.contains("leave out --probes 1 to measure others"))
   }
 
   @Test(arguments: [["hnsw", "--m", "6"], ["ivfflat", "--lists", "40"]]) func demoData(type: [String]) throws {

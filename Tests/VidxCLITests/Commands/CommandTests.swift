@@ -85,6 +85,36 @@ import Testing
     }
   }
 
+  @Test func searchesExactly() throws {
+    let large = Sample(count: 2_000)
+    try sandbox.write("large.npy", large.npy)
+    try sandbox.succeed(
+      "build", "l.db", "--index", "v", "--vectors", "large.npy", "--type", "hnsw", "--codec", "f32")
+    func search(_ extra: [String]) throws -> Sandbox.Outcome {
+      let arguments = ["search", "l.db", "--index", "v", "--query-file", "large.npy", "--row", "3", "--json"]
+      let outcome = try sandbox.start(arguments + extra).wait()
+      try #require(outcome.status == 0, "\(outcome.errors)")
+      return outcome
+    }
+    let usual = try #require(try search([]).objects().first)
+    #expect(usual["plan"] as? String == "graph")
+    #expect(usual["exact"] as? Bool == false)
+    // Without a table, rows are numbered from 1.
+    let expected = large.nearest(to: large.vectors[3], k: 10).map { ($0 - 1) / 10 + 1 }
+    for extra in [["--target-recall", "1"], ["--exact"]] {
+      let outcome = try search(extra)
+      let object = try #require(try outcome.objects().first)
+      #expect(object["plan"] as? String == "exact", "\(extra)")
+      #expect(object["exact"] as? Bool == true, "\(extra)")
+      #expect(try ids(outcome) == expected, "\(extra)")
+    }
+    try sandbox.fail(
+      2, saying: ["--exact and --ef-search together"], "search", "l.db", "--index", "v", "--like", "1", "--exact",
+      "--ef-search", "9")
+    try sandbox.fail(
+      saying: ["target_recall is 1.5"], "search", "l.db", "--index", "v", "--like", "1", "--target-recall", "1.5")
+  }
+
   @Test func printsATable() throws {
     try build()
     let found = try sandbox.succeed(
@@ -189,6 +219,16 @@ import Testing
       try ids(try sandbox.succeed("search", "t.db", "--index", "v", "--like", "5000", "-k", "1", "--json")) == [5000])
   }
 
+  @Test func tellsTheCodecsOfSoundSegmentsBesideOneThatIsGone() throws {
+    try build()
+    try sandbox.succeed(
+      "sql", "t.db", "INSERT INTO v_segments(file, entries, bytes) VALUES ('v-0123456789abcdef.vidx', 5, 4096)")
+    let info = try #require(try sandbox.succeed("info", "t.db", "--json").objects().first)
+    let segments = try #require(info["segments"] as? [[String: Any]])
+    #expect(segments.map { $0["rows"] as? Int } == [300, 5])
+    #expect(segments.map { $0["codec"] as? String } == ["f32", nil])
+  }
+
   @Test func checksTheIndexAgainstItsTable() throws {
     try build()
     try sandbox.succeed("sql", "t.db", "DELETE FROM things WHERE id IN (21, 31)")
@@ -261,6 +301,11 @@ import Testing
     for command in ["build", "import", "search", "sql", "info", "check", "optimize"] {
       #expect(try sandbox.succeed(command, "--help").output.hasPrefix("vidx \(command): "))
     }
+    #expect(try sandbox.succeed("search", "--help").output.contains("\n  --exact "))
+    let bench = try sandbox.succeed("bench", "--help").output
+    #expect(!bench.contains("--row N") && !bench.contains("all processors"))
+    let rows = try sandbox.succeed("import", "--help").output
+    #expect(!rows.contains("in the order of the vectors"))
     let bare = try sandbox.run()
     #expect(bare.status == 2)
     #expect(bare.errors.contains("usage: vidx COMMAND"))

@@ -71,6 +71,41 @@ import Vidx
     }
   }
 
+  /// A commit may fail when the header is written already. Once that is undone, the same change tried again writes the
+  /// same header, which must not be taken for one that was read: neither for the rows nor for the schema.
+  @Test(arguments: [false, true]) func aCommitThatFailedDoesNotHideTheNext(renames: Bool) throws {
+    let reader = try Session(path: sandbox.file("t.db"), mode: .read)
+    let first = try nearest(reader)
+    let change = renames ? "ALTER TABLE v RENAME TO w" : Self.insert + "(7000, '[9,9,9,9,9,9,9,9]')"
+    let failed = try commit(change)
+    // So a process leaves the file that is killed before it removes the journal: whoever reads next undoes the commit.
+    try sandbox.write("t.db-journal", failed.journal)
+    #expect(try nearest(reader) == first)
+    #expect(!FileManager.default.fileExists(atPath: sandbox.file("t.db-journal")))
+    #expect(try commit(change).header == failed.header)
+    if renames {
+      let error = #expect(throws: VidxError.self) { try nearest(reader) }
+      #expect(error?.code == .noSuchIndex)
+    } else {
+      #expect(try nearest(reader) == 7000)
+    }
+  }
+
+  /// Commits a change; returns the journal of that, complete, and the bytes of the header that commits change.
+  private func commit(_ change: String) throws -> (journal: Data, header: Data) {
+    let writer = try Session(path: sandbox.file("t.db"), mode: .readWrite)
+    // Otherwise the journal is not valid before the commit syncs it.
+    try writer.execute("PRAGMA synchronous = OFF")
+    try writer.execute("BEGIN IMMEDIATE")
+    try writer.execute(change)
+    // The journal gets the first page now, and not only when the commit counts up.
+    try writer.execute("PRAGMA user_version = 1")
+    let journal = try Data(contentsOf: URL(fileURLWithPath: sandbox.file("t.db-journal")))
+    try writer.execute("COMMIT")
+    let file = try Data(contentsOf: URL(fileURLWithPath: sandbox.file("t.db")))
+    return (journal, Data(file[16..<44]))
+  }
+
   /// In a transaction every search sees the same state, that of its first reading.
   @Test func aSnapshotIsOneState() throws {
     let session = try Session(path: sandbox.file("t.db"), mode: .read)

@@ -21,8 +21,7 @@ import VidxVectors
     let rows = (0..<33_000).map { [Float($0), 0, 0, 0] }
     let index = try Self.build(rows, .l2, threads: threads)
     #expect(try index.check().isEmpty)
-    let asked = stride(from: 0, to: rows.count, by: threads)
-    let missed = try asked.filter { try index.nearest(rows[$0], k: 1).hits.first?.rowID != Int64($0) }
+    let missed = try rows.indices.filter { try index.nearest(rows[$0], k: 1).hits.first?.rowID != Int64($0) }
     #expect(missed.isEmpty, "\(missed.prefix(8)) of \(missed.count)")
   }
 

@@ -92,6 +92,44 @@ import VidxVectors
     #expect(HeaderMark(try Connection(path: ":memory:"), schema: "main") == nil)
   }
 
+  /// A commit may fail when the header is written already. Once that is undone, the same change tried again writes the
+  /// same header, which must not be taken for one that was read.
+  @Test(arguments: [false, true]) func aCommitThatFailedDoesNotHideTheNext(inStore: Bool) throws {
+    try IndexStore.make(try database.open(), definition(2, metric: .l2)).add([1: [0, 0]])
+    let reader = try IndexReader(path: database.path, name: "v")
+    let store = try IndexStore.open(database.open())
+    func rowCount() throws -> Int {
+      if inStore { return try store.search(StoreRequest(query: [1, 1], k: 9)).hits.count }
+      return try reader.snapshot().rowCount
+    }
+    #expect(try rowCount() == 1)
+    let failed = try commitRow()
+    // So a process leaves the file that is killed before it removes the journal: whoever reads next undoes the commit.
+    try failed.journal.write(to: journal)
+    #expect(try rowCount() == 1)
+    #expect(!FileManager.default.fileExists(atPath: journal.path))
+    #expect(try commitRow().header == failed.header)
+    #expect(try rowCount() == 2)
+  }
+
+  private var journal: URL { URL(fileURLWithPath: database.path + "-journal") }
+
+  /// Adds row 2; returns the journal of that commit, complete, and the header after it.
+  private func commitRow() throws -> (journal: Data, header: HeaderMark) {
+    let connection = try database.open()
+    // Otherwise the journal is not valid before the commit syncs it.
+    try connection.execute("PRAGMA synchronous = OFF")
+    try connection.execute("BEGIN IMMEDIATE")
+    let store = try IndexStore.open(connection)
+    try store.insert(rowID: 2, vector: [1, 1])
+    // The journal gets the first page now, and not only when the commit counts up.
+    try connection.execute("PRAGMA user_version = 1")
+    let bytes = try Data(contentsOf: journal)
+    try connection.execute("COMMIT")
+    store.commit()
+    return (bytes, try #require(HeaderMark(connection, schema: "main")))
+  }
+
   @Test func threadsSearchWhileRowsCome() throws {
     let store = try IndexStore.make(try database.open(), definition(4, metric: .l2, kind: .hnsw))
     try store.addSegment(Self.rows(1...500, seed: 3))

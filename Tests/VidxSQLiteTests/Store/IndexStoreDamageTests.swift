@@ -32,6 +32,19 @@ struct IndexStoreDamageTests {
     #expect(problems.count == 1 && problems[0].contains(path), "\(problems)")
   }
 
+  /// One segment that cannot be read does not keep the others from telling what they hold.
+  @Test func soundSegmentsAreListedBesideOneThatIsGone() throws {
+    let database = try TestDatabase()
+    let (connection, file) = try prepared(database)
+    try IndexStore.open(connection).addSegment(IndexStoreTransactionTests.rows(41...60, seed: 2))
+    let sound = try database.segmentFiles().filter { $0 != file }
+    #expect(sound.count == 1)
+    try FileManager.default.removeItem(atPath: database.segments + "/" + file)
+    let listed = try IndexStore.open(connection).readableSegments()
+    #expect(listed.map(\.file) == sound)
+    #expect(listed.map(\.rows) == [20])
+  }
+
   @Test func everyFlippedByteOfTheVectorsIsFound() throws {
     let database = try TestDatabase()
     let (_, file) = try prepared(database)

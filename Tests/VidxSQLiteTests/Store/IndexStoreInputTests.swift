@@ -190,6 +190,32 @@ struct IndexStoreInputTests {
     #expect(stream.counters.rowsScored >= rows.count)
   }
 
+  /// 1 is exact, of every kind; less says how far a stream over a graph looks ahead.
+  @Test(arguments: IndexKindCase.all)
+  func aStreamHeedsTheRecallAskedFor(_ kind: IndexKindCase) throws {
+    let database = try TestDatabase()
+    let store = try IndexStore.make(database.open(), definition(kind: kind.kind))
+    try store.addSegment(IndexStoreTransactionTests.rows(1...3000, seed: 4))
+    let query = [Float](repeating: 1, count: 8)
+    func start(_ parameters: SearchParameters) throws -> SearchCounters {
+      let stream = try store.stream(StoreRequest(query: query, parameters: parameters))
+      _ = try stream.next()
+      return stream.counters
+    }
+    let exact = try store.stream(StoreRequest(query: query, parameters: SearchParameters(targetRecall: 1)))
+    var distances: [Float] = []
+    while let row = try exact.next() { distances.append(row.distance) }
+    #expect(distances.count == 3000 && zip(distances, distances.dropFirst()).allSatisfy { $0 <= $1 })
+    #expect(exact.counters.nodesExpanded == 0 && exact.counters.listsProbed == 0)
+    if kind.kind == .hnsw {
+      let usual = try start(SearchParameters())
+      let low = try start(SearchParameters(targetRecall: 0.5))
+      #expect(low.nodesExpanded > 0 && low.nodesExpanded < usual.nodesExpanded)
+      let both = try start(SearchParameters(efSearch: 40, targetRecall: 0.5))
+      #expect(both == usual, "efSearch goes before it")
+    }
+  }
+
   @Test func answersSayHowTheyWereFound() throws {
     let database = try TestDatabase()
     let store = try IndexStore.make(database.open(), definition(kind: .hnsw))

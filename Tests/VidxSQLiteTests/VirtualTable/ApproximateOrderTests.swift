@@ -57,6 +57,20 @@ import VidxSQLite
     #expect(steppingBack > 0 || kind == "ivfflat", "only a stream that steps back puts this to the test")
   }
 
+  /// `target_recall = 1` puts a stream in order that otherwise steps back, as the test above shows.
+  @Test(arguments: ["hnsw", "ivfflat"])
+  func aRecallOfOneIsExact(kind: String) throws {
+    let session = try table(kind)
+    var random = SplitMix(seed: Self.seed + 2)
+    for query in 0..<12 {
+      // Even with as little effort as there can be: 1 goes before it.
+      let match = match(kind, &random) + " AND target_recall = 1"
+      let streamed = try session.column("SELECT distance FROM v WHERE \(match) ORDER BY distance")
+      let sorted = try session.column("SELECT distance FROM v WHERE \(match) ORDER BY distance + 0")
+      #expect(streamed.count == Self.rows && streamed == sorted, "query \(query), seed \(Self.seed)")
+    }
+  }
+
   /// What docs/SQL.md says to write where SQLite does not tell what it wants the order for.
   private func expectWaysOut(_ session: SQLSession, _ match: String, _ sorted: [SQLCell], _ comment: Comment) throws {
     let ranked = try session.rows("SELECT rank() OVER (ORDER BY distance + 0), distance FROM v WHERE \(match)")

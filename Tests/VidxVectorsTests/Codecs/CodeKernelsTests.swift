@@ -131,6 +131,9 @@ import VidxVectors
       let transposed = AlignedBuffer(byteCount: 48 * rows.stride)
       for (count, share) in [(1, 1), (15, 0.5), (16, 1), (17, 1), (37, 0.25)] as [(Int, Float)] {
         unsafe vidx_code_transpose(rows.first, rows.stride, count, transposed.bytes)
+        let block = unsafe UnsafeRawPointer(transposed.bytes + (count - 1) / 16 * 16 * rows.stride)
+        let isFilled = unsafe Self.isFilled(block, words: rows.stride / 4, from: (count - 1) % 16)
+        #expect(isFilled, "\(count) rows")
         let lowers = expected[..<count].map { $0.score - $0.bound * share }
         for limit in [.infinity, lowers.sorted()[count / 2], -.infinity] {
           var ids = [UInt32](repeating: 99, count: count)
@@ -145,6 +148,17 @@ import VidxVectors
         }
       }
     }
+  }
+
+  /// Whether the rows of a block from `last` on are all the same.
+  private static func isFilled(_ block: UnsafeRawPointer, words: Int, from last: Int) -> Bool {
+    for word in 0..<words {
+      let value = unsafe block.load(fromByteOffset: 4 * (16 * word + last), as: UInt32.self)
+      for row in last..<16 {
+        if unsafe block.load(fromByteOffset: 4 * (16 * word + row), as: UInt32.self) != value { return false }
+      }
+    }
+    return true
   }
 
   private static func check(
