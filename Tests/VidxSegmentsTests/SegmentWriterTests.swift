@@ -93,7 +93,7 @@ struct SegmentWriterTests {
       }
     }
     let fileSystem = FaultyFileSystem(before: before)
-    _ = try SampleSegment.section(.vectors, byteCount: 3 << 20).publish(
+    _ = try SampleSegment.section(.vectors, byteCount: 7 << 20).publish(
       in: folder.path, piece: 300_000, fileSystem: fileSystem)
     #expect(fileSystem.calls.filter { $0.operation == .write }.count >= 4)
   }

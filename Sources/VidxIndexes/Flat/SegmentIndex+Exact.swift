@@ -54,8 +54,14 @@ extension SegmentIndex {
       let count = min(block, vectorCount - start)
       if !vectors.isVerified { try vectors.verify(start * stride * 4..<(start + count) * stride * 4) }
       unsafe kernels.rows(floats, base + start * stride, stride, count, stride, scores)
-      for i in 0..<count where unsafe scores[i] <= nearest.threshold {
-        try unsafe offer(start + i, scores[i], filter, &nearest)
+      var threshold = nearest.threshold
+      var i = 0
+      while i < count {
+        if unsafe scores[i] <= threshold {
+          unsafe try offer(start &+ i, scores[i], filter, &nearest)
+          threshold = nearest.threshold
+        }
+        i &+= 1
       }
       start += count
     }
