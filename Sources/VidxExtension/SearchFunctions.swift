@@ -186,8 +186,8 @@ private struct SearchRun: Sendable {
   ) throws(StoreError) -> Int {
     let memory = index.memories.take() ?? SearchMemory()
     defer { index.memories.give(memory) }
-    var counters = SearchCounters()
-    let hits = unsafe try snapshot.search(query, k: k, parameters: parameters, in: memory, counters: &counters)
+    var report = SearchReport()
+    let hits = unsafe try snapshot.search(query, k: k, parameters: parameters, in: memory, report: &report)
     unsafe write(hits, ids, distances)
     return hits.count
   }
@@ -201,7 +201,8 @@ private struct SearchRun: Sendable {
     var queries: [PreparedQuery] = []
     queries.reserveCapacity(count)
     for part in prepared { queries += try part.get() }
-    let found = try snapshot.search(queries, k: k, parameters: parameters, threads: threads)
+    var report = SearchReport()
+    let found = try snapshot.search(queries, k: k, parameters: parameters, threads: threads, report: &report)
     for (i, hits) in found.enumerated() {
       let ids = unsafe batch.ids.map { unsafe $0 + i * k }
       let distances = unsafe batch.distances.map { unsafe $0 + i * k }

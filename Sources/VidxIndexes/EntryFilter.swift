@@ -1,3 +1,4 @@
+package import VidxSegments
 package import VidxVectors
 
 /// The rows of one segment that a search may return, and their vectors. Immutable once made; any thread may read.
@@ -11,7 +12,7 @@ package import VidxVectors
 
   /// - Parameter entries: a set over the segment's entries; the filter keeps it, so do not change it afterwards.
   /// - Complexity: O(entryCount / 64), plus O(passing rows) where rows share vectors.
-  package init(_ entries: RowSet, in index: SegmentIndex) throws {
+  package init(_ entries: RowSet, in index: SegmentIndex) throws(SegmentError) {
     precondition(entries.capacity == index.entryCount, "\(entries.capacity) bits for \(index.entryCount) entries")
     self.entries = entries
     entryCount = entries.count
@@ -24,7 +25,7 @@ package import VidxVectors
     let searchable = try index.rows.searchableCount()
     var ordinal = 0
     var end = 0
-    try entries.forEach { entry in
+    try entries.forEach { (entry) throws(SegmentError) in
       if entry >= searchable { return }
       while entry >= end {
         // Entries ascend, so the vector is the same or one further on: gallop by search when it is far.

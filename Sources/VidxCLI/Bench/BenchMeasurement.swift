@@ -71,7 +71,7 @@ struct Bench: Sendable {
     let start = ContinuousClock.now
     Parallel.run(threads: min(threads, queries.vectors.count)) { _ in
       var latencies: [Double] = []
-      var counters = SearchCounters()
+      var report = SearchReport()
       let memory = SearchMemory()
       do {
         while !Interruption.isRequested {
@@ -79,7 +79,7 @@ struct Bench: Sendable {
           if i >= queries.vectors.count { break }
           let begun = ContinuousClock.now
           _ = try unsafe queries.vectors[i].withUnsafeBufferPointer {
-            try unsafe snapshot.search($0, k: k, parameters: parameters, in: memory, counters: &counters)
+            try unsafe snapshot.search($0, k: k, parameters: parameters, in: memory, report: &report)
           }
           latencies.append((ContinuousClock.now - begun) / .seconds(1))
         }

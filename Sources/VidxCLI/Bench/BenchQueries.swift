@@ -78,8 +78,10 @@ struct BenchTruth: Sendable {
   private let k: Int
 
   init(_ queries: BenchQueries, k: Int, _ snapshot: IndexSnapshot, threads: Int) throws {
+    var report = SearchReport()
     let found = try snapshot.search(
-      queries.prepared, k: queries.wanted(k), parameters: SearchParameters(exact: true), threads: threads)
+      queries.prepared, k: queries.wanted(k), parameters: SearchParameters(exact: true), threads: threads,
+      report: &report)
     self.k = k
     limits = found.enumerated().map { query, hits in
       let nearest = queries.neighbours(hits, of: query, k: k)

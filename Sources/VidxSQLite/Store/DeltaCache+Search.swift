@@ -5,19 +5,19 @@ extension DeltaCache {
   private static let blockSize = 256
 
   /// Offers the rows of the delta that pass to `nearest`.
-  /// - Parameter filter: ascending row ids; nil for all rows.
-  /// - Complexity: O(rows that pass x dimensions); with a filter also O(min(filter log delta, delta log filter)).
-  func search(_ query: PreparedQuery, filter: [Int64]?, nearest: inout TopK, counters: inout SearchCounters) {
-    forEachScore(query, filter: filter, counters: &counters) { score, slot in
+  /// - Parameter passing: the slots of the rows that pass; nil for all rows.
+  /// - Complexity: O(rows that pass x dimensions).
+  func search(_ query: PreparedQuery, passing: [UInt32]?, nearest: inout TopK, counters: inout SearchCounters) {
+    forEachScore(query, passing: passing, counters: &counters) { score, slot in
       if score <= nearest.threshold { nearest.offer(Hit(score: score, rowID: rowIDs[slot])) }
     }
   }
 
   /// The scores of all rows that pass, in no order.
-  func hits(_ query: PreparedQuery, filter: [Int64]?, counters: inout SearchCounters) -> [Hit] {
+  func hits(_ query: PreparedQuery, passing: [UInt32]?, counters: inout SearchCounters) -> [Hit] {
     var result: [Hit] = []
-    result.reserveCapacity(filter.map { min($0.count, slotCount) } ?? slotCount)
-    forEachScore(query, filter: filter, counters: &counters) { score, slot in
+    result.reserveCapacity(passing?.count ?? slotCount)
+    forEachScore(query, passing: passing, counters: &counters) { score, slot in
       result.append(Hit(score: score, rowID: rowIDs[slot]))
     }
     return result
@@ -25,10 +25,9 @@ extension DeltaCache {
 
   @inline(__always)
   private func forEachScore(
-    _ query: PreparedQuery, filter: [Int64]?, counters: inout SearchCounters, _ body: (Float, Int) -> Void
+    _ query: PreparedQuery, passing: [UInt32]?, counters: inout SearchCounters, _ body: (Float, Int) -> Void
   ) {
     let kernels = VectorKernels(metric)
-    let passing = filter.map(passingSlots)
     let total = passing?.count ?? slotCount
     counters.add(scores: total, rowBytes: stride * MemoryLayout<Float>.stride)
     counters.rowsScored += total
@@ -51,21 +50,5 @@ extension DeltaCache {
         start += count
       }
     }
-  }
-
-  /// The slots of the rows that are in an ascending list of row ids.
-  private func passingSlots(_ filter: [Int64]) -> [UInt32] {
-    if filter.count <= slotCount { return filter.compactMap(slot(of:)) }
-    return rowIDs.indices.filter { Self.contains(rowIDs[$0], in: filter) }.map(UInt32.init)
-  }
-
-  private static func contains(_ rowID: Int64, in sorted: [Int64]) -> Bool {
-    var low = 0
-    var high = sorted.count
-    while low < high {
-      let middle = (low + high) / 2
-      if sorted[middle] < rowID { low = middle + 1 } else { high = middle }
-    }
-    return low < sorted.count && sorted[low] == rowID
   }
 }

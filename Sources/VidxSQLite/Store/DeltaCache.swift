@@ -1,3 +1,4 @@
+internal import Synchronization
 import VidxIndexes
 import VidxVectors
 
@@ -10,6 +11,8 @@ import VidxVectors
   let dimensions: Int
   let metric: Metric
   let stride: Int
+  /// Another for every cache that is made: slots are numbers within one of them.
+  let serial = DeltaCache.made.wrappingAdd(1, ordering: .relaxed).newValue
   /// How many vectors there are to score.
   private(set) var slotCount = 0
   private var capacity = 0
@@ -20,6 +23,7 @@ import VidxVectors
   private var slots: [Int64: UInt32] = [:]
 
   private static let noSlot = UInt32.max
+  private static let made = Atomic<UInt64>(0)
 
   init(dimensions: Int, metric: Metric) {
     self.dimensions = dimensions
@@ -39,6 +43,35 @@ import VidxVectors
   func slot(of rowID: Int64) -> UInt32? {
     guard let slot = slots[rowID], slot != Self.noSlot else { return nil }
     return slot
+  }
+
+  /// The rows that are in an ascending list of row ids: how many, and the slots of those that have one.
+  /// - Complexity: O(min(row ids, delta x log(row ids))).
+  func rows(among sorted: [Int64]) -> (count: Int, slots: [UInt32]) {
+    var count = 0
+    var passing: [UInt32] = []
+    func add(_ slot: UInt32?) {
+      guard let slot else { return }
+      count += 1
+      if slot != Self.noSlot { passing.append(slot) }
+    }
+    if sorted.count <= slots.count {
+      for rowID in sorted { add(slots[rowID]) }
+    } else {
+      for (rowID, slot) in slots where Self.contains(rowID, in: sorted) { add(slot) }
+      passing.sort()
+    }
+    return (count, passing)
+  }
+
+  private static func contains(_ rowID: Int64, in sorted: [Int64]) -> Bool {
+    var low = 0
+    var high = sorted.count
+    while low < high {
+      let middle = (low + high) / 2
+      if sorted[middle] < rowID { low = middle + 1 } else { high = middle }
+    }
+    return low < sorted.count && sorted[low] == rowID
   }
 
   /// Adds a row or replaces its vector.

@@ -11,6 +11,7 @@ package final class IndexSnapshot: @unchecked Sendable {
   /// Rows, those with a zero vector included.
   package let rowCount: Int
   private let table: String
+  private let state: IndexState
   private let segments: [LiveSegment]
   private let delta: DeltaCache?
 
@@ -22,9 +23,11 @@ package final class IndexSnapshot: @unchecked Sendable {
   }
 
   fileprivate init(
-    table: String, configuration: IndexConfiguration, segments: [LiveSegment], delta: DeltaCache?, rowCount: Int
+    table: String, configuration: IndexConfiguration, state: IndexState, segments: [LiveSegment], delta: DeltaCache?,
+    rowCount: Int
   ) {
     self.table = table
+    self.state = state
     self.configuration = configuration
     self.segments = segments
     self.delta = delta
@@ -43,87 +46,162 @@ package final class IndexSnapshot: @unchecked Sendable {
     } catch { throw .query(error) }
   }
 
+  /// Resolves row ids for searches of this snapshot.
+  /// - Parameter rowIDs: ascending and distinct; those that are not in the index are counted and ignored.
+  /// - Complexity: O(row ids x log gap), and O(rows / 64).
+  package func prepare(rowIDs: [Int64]) throws(StoreError) -> PreparedFilter {
+    do throws(SegmentError) {
+      let preparation = FilterPreparation(rowIDs: rowIDs)
+      for segment in segments { try preparation.add(segment.index, live: segment.filter?.entries) }
+      if let delta { preparation.add(delta) }
+      return preparation.finish(state: state)
+    } catch { throw .segment(index: table, error) }
+  }
+
+  /// The filter was prepared for the state that this snapshot shows.
+  package func isState(of filter: PreparedFilter) -> Bool { filter.state == state }
+
   /// The k nearest rows, or all when they are fewer: nearest first, at equal distances the smaller row id first.
   /// - Throws: `StoreError.segment` when a file is damaged.
   package func search(
-    _ query: PreparedQuery, k: Int, parameters: SearchParameters, counters: inout SearchCounters
+    _ query: PreparedQuery, k: Int, parameters: SearchParameters, filter: PreparedFilter? = nil,
+    counters: inout SearchCounters
   ) throws(StoreError) -> [Hit] {
     let memory = SearchMemory()
-    let count = try search(query, k: k, parameters: parameters, in: memory, counters: &counters)
+    var report = SearchReport()
+    let count = try search(query, k: k, parameters: parameters, filter: filter, in: memory, report: &report)
+    counters += report.counters
     return unsafe Array(UnsafeBufferPointer(start: memory.hits, count: count))
   }
 
   /// The same for a vector, in memory of the caller, who uses it again: allocates nothing then.
+  /// - Parameters:
+  ///   - filter: prepared for the state of this snapshot.
+  ///   - report: becomes that of this search.
   /// - Returns: the hits, until the memory is used again.
   package func search(
-    _ vector: UnsafeBufferPointer<Float>, k: Int, parameters: SearchParameters, in memory: SearchMemory,
-    counters: inout SearchCounters
+    _ vector: UnsafeBufferPointer<Float>, k: Int, parameters: SearchParameters, filter: PreparedFilter? = nil,
+    in memory: SearchMemory, report: inout SearchReport
   ) throws(StoreError) -> UnsafeBufferPointer<Hit> {
     do throws(VectorError) { unsafe try memory.prepare(vector, configuration) } catch { throw .query(error) }
-    let count = try search(memory.query, k: k, parameters: parameters, in: memory, counters: &counters)
+    let count = try search(memory.query, k: k, parameters: parameters, filter: filter, in: memory, report: &report)
     return unsafe UnsafeBufferPointer(start: memory.hits, count: count)
   }
 
   /// Leaves the hits in the memory.
   /// - Returns: how many there are.
   private func search(
-    _ query: PreparedQuery, k: Int, parameters: SearchParameters, in memory: SearchMemory,
-    counters: inout SearchCounters
+    _ query: PreparedQuery, k: Int, parameters: SearchParameters, filter: PreparedFilter?, in memory: SearchMemory,
+    report: inout SearchReport
   ) throws(StoreError) -> Int {
+    report = SearchReport(filter)
+    check(filter)
     let k = min(k, rowCount)
     if k <= 0 { return 0 }
     memory.reserve(segments.reduce(0) { $0 + min(k, $1.index.entryCount) })
     var count = 0
     for segment in segments {
-      count += unsafe try search(segment, query, k, parameters, into: memory.hits + count, &counters)
+      guard let passing = segment.passing(filter) else { continue }
+      count += unsafe try search(segment.index, query, k, parameters, passing, into: memory.hits + count, &report)
     }
-    let hasDelta = (delta?.slotCount ?? 0) > 0
+    let newRows = filter?.deltaSlots.count ?? delta?.slotCount ?? 0
     // One segment and nothing beside it is the usual state: its hits are the answer.
-    if segments.count == 1, !hasDelta { return count }
+    if segments.count == 1, newRows == 0 { return count }
     memory.nearest.reset(k: k)
     for i in 0..<count { unsafe memory.nearest.offer(memory.hits[i]) }
-    if hasDelta { delta?.search(query, filter: nil, nearest: &memory.nearest, counters: &counters) }
+    if newRows > 0 {
+      delta?.search(query, passing: filter?.deltaSlots, nearest: &memory.nearest, counters: &report.counters)
+    }
     memory.reserve(k)
     return unsafe memory.nearest.move(to: memory.hits)
   }
 
+  private func search(
+    _ index: SegmentIndex, _ query: PreparedQuery, _ k: Int, _ parameters: SearchParameters, _ passing: PassingRows,
+    into hits: UnsafeMutablePointer<Hit>, _ report: inout SearchReport
+  ) throws(StoreError) -> Int {
+    do throws(SegmentError) {
+      let outcome = unsafe try index.search(
+        query, k: k, parameters: parameters, filter: passing.filter, into: hits, counters: &report.counters)
+      if outcome.exact || outcome.count >= min(k, passing.count) {
+        report.add(outcome.plan)
+        return outcome.count
+      }
+      // A graph may be torn and lists may run out: whoever asks for k rows gets them when there are as many.
+      return unsafe try index.searchExact(query, k: k, filter: passing.filter, into: hits, counters: &report.counters)
+    } catch { throw .segment(index: table, error) }
+  }
+
+  private func check(_ filter: PreparedFilter?) {
+    guard let filter else { return }
+    precondition(isState(of: filter), "a filter that was prepared for another state of the index")
+  }
+
   /// The k nearest rows to each of many queries, which share the reading of vectors where those are scanned.
+  /// - Parameter report: becomes that of all searches together.
   /// - Returns: one answer for each query, in their order; each is that of `search` for the query alone.
   /// - Throws: as `search`.
   package func search(
-    _ queries: [PreparedQuery], k: Int, parameters: SearchParameters, threads: Int
+    _ queries: [PreparedQuery], k: Int, parameters: SearchParameters, filter: PreparedFilter? = nil, threads: Int,
+    report: inout SearchReport
   ) throws(StoreError) -> [[Hit]] {
+    report = SearchReport(filter)
+    check(filter)
     let k = min(k, rowCount)
     var found = [[Hit]](repeating: [], count: queries.count)
     if k <= 0 { return found }
     for segment in segments {
+      guard let passing = segment.passing(filter) else { continue }
       do throws(SegmentError) {
-        let answers = try segment.index.searchAll(
-          queries, k: k, parameters: parameters, filter: segment.filter, passing: segment.liveCount, threads: threads)
-        for i in found.indices { found[i] += answers[i] }
+        let answers = try segment.index.search(
+          queries, k: k, parameters: parameters, filter: passing.filter, threads: threads)
+        for i in found.indices {
+          found[i] += try complete(answers[i], segment.index, queries[i], k, passing, &report)
+        }
       } catch { throw .segment(index: table, error) }
     }
-    guard let delta, delta.slotCount > 0 else { return segments.count == 1 ? found : found.map { Self.nearest($0, k) } }
+    let slots = filter?.deltaSlots
+    guard let delta, (slots?.count ?? delta.slotCount) > 0 else {
+      return segments.count == 1 ? found : found.map { Self.nearest($0, k) }
+    }
     let new = Parallel.map(queries.count, threads: threads) { i in
       var nearest = TopK(k: k)
       var counters = SearchCounters()
-      self.delta?.search(queries[i], filter: nil, nearest: &nearest, counters: &counters)
-      return nearest.sorted()
+      delta.search(queries[i], passing: slots, nearest: &nearest, counters: &counters)
+      return (hits: nearest.sorted(), counters: counters)
     }
-    return zip(found, new).map { Self.nearest($0 + $1, k) }
+    for new in new { report.counters += new.counters }
+    return zip(found, new).map { Self.nearest($0 + $1.hits, k) }
+  }
+
+  /// The hits of a segment for one query of many, or, where they are too few, those of an exact search.
+  private func complete(
+    _ answer: BatchAnswer, _ index: SegmentIndex, _ query: PreparedQuery, _ k: Int, _ passing: PassingRows,
+    _ report: inout SearchReport
+  ) throws(SegmentError) -> [Hit] {
+    report.counters += answer.counters
+    if answer.answer.exact || answer.answer.hits.count >= min(k, passing.count) {
+      report.add(answer.answer.plan)
+      return answer.answer.hits
+    }
+    return try index.searchExact(query, k: k, filter: passing.filter, counters: &report.counters)
   }
 
   private static func nearest(_ hits: [Hit], _ k: Int) -> [Hit] { Array(hits.sorted(by: Hit.isNearer).prefix(k)) }
+}
 
-  private func search(
-    _ segment: LiveSegment, _ query: PreparedQuery, _ k: Int, _ parameters: SearchParameters,
-    into hits: UnsafeMutablePointer<Hit>, _ counters: inout SearchCounters
-  ) throws(StoreError) -> Int {
-    do throws(SegmentError) {
-      return unsafe try segment.index.searchAll(
-        query, k: k, parameters: parameters, filter: segment.filter, passing: segment.liveCount, into: hits,
-        counters: &counters)
-    } catch { throw .segment(index: table, error) }
+/// The rows of a segment that may be returned; there are some.
+private struct PassingRows {
+  /// nil for all.
+  let filter: EntryFilter?
+  let count: Int
+}
+
+extension IndexSnapshot.LiveSegment {
+  /// nil when no row passes.
+  fileprivate func passing(_ filter: PreparedFilter?) -> PassingRows? {
+    guard let filter else { return PassingRows(filter: self.filter, count: liveCount) }
+    return filter.rows(of: index).map { PassingRows(filter: $0, count: $0.entryCount) }
   }
 }
 
@@ -135,7 +213,7 @@ extension IndexStore {
         IndexSnapshot.LiveSegment(index: $0.index, filter: try $0.filter(), liveCount: $0.liveCount)
       }
       return IndexSnapshot(
-        table: table, configuration: definition.configuration, segments: segments, delta: delta?.cache,
+        table: table, configuration: definition.configuration, state: state, segments: segments, delta: delta?.cache,
         rowCount: liveCount)
     }
   }

@@ -9,7 +9,8 @@ extension IndexStore {
     try check(request)
     let query = try prepare(request.query)
     try refreshToSearch()
-    let search = StoreSearch(request: request, query: query, rowCount: liveCount)
+    let filter = try resolve(request.filter, request.prepared)
+    let search = StoreSearch(request: request, filter: filter, query: query, rowCount: liveCount)
     for view in views { try search.add(view, of: self) }
     if let delta { search.add(delta.cache) }
     return search.answer(metric: definition.configuration.metric)
@@ -25,7 +26,8 @@ extension IndexStore {
     let queries = try batch.queries.map { query in try prepare(query) }
     try refreshToSearch()
     let count = liveCount
-    let searches = queries.map { StoreSearch(request: shared, query: $0, rowCount: count) }
+    let filter = try resolve(batch.filter, batch.prepared)
+    let searches = queries.map { StoreSearch(request: shared, filter: filter, query: $0, rowCount: count) }
     if min(batch.k, count) > 0 {
       for view in views { try settling { try add(view, to: searches, queries, threads: batch.threads) } }
       if let delta { add(delta.cache, to: searches, queries, threads: batch.threads) }
@@ -36,7 +38,7 @@ extension IndexStore {
   private func add(
     _ view: SegmentView, to searches: [StoreSearch], _ queries: [PreparedQuery], threads: Int
   ) throws {
-    guard let first = searches.first, let passing = try passing(first.request.filter, in: view) else { return }
+    guard let first = searches.first, let passing = try passing(first.filter, in: view) else { return }
     let answers = try view.index.search(
       queries, k: first.k, parameters: first.request.parameters, filter: passing.rows, threads: threads)
     for (search, answer) in zip(searches, answers) {
@@ -47,11 +49,11 @@ extension IndexStore {
 
   private func add(_ delta: DeltaCache, to searches: [StoreSearch], _ queries: [PreparedQuery], threads: Int) {
     guard let first = searches.first, delta.slotCount > 0 else { return }
-    let (k, filter) = (first.k, first.request.filter)
+    let (k, passing) = (first.k, first.filter?.deltaSlots)
     let found = Parallel.map(queries.count, threads: threads) { i in
       var nearest = TopK(k: k)
       var counters = SearchCounters()
-      delta.search(queries[i], filter: filter, nearest: &nearest, counters: &counters)
+      delta.search(queries[i], passing: passing, nearest: &nearest, counters: &counters)
       return (nearest.sorted(), counters)
     }
     for (search, found) in zip(searches, found) {
@@ -66,18 +68,17 @@ extension IndexStore {
     try check(request)
     let query = try prepare(request.query)
     try refresh(includingDelta: true)
+    let prepared = try resolve(request.filter, request.prepared)
     var sources: [StoreStream.Source] = []
     for view in views {
-      guard let filter = try settling({ try passing(request.filter, in: view) }) else {
-        continue
-      }
+      guard let filter = try settling({ try passing(prepared, in: view) }) else { continue }
       let stream = view.index.stream(query, parameters: request.parameters, filter: filter.rows)
       let isOrdered = definition.configuration.kind == .flat || request.parameters.isExact
       sources.append(.segment(stream, isOrdered: isOrdered))
     }
     var counters = SearchCounters()
     if let delta {
-      let hits = delta.cache.hits(query, filter: request.filter, counters: &counters)
+      let hits = delta.cache.hits(query, passing: prepared?.deltaSlots, counters: &counters)
       sources.append(.delta(HitHeap(hits)))
     }
     return StoreStream(
@@ -107,11 +108,18 @@ extension IndexStore {
 
   /// The rows of a segment that may be returned; nil when there are none.
   fileprivate func passing(
-    _ rowIDs: [Int64]?, in view: SegmentView
+    _ filter: PreparedFilter?, in view: SegmentView
   ) throws -> (rows: EntryFilter?, count: Int)? {
     if view.liveCount == 0 { return nil }
-    guard let rowIDs else { return (try view.filter(), view.liveCount) }
-    return try view.filter(rowIDs: rowIDs).map { ($0, $0.entryCount) }
+    guard let filter else { return (try view.filter(), view.liveCount) }
+    return filter.rows(of: view.index).map { ($0, $0.entryCount) }
+  }
+
+  /// The filter of a request, for the state last refreshed to.
+  private func resolve(_ rowIDs: [Int64]?, _ prepared: PreparedFilter?) throws -> PreparedFilter? {
+    guard let prepared else { return try rowIDs.map { try preparedFilter(rowIDs: $0) } }
+    precondition(prepared.state == state, "a filter that was prepared for another state of the index")
+    return prepared
   }
 }
 
@@ -120,6 +128,7 @@ extension IndexStore {
 /// A class because the optimiser of Swift 6.3.1 fails its own ownership check on the struct.
 private final class StoreSearch {
   let request: StoreRequest
+  let filter: PreparedFilter?
   let query: PreparedQuery
   /// As asked, but no more than there are rows: what is allocated depends on it.
   let k: Int
@@ -127,8 +136,9 @@ private final class StoreSearch {
   var counters = SearchCounters()
   var plan = SegmentPlan.exact
 
-  init(request: StoreRequest, query: PreparedQuery, rowCount: Int) {
+  init(request: StoreRequest, filter: PreparedFilter?, query: PreparedQuery, rowCount: Int) {
     self.request = request
+    self.filter = filter
     self.query = query
     k = min(request.k, rowCount)
   }
@@ -139,7 +149,7 @@ private final class StoreSearch {
   }
 
   private func search(_ view: SegmentView, of store: IndexStore) throws {
-    guard let passing = try store.passing(request.filter, in: view) else { return }
+    guard let passing = try store.passing(filter, in: view) else { return }
     let answer = try view.index.search(
       query, k: k, parameters: request.parameters, filter: passing.rows, counters: &counters)
     try add(answer, of: view, passing)
@@ -159,7 +169,7 @@ private final class StoreSearch {
   func add(_ delta: DeltaCache) {
     if k == 0 || delta.slotCount == 0 { return }
     var nearest = TopK(k: k)
-    delta.search(query, filter: request.filter, nearest: &nearest, counters: &counters)
+    delta.search(query, passing: filter?.deltaSlots, nearest: &nearest, counters: &counters)
     hits += nearest.sorted()
   }
 
@@ -172,14 +182,8 @@ private final class StoreSearch {
       if let within = request.within, distance > within { break }
       found.append(StoreHit(rowID: hit.rowID, distance: distance))
     }
-    return StoreAnswer(hits: found, plan: storePlan, complete: true, counters: counters)
-  }
-
-  private var storePlan: StorePlan {
-    switch plan {
-    case .exact: .exact
-    case .graph: request.filter == nil ? .graph : .filteredGraph
-    case .lists: request.filter == nil ? .lists : .filteredLists
-    }
+    return StoreAnswer(
+      hits: found, plan: StorePlan(plan, isFiltered: filter != nil), complete: true, counters: counters,
+      filter: filter.map { FilterReport($0) })
   }
 }

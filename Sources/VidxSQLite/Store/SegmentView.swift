@@ -55,6 +55,9 @@ final class SegmentView {
     return filter
   }
 
+  /// The live entries, not to be kept: tombstones change them; nil when all live.
+  var liveSet: RowSet? { live }
+
   /// The filter that lets the live rows of an ascending list of row ids pass; nil when there are none here.
   func filter(rowIDs: [Int64]) throws -> EntryFilter? {
     let set = RowSet(capacity: index.entryCount)

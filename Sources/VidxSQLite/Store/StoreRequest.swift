@@ -8,17 +8,20 @@ package struct StoreRequest: Sendable {
   package var k: Int
   /// Row ids that may be returned, ascending and distinct; nil for all.
   package var filter: [Int64]?
+  /// Rows that may be returned, in place of `filter`: of the state that is searched, so from the same transaction.
+  package var prepared: PreparedFilter?
   /// Only rows at this distance or nearer.
   package var within: Float?
   package var parameters: SearchParameters
 
   package init(
-    query: [Float], k: Int = 0, filter: [Int64]? = nil, within: Float? = nil,
+    query: [Float], k: Int = 0, filter: [Int64]? = nil, prepared: PreparedFilter? = nil, within: Float? = nil,
     parameters: SearchParameters = SearchParameters()
   ) {
     self.query = query
     self.k = k
     self.filter = filter
+    self.prepared = prepared
     self.within = within
     self.parameters = parameters
   }
@@ -31,18 +34,21 @@ package struct StoreBatch: Sendable {
   package var k: Int
   /// Row ids that may be returned, ascending and distinct; nil for all.
   package var filter: [Int64]?
+  /// Rows that may be returned, in place of `filter`: of the state that is searched, so from the same transaction.
+  package var prepared: PreparedFilter?
   package var within: Float?
   package var parameters: SearchParameters
   /// Threads to search on, at least 1.
   package var threads: Int
 
   package init(
-    queries: [[Float]], k: Int, filter: [Int64]? = nil, within: Float? = nil,
+    queries: [[Float]], k: Int, filter: [Int64]? = nil, prepared: PreparedFilter? = nil, within: Float? = nil,
     parameters: SearchParameters = SearchParameters(), threads: Int = 1
   ) {
     self.queries = queries
     self.k = k
     self.filter = filter
+    self.prepared = prepared
     self.within = within
     self.parameters = parameters
     self.threads = threads
@@ -72,6 +78,31 @@ package enum StorePlan: String, Sendable {
   case filteredGraph = "filtered graph"
   /// The nearest lists were scanned for the rows that pass a filter.
   case filteredLists = "filtered lists"
+
+  init(_ plan: SegmentPlan, isFiltered: Bool) {
+    self =
+      switch plan {
+      case .exact: .exact
+      case .graph: isFiltered ? .filteredGraph : .graph
+      case .lists: isFiltered ? .filteredLists : .lists
+      }
+  }
+}
+
+/// What a filter came to.
+package struct FilterReport: Sendable, Equatable {
+  /// Row ids that it gave, each counted once.
+  package var rowsYielded: Int
+  /// Those of them that are not in the index.
+  package var rowsWithoutVector: Int
+  /// It was not resolved for this search: an earlier one's was still right.
+  package var isCached: Bool
+
+  package init(_ filter: PreparedFilter, isCached: Bool = false) {
+    rowsYielded = filter.rowsYielded
+    rowsWithoutVector = filter.rowsWithoutVector
+    self.isCached = isCached
+  }
 }
 
 /// The nearest rows.
@@ -82,6 +113,8 @@ package struct StoreAnswer: Sendable {
   /// k rows are here, or all that match when they are fewer.
   package var complete: Bool
   package var counters: SearchCounters
+  /// nil for a search without a filter.
+  package var filter: FilterReport?
   /// No row that matches is nearer than those returned.
   package var exact: Bool { plan == .exact }
 }

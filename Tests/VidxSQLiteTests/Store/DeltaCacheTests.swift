@@ -14,10 +14,11 @@ struct DeltaCacheTests {
     let prepared = try PreparedQuery(query, dimensions: cache.dimensions, metric: cache.metric)
     var nearest = TopK(k: k)
     var counters = SearchCounters()
-    cache.search(prepared, filter: filter, nearest: &nearest, counters: &counters)
+    let passing = filter.map { cache.rows(among: $0).slots }
+    cache.search(prepared, passing: passing, nearest: &nearest, counters: &counters)
     let hits = nearest.sorted()
     var others = SearchCounters()
-    var all = HitHeap(cache.hits(prepared, filter: filter, counters: &others))
+    var all = HitHeap(cache.hits(prepared, passing: passing, counters: &others))
     #expect(counters == others)
     for hit in hits { #expect(all.pop() == hit) }
     return hits
