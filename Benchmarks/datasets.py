@@ -80,7 +80,12 @@ def context1536():
         subprocess.run([sys.executable, script, "base", "--dir", source, "--out", path], check=True)
     vectors = np.load(path, mmap_mode="r")
     with gzip.open(os.path.join(source, "base.jsonl.gz"), "rt", encoding="utf-8") as lines:
-        names = np.array([json.loads(line)["dialogue_id"] for line in lines])
+        kept, asked = held_out([json.loads(line)["dialogue_id"] for line in lines])
+    return vectors[kept], vectors[asked], "cosine"
+
+
+def held_out(names):
+    """-> rows that stay, rows that are queries; `names` has the dialogue of each row."""
     _, starts, counts = np.unique(names, return_index=True, return_counts=True)
     draw = np.random.default_rng(1536)
     held = draw.choice(len(starts), HELD_OUT_DIALOGUES, replace=False)
@@ -89,7 +94,7 @@ def context1536():
         start, count = starts[dialogue], counts[dialogue]
         kept[start : start + count] = False
         asked += list(start + draw.choice(count, min(TURNS_OF_EACH, count), replace=False))
-    return vectors[np.flatnonzero(kept)], vectors[np.sort(asked)], "cosine"
+    return np.flatnonzero(kept), np.sort(asked)
 
 
 def source(name, options):

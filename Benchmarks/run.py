@@ -20,30 +20,14 @@ import datasets
 import results
 import run_options
 import tables
-from process import Failed, Process
+from contender import Contender, described
+from process import Failed
 from results import FOLDER, Writer
 
 # Settings slower than this are not measured again, and slow engines answer part of the queries only.
 SLOWEST_QPS = 15
 LONGEST_PASS = 15.0
 FEWEST_QUERIES = 100
-
-
-class Contender:
-    """One configuration of one engine, its process, and what is known about it."""
-
-    def __init__(self, engine, configuration):
-        self.engine, self.configuration = engine, configuration
-        self.process = None
-        self.points = []
-
-    @property
-    def label(self):
-        return f"{self.engine} {self.configuration['name']}"
-
-    def facts(self):
-        return {"engine": self.engine, "configuration": self.configuration["name"],
-                "parameters": self.configuration["build"]}
 
 
 class Run:
@@ -63,15 +47,11 @@ class Run:
 
     def contenders(self, name):
         """The configurations of an engine; an engine whose library is not there is reported."""
-        process = Process(name, self.scratch)
         try:
-            self.versions[name] = process.ask("start", timeout=120)["version"]
-            found = process.ask("configurations", shape=self.data.shape.__dict__)["configurations"]
+            self.versions[name], found = described(name, self.scratch, self.data.shape)
         except Failed as failed:
             self.fail(failed, engine=name)
             return []
-        finally:
-            process.quit()
         if self.options.quick:
             found = [c for c in found if not c["slow"]]
             for configuration in found:
@@ -88,20 +68,13 @@ class Run:
 
     def build(self, contender):
         """-> whether it is ready for searches"""
-        process = Process(contender.engine, self.scratch, "-" + re.sub(r"\W+", "_", contender.configuration["name"]))
+        files = {"base": self.data.base_path, "queries": self.data.query_path}
         try:
-            process.ask("start", timeout=120)
-            process.ask("load", base=self.data.base_path, queries=self.data.query_path, shape=self.data.shape.__dict__)
-            answer = process.ask(
-                "build", configuration=contender.configuration, threads=self.options.threads,
-                timeout=self.options.build_timeout)
-            process.pin(self.options.core)
+            contender.build(self.scratch, files, self.data.shape, self.options)
         except Failed as failed:
             self.fail(failed, **contender.facts(), version=self.versions[contender.engine])
-            process.quit()
             return False
-        contender.process, contender.build_seconds = process, answer["seconds"]
-        self.say(f"  {contender.label}: built in {answer['seconds']:.1f} s")
+        self.say(f"  {contender.label}: built in {contender.build_seconds:.1f} s")
         return True
 
     def first_round(self, contender):

@@ -14,6 +14,7 @@ import numpy as np
 
 import engines
 from engines.engine import Configuration, Refused, Shape
+from engines.filter import Columns, Filter
 
 
 def memory(pid="self"):
@@ -42,14 +43,23 @@ class Worker:
         self.engine.start()
         return {"version": self.engine.version()}
 
-    def configurations(self, shape):
-        found = self.engine.configurations(Shape(**shape))
+    def configurations(self, shape, filtered=False):
+        named = self.engine.filtered_configurations if filtered else self.engine.configurations
+        found = named(Shape(**shape))
         return {"configurations": [dict(c.__dict__, sweep=list(c.sweep)) for c in found]}
 
-    def load(self, base, queries, shape):
+    def load(self, base, queries, shape, columns=None):
         self.base_path = base
         self.queries = np.load(queries)
         self.shape = Shape(**shape)
+        if columns:
+            self.engine.columns = Columns.load(columns)
+        return {}
+
+    def filter(self, kinds, chosen):
+        """The filters of the next searches: `kinds` as keywords of Filter, and which of them each query has."""
+        made = [Filter(**{**kind, "join": tuple(kind["join"])}) for kind in kinds]
+        self.filters = [made[number] for number in chosen]
         return {}
 
     def build(self, configuration, threads):
@@ -75,15 +85,15 @@ class Worker:
             for folder, _, names in os.walk(self.folder) for name in names if not name.startswith("base."))
         return {"resident_mb": now[0] - self.before[0], "mapped_mb": files, "disk_mb": disk / 2**20}
 
-    def search(self, setting, k, ids=None, at_most=None, at_least=1, seconds=None):
+    def search(self, setting, k, ids=None, at_most=None, at_least=1, seconds=None, filtered=False):
         """Asks the queries one by one, up to `at_most`, for `seconds` or more (in whole passes, but for slow ones).
 
         -> seconds and number of all calls together, and percentiles of the single calls in microseconds. Processor
         seconds too: they say little of an engine with a server or threads, but others' work does not disturb them.
         """
         self.engine.use(setting)
-        arguments = self.engine.arguments(self.queries[:at_most], k)
-        search, clock = self.engine.search, time.perf_counter_ns
+        arguments, search = self.asked(k, at_most, filtered)
+        clock = time.perf_counter_ns
         answers, times = [], []
         begun, busy = clock(), time.process_time()
         limit = begun + int((seconds or 0) * 1e9)
@@ -106,6 +116,27 @@ class Worker:
         p50, p95, p99 = np.percentile(nanoseconds, (50, 95, 99)) / 1000
         total = float(nanoseconds.sum()) / 1e9
         return {"seconds": total, "cpu_seconds": busy, "calls": len(times), "p50_us": p50, "p95_us": p95, "p99_us": p99}
+
+    def asked(self, k, at_most, filtered):
+        """-> the first queries as the engine takes them, and what it takes them with"""
+        queries = self.queries[:at_most]
+        if filtered:
+            return self.engine.filtered_arguments(queries, k, self.filters[:at_most]), self.engine.filtered_search
+        return self.engine.arguments(queries, k), self.engine.search
+
+    def told(self, setting, k, at_most=None):
+        """What the engine says of each filtered search: how often which plan, and means of its counters."""
+        self.engine.use(setting)
+        arguments, search = self.asked(k, at_most, filtered=True)
+        plans, sums = {}, {}
+        for argument in arguments:
+            search(argument, k)
+            for name, value in self.engine.told().items():
+                if isinstance(value, str):
+                    plans[value] = plans.get(value, 0) + 1
+                else:
+                    sums[name] = sums.get(name, 0) + value / len(arguments)
+        return {"plans": plans, "means": {name: round(value, 2) for name, value in sums.items()}}
 
     def write(self, answers, k, path):
         rows = np.full((len(answers), k), -1, np.int64)

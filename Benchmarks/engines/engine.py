@@ -42,6 +42,16 @@ def sweep(name, values, **fixed):
     return tuple({name: value, **fixed} for value in values)
 
 
+# Keys of filtered settings beside `mode`: a mode that is measured at the settings that another mode needs; settings of
+# which all are measured.
+LIKE, ALL = "like", "all"
+
+
+def modes(names, settings, **more):
+    """The settings in each mode."""
+    return tuple({**setting, **more, "mode": name} for name in names for setting in settings)
+
+
 EF = (10, 14, 20, 28, 40, 56, 80, 112, 160, 224, 320, 448, 640)
 
 
@@ -86,6 +96,31 @@ class Engine:
     def batch(self, queries, k, threads):
         """All queries in one call, as (queries, k) row numbers."""
         raise Refused(f"{self.name} has no call for many queries here")
+
+    # Filtered searches (filters.py): the Columns of the rows, given before build(). None without filters.
+    columns = None
+
+    def filtered_configurations(self, shape):
+        """As configurations(), to be searched with filters. A setting may have a `mode`: settings of one mode are a
+        sweep by themselves, fastest first, over one index."""
+        raise Refused(f"{self.name} cannot filter")
+
+    def prepared(self, one):
+        """A Filter in the form searches take, made outside the clock: what an application can keep."""
+        raise NotImplementedError
+
+    def filtered_arguments(self, queries, k, filters):
+        """As arguments(), with a filter for each query."""
+        ready = {one: self.prepared(one) for one in set(filters)}
+        return [(argument, ready[one]) for argument, one in zip(self.arguments(queries, k), filters)]
+
+    def filtered_search(self, asked, k):
+        """As search(), on an element of filtered_arguments(). The only timed call."""
+        raise NotImplementedError
+
+    def told(self):
+        """What the last search says of itself: plan, rows_scored, rows_yielded, distance_computations."""
+        return {}
 
     def processes(self):
         """Ids of further processes that hold the index (a server's)."""

@@ -1,4 +1,6 @@
-from .engine import EF, Configuration, Engine, Refused, sweep
+import numpy as np
+
+from .engine import EF, Configuration, Engine, Refused, modes, sweep
 
 PROBES = (1, 2, 3, 5, 8, 12, 18, 28, 40, 64, 96, 144)
 
@@ -62,6 +64,7 @@ class Peer(Engine):
         faiss.omp_set_num_threads(1)
 
     def use(self, setting):
+        self.setting, self.fresh = setting, "in the call" in setting.get("mode", "")
         if "ef" in setting:
             self.inside.hnsw.efSearch = setting["ef"]
         if "probes" in setting:
@@ -84,3 +87,32 @@ class Peer(Engine):
             return self.index.search(queries, k)[1]
         finally:
             self.library.omp_set_num_threads(1)
+
+    def filtered_configurations(self, shape):
+        def ways(settings):
+            ready = "ready-made bitmap"
+            return modes((ready,), settings) + modes(("bitmap made in the call",), settings, like=ready)
+
+        lists = shape.lists()
+        probes = tuple(probes for probes in (*PROBES, 256, 512, lists) if probes <= lists)
+        return [
+            Configuration("HNSW f32", {"factory": "HNSW16", "ef_construction": 200}, ways(sweep("ef", EF))),
+            Configuration("IVFFlat", {"factory": f"IVF{lists},Flat"}, ways(sweep("probes", probes))),
+        ]
+
+    def prepared(self, one):
+        faiss = self.library
+        bitmap = np.packbits(one.mask(self.columns), bitorder="little")
+        chosen = faiss.IDSelectorBitmap(bitmap)
+        if "ef" in self.setting:
+            return faiss.SearchParametersHNSW(sel=chosen, efSearch=self.setting["ef"])
+        return faiss.SearchParametersIVF(sel=chosen, nprobe=self.setting["probes"])
+
+    def filtered_arguments(self, queries, k, filters):
+        if self.fresh:
+            return list(zip(self.arguments(queries, k), filters))
+        return super().filtered_arguments(queries, k, filters)
+
+    def filtered_search(self, asked, k):
+        query, chosen = asked
+        return self.index.search(query, k, params=self.prepared(chosen) if self.fresh else chosen)

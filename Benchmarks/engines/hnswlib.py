@@ -1,4 +1,4 @@
-from .engine import EF, Configuration, Engine, sweep
+from .engine import EF, Configuration, Engine, modes, sweep
 
 
 class Peer(Engine):
@@ -25,12 +25,37 @@ class Peer(Engine):
 
     def use(self, setting):
         self.index.set_ef(setting["ef"])
+        self.fresh = "in the call" in setting.get("mode", "")
 
     def search(self, query, k):
         return self.index.knn_query(query, k=k, num_threads=1)
 
     def ids(self, answer):
-        return answer[0][0]
+        return answer[0][0] if answer else []
 
     def batch(self, queries, k, threads):
         return self.index.knn_query(queries, k=k, num_threads=threads)[0]
+
+    def filtered_configurations(self, shape):
+        ready, efs = "callback on a ready-made mask", sweep("ef", EF)
+        settings = modes((ready,), efs) + modes(("callback, mask made in the call",), efs, like=ready)
+        return [Configuration("HNSW M=16", {"m": 16, "ef_construction": 200}, settings)]
+
+    def prepared(self, one):
+        """A lookup that the library calls for each label; and how many rows there are to find, since it throws away
+        all when they are fewer than k."""
+        mask = one.mask(self.columns)
+        return mask.tobytes().__getitem__, int(mask.sum())
+
+    def filtered_arguments(self, queries, k, filters):
+        if self.fresh:
+            return list(zip(queries, filters))
+        return super().filtered_arguments(queries, k, filters)
+
+    def filtered_search(self, asked, k):
+        query, allowed = asked
+        passes, count = self.prepared(allowed) if self.fresh else allowed
+        try:
+            return self.index.knn_query(query, k=min(k, count), num_threads=1, filter=passes) if count else None
+        except RuntimeError:  # found fewer than it was asked for
+            return None

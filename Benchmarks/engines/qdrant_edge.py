@@ -1,6 +1,6 @@
 import os
 
-from .engine import EF, Configuration, Engine, sweep
+from .engine import EF, Configuration, Engine, modes, sweep
 
 
 class Peer(Engine):
@@ -44,28 +44,57 @@ class Peer(Engine):
         os.makedirs(path)
         self.shard = q.EdgeShard.create(path, config)
         for start in range(0, shape.rows, 1000):
-            points = [q.Point(row, {"v": base[row].tolist()}) for row in range(start, min(shape.rows, start + 1000))]
+            points = [q.Point(row, {"v": base[row].tolist()}, self.payload(row))
+                      for row in range(start, min(shape.rows, start + 1000))]
             self.shard.update(q.UpdateOperation.upsert_points(points))
+        for column in ("u", "label") if self.columns else ():
+            kind = q.PayloadSchemaType.Integer
+            self.shard.update(q.UpdateOperation.create_field_index(column, kind))
         self.shard.optimize()
         self.shard.flush()
+
+    def payload(self, row):
+        columns = self.columns
+        return columns and {"u": int(columns.u[row]), "label": int(columns.label[row])}
 
     def use(self, setting):
         q = self.library
         rescore = q.QuantizationSearchParams(rescore=True, oversampling=setting.get("oversampling"))
-        self.params = q.SearchParams(hnsw_ef=setting["ef"], quantization=rescore if self.quantized else None)
+        acorn = q.AcornSearchParams(enable=True) if setting.get("mode") == "ACORN" else None
+        self.params = q.SearchParams(
+            hnsw_ef=setting["ef"], quantization=rescore if self.quantized else None, acorn=acorn)
 
-    def arguments(self, queries, k):
+    def arguments(self, queries, k, filters=None):
         q = self.library
         return [
             q.SearchRequest(query=q.Query.Nearest(query.tolist(), using="v"), limit=k, params=self.params,
-                            with_vector=False, with_payload=False)
-            for query in queries]
+                            with_vector=False, with_payload=False, filter=filters and filters[row])
+            for row, query in enumerate(queries)]
 
     def search(self, query, k):
         return self.shard.search(query)
 
     def ids(self, answer):
         return [point.id for point in answer]
+
+    def filtered_configurations(self, shape):
+        return [Configuration("HNSW f32", {"m": 16, "ef_construct": 200},
+                              modes(("payload index", "ACORN"), sweep("ef", EF)))]
+
+    def prepared(self, one):
+        q = self.library
+        if one.join:  # it has no joins: the ids that an application has looked up
+            return q.Filter(must=[q.HasIdCondition(set(one.mask(self.columns).nonzero()[0].tolist()))])
+        if one.high == one.low + 1:
+            return q.Filter(must=[q.FieldCondition(one.column, match=q.MatchValue(one.low))])
+        return q.Filter(must=[q.FieldCondition(one.column, range=q.RangeFloat(gte=one.low, lt=one.high))])
+
+    def filtered_arguments(self, queries, k, filters):
+        ready = {one: self.prepared(one) for one in set(filters)}
+        return self.arguments(queries, k, [ready[one] for one in filters])
+
+    def filtered_search(self, asked, k):
+        return self.shard.search(asked)
 
     def close(self):
         self.shard.close()

@@ -25,6 +25,10 @@ class Peer(Engine):
         self.database.execute(
             f"CREATE VIRTUAL TABLE vectors USING vectorlite(v float32[{shape.dimensions}] {metric}, "
             f"hnsw(max_elements={shape.rows}, M={options['m']}, ef_construction={options['ef_construction']}))")
+        if self.columns:
+            from .vidx_rows import fill
+
+            fill(self.database, self.columns)
         with self.database:
             self.database.executemany(
                 "INSERT INTO vectors(rowid, v) VALUES (?, ?)",
@@ -41,3 +45,14 @@ class Peer(Engine):
 
     def ids(self, answer):
         return [row[0] for row in answer]
+
+    def filtered_configurations(self, shape):
+        return self.configurations(shape)
+
+    def prepared(self, one):
+        rows, values = one.joined()
+        return f"{self.statement} AND rowid IN ({rows})", values
+
+    def filtered_search(self, asked, k):
+        (query, _), (statement, values) = asked
+        return self.database.execute(statement, (query, k, *values)).fetchall()

@@ -48,14 +48,21 @@ class Peer(Engine):
             index = getattr(zvec, f"{self.kind}IndexParam")(metric_type=metric, **options)
         except (TypeError, ValueError, AttributeError) as error:
             raise Refused(str(error)) from error
+        columns = self.columns
+        inverted = zvec.InvertIndexParam(enable_range_optimization=True)
+        scalars = [zvec.FieldSchema(name, zvec.DataType.INT64, nullable=False, index_param=inverted)
+                   for name in (("u", "label") if columns else ())]
         schema = zvec.CollectionSchema(
-            name="vectors",
+            name="vectors", fields=scalars,
             vectors=[zvec.VectorSchema("v", zvec.DataType.VECTOR_FP32, shape.dimensions, index_param=index)])
         self.path = os.path.join(self.folder, "collection")
         collection = zvec.create_and_open(self.path, schema)
         for start in range(0, shape.rows, 1000):
             rows = range(start, min(shape.rows, start + 1000))
-            statuses = collection.insert([zvec.Doc(id=str(row), vectors={"v": base[row]}) for row in rows])
+            statuses = collection.insert([
+                zvec.Doc(id=str(row), vectors={"v": base[row]},
+                         fields={"u": int(columns.u[row]), "label": int(columns.label[row])} if columns else {})
+                for row in rows])
             bad = next((status for status in statuses if not status.ok()), None)
             if bad is not None:
                 raise RuntimeError(f"insert: {bad.code()} {bad.message()}")
@@ -85,6 +92,18 @@ class Peer(Engine):
 
     def ids(self, answer):
         return np.where(answer >= 0, self.keys[answer], -1)
+
+    def filtered_configurations(self, shape):
+        graph = {"index": "Hnsw", "m": 16, "ef_construction": 200, "use_contiguous_memory": True}
+        return [Configuration("HNSW f32", graph, sweep("ef", EF))]
+
+    def prepared(self, one):
+        if one.join:
+            raise Refused("no joins, and no filter by row ids")
+        return one.expression(both="and")
+
+    def filtered_search(self, asked, k):
+        return self.collection.query_internal_ids(asked[0], topk=k, filter=asked[1])
 
     def close(self):
         self.collection.close()
