@@ -16,6 +16,31 @@ package struct Hit: Sendable, Equatable {
   }
 }
 
+extension Metric {
+  /// Brings hits sorted by score into the order of distance and row id: rounding makes one distance of scores that
+  /// differ, and who goes on from the last row of a page compares distances.
+  /// - Complexity: O(n), and the square of how many share a distance where their row ids are out of order.
+  package func orderTies(_ hits: UnsafeMutableBufferPointer<Hit>) {
+    if self == .innerProduct || self == .l1 { return }
+    for i in hits.indices.dropFirst() {
+      let (hit, distance) = unsafe (hits[i], distance(fromScore: hits[i].score))
+      var place = i
+      while place > 0, unsafe hits[place - 1].rowID > hit.rowID,
+        unsafe self.distance(fromScore: hits[place - 1].score) == distance
+      {
+        unsafe hits[place] = hits[place - 1]
+        place -= 1
+      }
+      if place != i { unsafe hits[place] = hit }
+    }
+  }
+
+  /// As above.
+  package func orderTies(_ hits: inout [Hit]) {
+    unsafe hits.withUnsafeMutableBufferPointer { unsafe orderTies($0) }
+  }
+}
+
 /// The k nearest hits seen so far: a bounded max-heap in one array, farthest at the root.
 ///
 /// Not thread safe. Ties at the boundary go to the smaller row id, so the outcome does not depend on the order of

@@ -71,7 +71,9 @@ package final class IndexSnapshot: @unchecked Sendable {
     var report = SearchReport()
     let count = try search(query, k: k, parameters: parameters, filter: filter, in: memory, report: &report)
     counters += report.counters
-    return unsafe Array(UnsafeBufferPointer(start: memory.hits, count: count))
+    let hits = unsafe UnsafeMutableBufferPointer(start: memory.hits, count: count)
+    unsafe configuration.metric.orderTies(hits)
+    return unsafe Array(hits)
   }
 
   /// The same for a vector, in memory of the caller, who uses it again: allocates nothing then.
@@ -85,7 +87,9 @@ package final class IndexSnapshot: @unchecked Sendable {
   ) throws(StoreError) -> UnsafeBufferPointer<Hit> {
     do throws(VectorError) { unsafe try memory.prepare(vector, configuration) } catch { throw .query(error) }
     let count = try search(memory.query, k: k, parameters: parameters, filter: filter, in: memory, report: &report)
-    return unsafe UnsafeBufferPointer(start: memory.hits, count: count)
+    let hits = unsafe UnsafeMutableBufferPointer(start: memory.hits, count: count)
+    unsafe configuration.metric.orderTies(hits)
+    return UnsafeBufferPointer(hits)
   }
 
   /// Leaves the hits in the memory.
@@ -147,6 +151,15 @@ package final class IndexSnapshot: @unchecked Sendable {
   ) throws(StoreError) -> [[Hit]] {
     report = SearchReport(filter)
     check(filter)
+    var found = try nearest(queries, k: k, parameters: parameters, filter: filter, threads: threads, report: &report)
+    for i in found.indices { configuration.metric.orderTies(&found[i]) }
+    return found
+  }
+
+  private func nearest(
+    _ queries: [PreparedQuery], k: Int, parameters: SearchParameters, filter: PreparedFilter?, threads: Int,
+    report: inout SearchReport
+  ) throws(StoreError) -> [[Hit]] {
     let k = min(k, rowCount)
     var found = [[Hit]](repeating: [], count: queries.count)
     if k <= 0 { return found }

@@ -175,6 +175,7 @@ private final class StoreSearch {
 
   func answer(metric: Metric) -> StoreAnswer {
     hits.sort(by: Hit.isNearer)
+    metric.orderTies(&hits)
     var found: [StoreHit] = []
     found.reserveCapacity(min(k, hits.count))
     for hit in hits.prefix(k) {
