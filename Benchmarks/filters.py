@@ -28,32 +28,32 @@ from results import FOLDER, Writer
 
 TARGETS = filter_tables.TARGETS
 # Seconds that a pass of looking for settings takes at most, and how many queries it asks at least.
-PASS, FEWEST = 0.4, 30
+PASS, FEWEST = 0.3, 30
 QUESTION_TIMEOUT = 120
 
 
-def least(evaluate, count, target):
+def least(evaluate, count, target, first=0):
     """The first of `count` settings, by rising recall, whose evaluate(number) reaches the target; None without one.
-    The first is tried first: under selective filters it is often enough, and there every further one is slow."""
-    if count and evaluate(0) >= target:
-        return 0
-    low, high = 1, count
+    `first` is tried first: under selective filters it is often enough, and there every further one is slow."""
+    if evaluate(first) >= target:
+        return first
+    low, high = first + 1, count
     while low < high:
         middle = (low + high) // 2
         if evaluate(middle) >= target:
             high = middle
         else:
             low = middle + 1
-    return low if 0 < low < count else None
+    return low if low < count else None
 
 
 def chosen(evaluate, count, targets=TARGETS):
     """Numbers of the settings to measure: the least for each target, and where one is not reached the last."""
-    found = set()
+    found = [0]
     for target in targets:
-        number = least(evaluate, count, target)
-        found.add(count - 1 if number is None else number)
-    return sorted(found)
+        number = least(evaluate, count, target, found[-1])
+        found.append(count - 1 if number is None else number)
+    return sorted(set(found[1:]))
 
 
 class Way:
@@ -124,7 +124,8 @@ class Run:
             answer = self.ask(way, "search", setting, k=k, at_most=at_most, ids=ids, filtered=True)
             way.known[number] = {
                 "setting": setting, "recall": cell.recall(np.load(ids), k), "answered": answer["calls"],
-                "at_most": at_most, "qps": [], "cpu_qps": [], "p50_us": [], "p95_us": [], "p99_us": []}
+                "at_most": at_most, "pace": answer["p50_us"] / 1e6,
+                "qps": [], "cpu_qps": [], "p50_us": [], "p95_us": [], "p99_us": []}
         return way.known[number]
 
     def seek(self, way, cell, k, others):
@@ -146,9 +147,11 @@ class Run:
             self.fail(failed, **facts)
 
     def measure(self, way, point, k):
+        seconds = self.options.seconds
+        at_most = max(min(20, point["at_most"]), min(point["at_most"], int(1.5 * seconds / point["pace"])))
         try:
-            answer = self.ask(way, "search", point["setting"], k=k, at_most=point["at_most"], filtered=True,
-                              seconds=self.options.seconds, at_least=10)
+            answer = self.ask(way, "search", point["setting"], k=k, at_most=at_most, filtered=True, seconds=seconds,
+                              at_least=10)
         except Failed as failed:
             self.fail(failed, **way.contender.facts(), mode=way.mode, setting=point["setting"])
             way.points.remove(point)
@@ -165,7 +168,7 @@ class Run:
             except Failed as failed:
                 self.fail(failed, **way.contender.facts(), mode=way.mode, cell=cell.name)
                 told = {}
-            kept = {name: value for name, value in point.items() if name != "at_most"}
+            kept = {name: value for name, value in point.items() if name not in ("at_most", "pace")}
             for name in ("p50_us", "p95_us", "p99_us"):
                 kept[name] = float(np.median(kept[name]))
             self.writer.write(
