@@ -210,6 +210,12 @@ class FilterTablesTests(unittest.TestCase):
                  line("vidx", "ad hoc predicate", 1.0, [50.0], p50_us=100.0)]
         self.assertIn("| 80 | 10,000,000 |", filter_tables.costs(self.grid(lines), "vidx"))
 
+    def test_recall_on_request_has_a_row_a_setting(self):
+        lines = [line("vidx", filter_tables.ON_REQUEST, 0.96, [70.0], setting={"mode": "m", "all": True}),
+                 line("vidx", filter_tables.ON_REQUEST, 0.99, [50.0], setting={"target_recall": 0.99, "all": True})]
+        rows = filter_tables.on_request(self.grid(lines), "vidx").splitlines()[2:]
+        self.assertEqual(rows, ["| A | defaults | 0.960 (70) |", "| A | target_recall=0.99 | 0.990 (50) |"])
+
     def test_a_later_run_replaces_an_earlier_one(self):
         lines = [line("a", "", 1.0, [100.0]), line("a", "", 1.0, [200.0], run="s")]
         self.assertEqual(filter_tables.shown(self.grid(lines).by_way["a", "A", ""]["1 %"], 0.95), "200")
