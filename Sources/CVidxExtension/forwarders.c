@@ -148,6 +148,11 @@ const char *sqlite3_errmsg(sqlite3 *a0) {
   return vidx_sqlite->errmsg(a0);
 }
 
+#undef sqlite3_error_offset
+int sqlite3_error_offset(sqlite3 *a0) {
+  return vidx_sqlite->error_offset(a0);
+}
+
 #undef sqlite3_errstr
 const char *sqlite3_errstr(int a0) {
   return vidx_sqlite->errstr(a0);

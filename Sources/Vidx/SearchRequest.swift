@@ -22,15 +22,38 @@ public struct SearchSettings: Sendable, Equatable {
   public var probes: Int?
   /// Compare every row that passes, whatever the other settings: the same as a `targetRecall` of 1.
   public var exact: Bool
+  /// Only rows after this one, by distance and id: the next page; `.start` is the first. Pages are exact, whatever the
+  /// other settings: what an approximate one missed would be on none.
+  public var after: SearchCursor?
 
   public init(
-    within: Double? = nil, efSearch: Int? = nil, targetRecall: Double? = nil, probes: Int? = nil, exact: Bool = false
+    within: Double? = nil, efSearch: Int? = nil, targetRecall: Double? = nil, probes: Int? = nil, exact: Bool = false,
+    after: SearchCursor? = nil
   ) {
+    self.after = after
     self.within = within
     self.efSearch = efSearch
     self.targetRecall = targetRecall
     self.probes = probes
     self.exact = exact
+  }
+}
+
+/// The last row of a page, after which the next page begins.
+///
+/// Pages neither repeat nor skip a row while nothing changes; a row inserted meanwhile is on the page where it belongs,
+/// if that is still to come. `VectorDatabase.snapshot` reads several pages of one state.
+public struct SearchCursor: Sendable, Equatable {
+  /// As the hit had it.
+  public var distance: Float
+  public var id: Int64
+
+  /// Before the first row.
+  public static let start = SearchCursor(distance: -.infinity, id: .min)
+
+  public init(distance: Float, id: Int64) {
+    self.distance = distance
+    self.id = id
   }
 }
 
@@ -40,6 +63,8 @@ public struct SearchHit: Sendable, Equatable {
   public let id: Int64
   /// Smaller is nearer, always; the values are pgvector's.
   public let distance: Float
+  /// The page after this row.
+  public var cursor: SearchCursor { SearchCursor(distance: distance, id: id) }
 
   package init(id: Int64, distance: Float) {
     self.id = id
@@ -71,7 +96,10 @@ public struct SearchResult: Sendable, Equatable {
   public let plan: String
   /// The hits are the true nearest, not an approximation.
   public let isExact: Bool
-  /// k rows were found, or all there are that pass.
+  /// k rows were found, or all there are that pass. Within a distance, fewer than k rows of an approximate search prove
+  /// nothing.
   public let isComplete: Bool
+  /// Row ids that the filter let through, those without a vector included; nil without a filter.
+  public let rowsYielded: Int?
   public let counters: Counters
 }

@@ -42,7 +42,7 @@ extension Session {
     try Self.validate(k: k, settings)
     let batch = StoreBatch(
       queries: queries, k: k, filter: ids, within: settings.within.map(Float.init),
-      parameters: settings.parameters, threads: threads)
+      after: settings.cursor, parameters: settings.parameters, threads: threads)
     let store = try store(index)
     return try wrappingErrors { try store.search(batch) }.map(SearchResult.init)
   }
@@ -63,7 +63,8 @@ extension Session {
   ) throws(VidxError) -> SearchResult {
     try Self.validate(k: k, settings)
     let request = StoreRequest(
-      query: query, k: k, filter: ids, within: settings.within.map(Float.init), parameters: settings.parameters)
+      query: query, k: k, filter: ids, within: settings.within.map(Float.init), after: settings.cursor,
+      parameters: settings.parameters)
     let answer = try wrappingErrors { try store.search(request) }
     return SearchResult(answer)
   }
@@ -91,6 +92,9 @@ extension Session {
     if let within = settings.within, within.isNaN {
       throw VidxError(.badOption, "the distance to stay within is not a number; give one")
     }
+    if let after = settings.after, after.distance.isNaN {
+      throw VidxError(.badOption, "the distance to go on after is not a number; give that of the last hit")
+    }
   }
 
   /// The vector of a row, at its original length.
@@ -107,7 +111,7 @@ extension Session {
     switch filter {
     case .all: return nil
     case .ids(let ids): return Self.ascending(ids)
-    case .idsFrom(let sql, let parameters): return try rowIDs(sql, parameters)
+    case .idsFrom(let sql, let parameters): return try rowIDs(sql, parameters, shown: sql, startingAt: 0)
     case .where(let condition, let parameters):
       guard let table = try rowTable(of: index) else {
         throw VidxError(
@@ -116,12 +120,18 @@ extension Session {
             + "filter by a SELECT of row ids instead (vidx search: --ids-from)")
       }
       let key = quoted(identifier: try primaryKey(of: table))
+      let head = "SELECT \(key) FROM \(quoted(identifier: table)) WHERE ("
       // The newline ends a comment at the end of the condition.
-      return try rowIDs("SELECT \(key) FROM \(quoted(identifier: table)) WHERE (\(condition)\n)", parameters)
+      return try rowIDs(head + condition + "\n)", parameters, shown: condition, startingAt: head.utf8.count)
     }
   }
 
-  private func rowIDs(_ sql: String, _ parameters: [Value]) throws(VidxError) -> [Int64] {
+  /// - Parameters:
+  ///   - text: what the user wrote of the SQL.
+  ///   - start: where in the SQL it begins, in bytes.
+  private func rowIDs(
+    _ sql: String, _ parameters: [Value], shown text: String, startingAt start: Int
+  ) throws(VidxError) -> [Int64] {
     do {
       let statement = try connection.prepare(sql)
       guard statement.tail.isEmpty else {
@@ -149,7 +159,8 @@ extension Session {
       }
       return isAscending ? ids : Self.ascending(ids)
     } catch let error as SQLiteError where error.code == 1 {
-      throw VidxError(.badCondition, "\(error.message); correct the SQL of the condition", cause: error)
+      let place = error.place(in: text, startingAt: start).map { "\n" + $0 } ?? ""
+      throw VidxError(.badCondition, "\(error.message); correct the SQL of the condition\(place)", cause: error)
     } catch { throw VidxError(wrapping: error) }
   }
 
@@ -166,6 +177,8 @@ extension SearchSettings {
   var parameters: SearchParameters {
     SearchParameters(efSearch: efSearch, targetRecall: targetRecall, probes: probes, exact: exact)
   }
+
+  var cursor: StoreCursor? { after.map { StoreCursor(distance: $0.distance, rowID: $0.id) } }
 }
 
 extension SearchResult {
@@ -174,6 +187,7 @@ extension SearchResult {
     plan = answer.plan.rawValue
     isExact = answer.exact
     isComplete = answer.complete
+    rowsYielded = answer.filter?.rowsYielded
     counters = Counters(
       distanceComputations: answer.counters.distanceComputations, reranked: answer.counters.reranked,
       bytesRead: answer.counters.bytesRead, rowsScored: answer.counters.rowsScored,

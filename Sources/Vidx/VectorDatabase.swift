@@ -140,6 +140,34 @@ public final class VectorDatabase: Sendable {
     }
   }
 
+  /// Runs the body on one committed state of rows and vectors, whatever others commit meanwhile: several pages of one
+  /// answer, or a search and the rows it found.
+  ///
+  /// ```swift
+  /// let ids = try await database.snapshot { snapshot in
+  ///   var settings = SearchSettings(after: .start)
+  ///   var ids: [Int64] = []
+  ///   while true {
+  ///     let page = try snapshot.search("note_vectors", near: [1, 0, 0], k: 1, settings: settings).hits
+  ///     guard let last = page.last else { return ids }
+  ///     ids += page.map(\.id)
+  ///     settings.after = last.cursor
+  ///   }
+  /// }
+  /// print(ids)
+  /// ```
+  ///
+  /// The body runs on a reader's thread and must not wait for other tasks.
+  public func snapshot<Result: Sendable>(
+    _ body: @escaping @Sendable (Snapshot) throws -> Result
+  ) async throws(VidxError) -> Result {
+    try await read { session in
+      let snapshot = Snapshot(session)
+      defer { snapshot.end() }
+      return try session.snapshot { try body(snapshot) }
+    }
+  }
+
   /// Everything that is wrong with the database and its indexes, one line each; empty when all is sound. Reads every
   /// byte of both.
   public func check() async throws(VidxError) -> [String] {

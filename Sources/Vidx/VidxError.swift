@@ -41,7 +41,8 @@ public struct VidxError: Error, Sendable {
   }
 
   public let code: Code
-  /// One line: what was found, and after a semicolon what to do.
+  /// One line: what was found, and after a semicolon what to do. For SQL that does not compile two more: the SQL, and a
+  /// caret under the place.
   public let message: String
   /// The error of the layer below, for logs; nil when there is none.
   public let cause: (any Error)?

@@ -12,6 +12,8 @@ package final class SegmentStream {
   }
 
   package private(set) var counters = SearchCounters()
+  /// Rows come in the exact order, because all that pass are scored.
+  package var isExact: Bool { source is ExactStream }
   private let index: SegmentIndex
   private let filter: EntryFilter?
   private let source: any Source

@@ -60,7 +60,10 @@ import CVidxSQLite
     let extended = unsafe sqlite3_extended_errcode(handle)
     let matches = extended & 0xFF == code & 0xFF
     let message = unsafe String(cString: matches ? sqlite3_errmsg(handle) : sqlite3_errstr(code))
-    return SQLiteError(code: code, extendedCode: matches ? extended : code, message: message, sql: sql)
+    let offset = unsafe matches ? sqlite3_error_offset(handle) : -1
+    return SQLiteError(
+      code: code, extendedCode: matches ? extended : code, message: message, sql: sql,
+      offset: offset < 0 ? nil : Int(offset))
   }
 
   /// Rows that the last INSERT, UPDATE or DELETE changed.

@@ -15,6 +15,9 @@ package enum Extension {
   ) -> Int32 {
     let code = unsafe ScalarFunctions.register(on: database)
     guard code == SQLITE_OK else { return code }
-    return unsafe VirtualTableModule.register(on: database, buildOptions: buildOptions)
+    let log = SearchLog()
+    let logCode = unsafe SearchLogFunction.register(on: database, log)
+    guard logCode == SQLITE_OK else { return logCode }
+    return unsafe VirtualTableModule.register(on: database, log: log, buildOptions: buildOptions)
   }
 }

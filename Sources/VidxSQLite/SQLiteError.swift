@@ -9,8 +9,13 @@ package struct SQLiteError: Error, Equatable, Sendable {
   package let message: String
   /// The statement, with its parameters as placeholders: bound values are somebody's data and stay out of logs.
   package let sql: String?
+  /// Where in `sql` the error is, in bytes, when SQLite can tell.
+  package let offset: Int?
 
-  package init(code: Int32, extendedCode: Int32? = nil, message: String, sql: String? = nil) {
+  package init(
+    code: Int32, extendedCode: Int32? = nil, message: String, sql: String? = nil, offset: Int? = nil
+  ) {
+    self.offset = offset
     self.code = code & 0xFF
     self.extendedCode = extendedCode ?? code
     self.message = message

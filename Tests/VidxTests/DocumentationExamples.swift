@@ -9,7 +9,6 @@ import Vidx
   @Test func examplesRun() async throws {
     let directory = try TemporaryDirectory()
     let path = directory.file("notes.db")
-
     let database = try await VectorDatabase(path: path)
     try await database.execute("CREATE TABLE notes(id INTEGER PRIMARY KEY, text TEXT, stars INTEGER)")
     let index = try await database.createIndex(
@@ -47,6 +46,19 @@ import Vidx
     let close = try await index.search(near: [1, 0, 0], k: 2, settings: SearchSettings(within: 0.5))
     print(nearest.hits.count, good.hits.count, close.hits.count)
     #expect([nearest, good, close].map { $0.hits.map(\.id) } == [[1, 2], [1], [1]])
+
+    let ids = try await database.snapshot { snapshot in
+      var settings = SearchSettings(after: .start)
+      var ids: [Int64] = []
+      while true {
+        let page = try snapshot.search("note_vectors", near: [1, 0, 0], k: 1, settings: settings).hits
+        guard let last = page.last else { return ids }
+        ids += page.map(\.id)
+        settings.after = last.cursor
+      }
+    }
+    print(ids)
+    #expect(ids == [1, 2])
 
     let id = try await index.insert([0.3, 0.3, 0.9])
     try await index.upsert([0.3, 0.4, 0.8], id: id)

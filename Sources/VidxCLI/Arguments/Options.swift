@@ -39,8 +39,13 @@ enum Options {
     name: "target-recall", value: "SHARE", help: "hnsw: the share of true neighbours to find, such as 0.95; 1: exact")
   static let exact = Option(name: "exact", help: "compare every row that passes: the true neighbours")
   static let probes = Option(name: "probes", value: "N", help: "ivfflat: lists scanned (square root of their number)")
+  static let after = Option(
+    name: "after", value: "DISTANCE,ROWID", help: "the page after this row, exact; \"start\" is the first page")
+  static let explain = Option(name: "explain", help: "say what was planned and what it took")
+  static let timeout = Option(name: "timeout", value: "SECONDS", help: "give up after so long")
   static let sample = Option(name: "sample", value: "N", help: "this many rows of the index are the queries (500)")
   static let recall = Option(name: "recall", value: "SHARE", help: "recommend a setting with this recall (0.95, 0.99)")
+  static let seed = Option(name: "seed", value: "N", help: "draws other rows and other made-up filters (42)")
   static let rounds = Option(name: "rounds", value: "N", help: "how often all queries are timed (3)")
   static let columns = Option(
     name: "columns", value: "A,B", help: "columns of the table to print (all but the vectors)")

@@ -11,7 +11,7 @@ struct SearchCommand: Command {
     operands: ["DB"],
     options: [
       Options.index, Options.vector, Options.queryFile, Options.row, Options.like, Options.field, Options.k,
-      Options.whereCondition, Options.idsFrom, Options.within, Options.efSearch, Options.targetRecall,
+      Options.whereCondition, Options.idsFrom, Options.within, Options.after, Options.efSearch, Options.targetRecall,
       Options.probes, Options.exact, Options.columns, Options.threads, Options.json,
     ],
     lesson: """
@@ -37,7 +37,15 @@ struct SearchCommand: Command {
       and misses none, and is what to compare other settings with.
 
       --json prints one object a query:
-        {"query": 0, "plan": "graph", "exact": false, "complete": true, "hits": [{"id": 17, "distance": 0.21, ...}]}
+        {"query": 0, "plan": "graph", "exact": false, "complete": true, "rows_scored": 64, "rows_yielded": null,
+         "distance_computations": 812, "hits": [{"id": 17, "distance": 0.21, ...}]}
+      rows_yielded is how many rows the filter let through, null without one.
+
+      Pages: --after start gives the first page, and each page says what to give for the next one. Pages are exact, and
+      neither repeat nor skip a row.
+
+        vidx search packages.db --index packages_vectors --like 17 -k 20 --after start
+        vidx search packages.db --index packages_vectors --like 17 -k 20 --after 0.2927,7217
       """)
 
   private enum Query {
@@ -53,6 +61,7 @@ struct SearchCommand: Command {
   private let filter: RowFilter
   private let settings: SearchSettings
   private let columns: [String]?
+  private let isPaged: Bool
   private let threads: Int
   private let isJSON: Bool
 
@@ -63,6 +72,7 @@ struct SearchCommand: Command {
     k = try arguments.integer(Options.k, in: 1...Session.maximumK) ?? 10
     filter = try Self.filter(arguments)
     settings = try Self.settings(arguments)
+    isPaged = arguments.has(Options.after)
     columns = arguments.string(Options.columns).map { text in
       text.split(separator: ",").map { String($0.drop { $0 == " " }) }
     }
@@ -75,12 +85,27 @@ struct SearchCommand: Command {
     if arguments.has(Options.exact), let other = effort.first {
       throw UsageError("--exact and \(other.spelling) together: --exact compares every row; leave one out")
     }
+    let page = try page(arguments, effort: effort)
     return SearchSettings(
       within: try arguments.number(Options.within),
       efSearch: try arguments.integer(Options.efSearch, in: IndexLimits.efSearch),
       targetRecall: try arguments.number(Options.targetRecall),
       probes: try arguments.integer(Options.probes, in: 1...IndexLimits.lists.upperBound),
-      exact: arguments.has(Options.exact))
+      exact: arguments.has(Options.exact), after: page)
+  }
+
+  private static func page(_ arguments: Arguments, effort: [Option]) throws(UsageError) -> SearchCursor? {
+    guard let text = arguments.string(Options.after) else { return nil }
+    if let other = effort.first {
+      throw UsageError("--after and \(other.spelling) together: pages are exact; leave \(other.spelling) out")
+    }
+    if text == "start" { return .start }
+    let parts = text.split(separator: ",", omittingEmptySubsequences: false)
+    // Read as the 32-bit float it was printed from.
+    guard parts.count == 2, let distance = Float(parts[0]), !distance.isNaN, let id = Int64(parts[1]) else {
+      throw UsageError("--after \(text): DISTANCE,ROWID of the last row, or start, expected; for example 0.25,17")
+    }
+    return SearchCursor(distance: distance, id: id)
   }
 
   private static func query(_ arguments: Arguments) throws -> Query {
@@ -106,7 +131,7 @@ struct SearchCommand: Command {
     return .like(id)
   }
 
-  private static func filter(_ arguments: Arguments) throws(UsageError) -> RowFilter {
+  static func filter(_ arguments: Arguments) throws(UsageError) -> RowFilter {
     switch (arguments.string(Options.whereCondition), arguments.string(Options.idsFrom)) {
     case (nil, nil): return .all
     case (let condition?, nil): return .where(condition)
@@ -130,6 +155,9 @@ struct SearchCommand: Command {
           isJSON
             ? output.json(query: number)
             : output.text(query: queries.count > 1 ? number : nil, width: Terminal.width))
+        if isPaged, !isJSON, let last = result.hits.last, result.hits.count == k {
+          Terminal.print("next page: --after \(last.distance),\(last.id)")
+        }
       }
     }
     return 0

@@ -43,6 +43,10 @@ struct SearchOutput {
       json.bool(result.isExact)
       json.key("complete")
       json.bool(result.isComplete)
+      json.member("rows_scored", result.counters.rowsScored)
+      json.key("rows_yielded")
+      if let count = result.rowsYielded { json.integer(Int64(count)) } else { json.null() }
+      json.member("distance_computations", result.counters.distanceComputations)
       json.key("hits")
       json.array { json in
         for (hit, row) in zip(result.hits, rows) {

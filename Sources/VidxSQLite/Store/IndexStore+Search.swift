@@ -6,6 +6,7 @@ extension IndexStore {
   /// The k nearest rows, or all that match when they are fewer.
   /// - Throws: `StoreError.query`, `.invalidCount`, `.segment` when a file is missing or damaged; `SQLiteError`.
   package func search(_ request: StoreRequest) throws -> StoreAnswer {
+    if let cursor = request.after { return try page(request, after: cursor) }
     try check(request)
     let query = try prepare(request.query)
     try refreshToSearch()
@@ -22,6 +23,13 @@ extension IndexStore {
   package func search(_ batch: StoreBatch) throws -> [StoreAnswer] {
     let shared = StoreRequest(
       query: [], k: batch.k, filter: batch.filter, within: batch.within, parameters: batch.parameters)
+    if let cursor = batch.after {
+      return try batch.queries.map { query in
+        var request = shared
+        request.query = query
+        return try page(request, after: cursor)
+      }
+    }
     try check(shared)
     let queries = try batch.queries.map { query in try prepare(query) }
     try refreshToSearch()
@@ -70,11 +78,12 @@ extension IndexStore {
     try refresh(includingDelta: true)
     let prepared = try resolve(request.filter, request.prepared)
     var sources: [StoreStream.Source] = []
+    var plan = StorePlan.exact
     for view in views {
       guard let filter = try settling({ try passing(prepared, in: view) }) else { continue }
       let stream = view.index.stream(query, parameters: request.parameters, filter: filter.rows)
-      let isOrdered = definition.configuration.kind == .flat || request.parameters.isExact
-      sources.append(.segment(stream, isOrdered: isOrdered))
+      if !stream.isExact { plan = approximatePlan(isFiltered: prepared != nil) }
+      sources.append(.segment(stream, isOrdered: stream.isExact))
     }
     var counters = SearchCounters()
     if let delta {
@@ -82,13 +91,22 @@ extension IndexStore {
       sources.append(.delta(HitHeap(hits)))
     }
     return StoreStream(
-      index: table, metric: definition.configuration.metric, within: request.within, sources: sources,
-      counters: counters)
+      index: table, metric: definition.configuration.metric, within: request.within, plan: plan,
+      filter: prepared.map { FilterReport($0) },
+      sources: sources, counters: counters)
   }
 
   var liveCount: Int { (settled?.liveCount ?? 0) + (delta?.cache.count ?? 0) }
 
-  private func check(_ request: StoreRequest) throws(StoreError) {
+  private func approximatePlan(isFiltered: Bool) -> StorePlan {
+    switch definition.configuration.kind {
+    case .flat: .exact
+    case .hnsw: isFiltered ? .filteredGraph : .graph
+    case .ivfflat: isFiltered ? .filteredLists : .lists
+    }
+  }
+
+  func check(_ request: StoreRequest) throws(StoreError) {
     guard request.k >= 0 else { throw .invalidCount(name: "k", value: request.k) }
     if let ef = request.parameters.efSearch, ef < 1 { throw .invalidCount(name: "ef_search", value: ef) }
     if let recall = request.parameters.targetRecall, !(recall > 0 && recall <= 1) {
@@ -97,7 +115,7 @@ extension IndexStore {
     if let probes = request.parameters.probes, probes < 1 { throw .invalidCount(name: "probes", value: probes) }
   }
 
-  private func prepare(_ query: [Float]) throws(StoreError) -> PreparedQuery {
+  func prepare(_ query: [Float]) throws(StoreError) -> PreparedQuery {
     do throws(VectorError) {
       return try PreparedQuery(
         query, dimensions: definition.configuration.dimensions, metric: definition.configuration.metric)
@@ -107,7 +125,7 @@ extension IndexStore {
   }
 
   /// The rows of a segment that may be returned; nil when there are none.
-  fileprivate func passing(
+  func passing(
     _ filter: PreparedFilter?, in view: SegmentView
   ) throws -> (rows: EntryFilter?, count: Int)? {
     if view.liveCount == 0 { return nil }
@@ -116,7 +134,7 @@ extension IndexStore {
   }
 
   /// The filter of a request, for the state last refreshed to.
-  private func resolve(_ rowIDs: [Int64]?, _ prepared: PreparedFilter?) throws -> PreparedFilter? {
+  func resolve(_ rowIDs: [Int64]?, _ prepared: PreparedFilter?) throws -> PreparedFilter? {
     guard let prepared else { return try rowIDs.map { try preparedFilter(rowIDs: $0) } }
     precondition(prepared.state == state, "a filter that was prepared for another state of the index")
     return prepared
@@ -183,8 +201,10 @@ private final class StoreSearch {
       if let within = request.within, distance > within { break }
       found.append(StoreHit(rowID: hit.rowID, distance: distance))
     }
+    let plan = StorePlan(plan, isFiltered: filter != nil)
+    // An approximate search may have missed rows within the distance.
+    let isComplete = plan == .exact || request.within == nil || found.count == k
     return StoreAnswer(
-      hits: found, plan: StorePlan(plan, isFiltered: filter != nil), complete: true, counters: counters,
-      filter: filter.map { FilterReport($0) })
+      hits: found, plan: plan, complete: isComplete, counters: counters, filter: filter.map { FilterReport($0) })
   }
 }

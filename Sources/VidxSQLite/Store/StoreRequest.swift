@@ -12,12 +12,15 @@ package struct StoreRequest: Sendable {
   package var prepared: PreparedFilter?
   /// Only rows at this distance or nearer.
   package var within: Float?
+  /// Only rows after this one; the answer is exact then.
+  package var after: StoreCursor?
   package var parameters: SearchParameters
 
   package init(
     query: [Float], k: Int = 0, filter: [Int64]? = nil, prepared: PreparedFilter? = nil, within: Float? = nil,
-    parameters: SearchParameters = SearchParameters()
+    after: StoreCursor? = nil, parameters: SearchParameters = SearchParameters()
   ) {
+    self.after = after
     self.query = query
     self.k = k
     self.filter = filter
@@ -37,14 +40,17 @@ package struct StoreBatch: Sendable {
   /// Rows that may be returned, in place of `filter`: of the state that is searched, so from the same transaction.
   package var prepared: PreparedFilter?
   package var within: Float?
+  /// Only rows after this one, for each query; the answers are exact then.
+  package var after: StoreCursor?
   package var parameters: SearchParameters
   /// Threads to search on, at least 1.
   package var threads: Int
 
   package init(
     queries: [[Float]], k: Int, filter: [Int64]? = nil, prepared: PreparedFilter? = nil, within: Float? = nil,
-    parameters: SearchParameters = SearchParameters(), threads: Int = 1
+    after: StoreCursor? = nil, parameters: SearchParameters = SearchParameters(), threads: Int = 1
   ) {
+    self.after = after
     self.queries = queries
     self.k = k
     self.filter = filter
@@ -63,6 +69,17 @@ package struct StoreHit: Sendable, Equatable {
   package init(rowID: Int64, distance: Float) {
     self.rowID = rowID
     self.distance = distance
+  }
+}
+
+/// The last row of a page: the next page begins after it.
+package struct StoreCursor: Sendable, Equatable {
+  package var distance: Float
+  package var rowID: Int64
+
+  package init(distance: Float, rowID: Int64) {
+    self.distance = distance
+    self.rowID = rowID
   }
 }
 

@@ -27,11 +27,23 @@ package final class StoreStream {
   private let index: String
   private let metric: Metric
   private let within: Float?
+  /// How the rows are found.
+  let plan: StorePlan
+  /// nil without a filter.
+  let filter: FilterReport?
+  private var isAtEnd = false
+  /// The last row has come, and none within the distance can have been missed.
+  var isComplete: Bool { isAtEnd && (within == nil || plan == .exact) }
   private var lanes: [Lane] = []
   private var own: SearchCounters
   private var isStarted = false
 
-  init(index: String, metric: Metric, within: Float?, sources: [Source], counters: SearchCounters) {
+  init(
+    index: String, metric: Metric, within: Float?, plan: StorePlan, filter: FilterReport?, sources: [Source],
+    counters: SearchCounters
+  ) {
+    self.plan = plan
+    self.filter = filter
     self.index = index
     self.metric = metric
     self.within = within
@@ -60,7 +72,10 @@ package final class StoreStream {
       if let best = nearest, !Hit.isNearer(hit, best.hit) { continue }
       nearest = (i, hit)
     }
-    guard let (lane, hit) = nearest else { return nil }
+    guard let (lane, hit) = nearest else {
+      isAtEnd = true
+      return nil
+    }
     try advance(lane)
     return (hit.rowID, metric.distance(fromScore: hit.score))
   }

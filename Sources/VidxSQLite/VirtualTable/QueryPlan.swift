@@ -7,6 +7,9 @@ struct QueryPlan: Equatable, Sendable {
     case efSearch = "E"
     case probes = "P"
     case targetRecall = "A"
+    case exact = "Z"
+    case afterDistance = "C"
+    case afterRowID = "Y"
     /// `distance < value` or `<=`.
     case within = "W"
     /// `distance = value`.

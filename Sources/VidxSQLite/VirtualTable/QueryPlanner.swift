@@ -33,7 +33,8 @@ struct QueryPlanner {
     // Without the query there is nothing to do, and a search with other settings is another search.
     guard let match = position(where: Self.isMatch) else { return nil }
     let settings: [(Column, QueryPlan.Use)] = [
-      (.k, .k), (.efSearch, .efSearch), (.probes, .probes), (.targetRecall, .targetRecall),
+      (.k, .k), (.efSearch, .efSearch), (.probes, .probes), (.targetRecall, .targetRecall), (.exact, .exact),
+      (.afterDistance, .afterDistance), (.afterRowID, .afterRowID),
     ]
     guard !settings.contains(where: { isMissing($0.0) }) else { return nil }
     take(match, as: .query, isSettled: true)

@@ -4,22 +4,23 @@ internal import CSQLite
 enum Column: Int32, Sendable {
   case rowID = -1
   case vector = 0
-  case distance, k, efSearch, probes, targetRecall, command
+  case distance, k, efSearch, probes, targetRecall, exact, afterDistance, afterRowID, command
 
   /// The declaration of a table of this name, for `sqlite3_declare_vtab`.
   static func declaration(table: String) -> String {
     "CREATE TABLE x(vector, distance HIDDEN, k HIDDEN, ef_search HIDDEN, probes HIDDEN, "
-      + "target_recall HIDDEN, "
+      + "target_recall HIDDEN, exact HIDDEN, after_distance HIDDEN, after_rowid HIDDEN, "
       + "\(quoted(identifier: table)) HIDDEN)"
   }
 
   /// Names that a table cannot have, because its column of that name would be a second one, or hide the row id.
   static let reservedNames = [
-    "vector", "distance", "k", "ef_search", "probes", "target_recall", "rowid", "oid", "_rowid_",
+    "vector", "distance", "k", "ef_search", "probes", "target_recall", "exact", "after_distance", "after_rowid",
+    "rowid", "oid", "_rowid_",
   ]
 
   /// What a search is given beside its vector.
-  static let settings: [Column] = [.k, .efSearch, .probes, .targetRecall]
+  static let settings: [Column] = [.k, .efSearch, .probes, .targetRecall, .exact, .afterDistance, .afterRowID]
 
   var name: String {
     switch self {
@@ -30,6 +31,9 @@ enum Column: Int32, Sendable {
     case .efSearch: "ef_search"
     case .probes: "probes"
     case .targetRecall: "target_recall"
+    case .exact: "exact"
+    case .afterDistance: "after_distance"
+    case .afterRowID: "after_rowid"
     case .command: "the command column"
     }
   }

@@ -14,6 +14,10 @@ struct SearchTerms: Equatable {
   var lowerBound: LowerBound?
   /// The only row ids wanted, ascending and distinct.
   var rowIDs: [Int64]?
+  /// The search is one page of many.
+  var isPaged = false
+  /// The last row of the page before.
+  var after: StoreCursor?
   var excluded: Set<Int64> = []
   var from = Int64.min
   var through = Int64.max
@@ -72,6 +76,7 @@ struct SearchTerms: Equatable {
   /// Ends the interpretation, when all terms are there.
   mutating func finish(limit: Int64?, offset: Int64?) {
     if let set = rowIDs { rowIDs = set.filter(allows) }
+    if isPaged { parameters.exact = true }
     if from > through || rowIDs?.isEmpty == true { isEmpty = true }
     // A negative limit is none; a negative offset is zero.
     guard let limit, limit >= 0 else { return }
@@ -109,7 +114,8 @@ extension SearchTermsError: CustomStringConvertible {
   var description: String {
     switch self {
     case .query(let error): "MATCH: \(error)"
-    case .notANumber(.targetRecall, let type): "target_recall must be a number, not \(type)"
+    case .notANumber(let column, let type) where column == .targetRecall || column == .afterDistance:
+      "\(column.name) must be a number, not \(type)"
     case .notANumber(let column, let type): "\(column.name) must be a whole number, not \(type)"
     case .notAShare(let column, let value): "\(column.name) must be above 0 and at most 1, not \(value)"
     case .outOfRange(let column, let value, let allowed):

@@ -6,6 +6,8 @@ struct SearchTermsReader {
   private var terms = SearchTerms()
   private var limit: Int64?
   private var offset: Int64?
+  private var afterDistance: Float?
+  private var afterRowID: Int64?
 
   /// - Parameters:
   ///   - plan: the text that `QueryPlan.text` made.
@@ -18,6 +20,9 @@ struct SearchTermsReader {
     }
     var reader = SearchTermsReader()
     for (i, use) in uses.enumerated() { try unsafe reader.read(values[i], as: use) }
+    if let distance = reader.afterDistance {
+      reader.terms.after = StoreCursor(distance: distance, rowID: reader.afterRowID ?? .max)
+    }
     reader.terms.finish(limit: reader.limit, offset: reader.offset)
     return reader.terms
   }
@@ -29,6 +34,9 @@ struct SearchTermsReader {
     case .efSearch: terms.parameters.efSearch = try unsafe setting(value, .efSearch, in: IndexLimits.efSearch)
     case .probes: terms.parameters.probes = try unsafe setting(value, .probes, in: 1...IndexLimits.lists.upperBound)
     case .targetRecall: terms.parameters.targetRecall = try unsafe share(value, .targetRecall)
+    case .exact: terms.parameters.exact = try unsafe setting(value, .exact, in: 0...1) == 1
+    case .afterDistance: try unsafe readPage(value)
+    case .afterRowID: afterRowID = try unsafe setting(value, .afterRowID, in: Int.min...Int.max).map(Int64.init)
     case .within, .at, .beyond, .from: unsafe readDistance(value, as: use)
     case .rowID: unsafe readRowID(value)
     case .rowIDs: try unsafe readSet(value)
@@ -85,6 +93,16 @@ struct SearchTermsReader {
     default:
       // Text and BLOBs are greater than every number.
       if use != .within { terms.isEmpty = true }
+    }
+  }
+
+  /// Pages are exact, the first one, which begins after NULL, too: what an approximate one missed would never come.
+  private mutating func readPage(_ value: OpaquePointer?) throws(SearchTermsError) {
+    terms.isPaged = true
+    switch unsafe sqlite3_value_numeric_type(value) {
+    case SQLITE_INTEGER, SQLITE_FLOAT: afterDistance = unsafe Float(sqlite3_value_double(value))
+    case SQLITE_NULL: break
+    case let type: throw .notANumber(.afterDistance, type: SQLValue.typeName(type))
     }
   }
 

@@ -8,10 +8,15 @@ final class SortedBatches {
   private static let largestSize = 1_024
 
   private let stream: StoreStream
+  /// Called whenever the stream has been read.
+  private let didRead: () -> Void
   private var size = firstSize
   private var batch: ArraySlice<StoreHit> = []
 
-  init(_ stream: StoreStream) { self.stream = stream }
+  init(_ stream: StoreStream, didRead: @escaping () -> Void) {
+    self.stream = stream
+    self.didRead = didRead
+  }
 
   /// The next row; nil at the end.
   func next() throws -> StoreHit? {
@@ -25,6 +30,7 @@ final class SortedBatches {
     while hits.count < size, let row = try stream.next() {
       hits.append(StoreHit(rowID: row.rowID, distance: row.distance))
     }
+    didRead()
     hits.sort { ($0.distance, $0.rowID) < ($1.distance, $1.rowID) }
     batch = hits[...]
     size = min(size * 2, Self.largestSize)

@@ -9,6 +9,8 @@ internal import VidxIndexes
 final class StoreRegistry {
   let connection: Connection
   let buildOptions: () -> BuildOptions
+  /// What `vidx_last_search()` tells of.
+  let log: SearchLog
   private var entries: [Key: Entry] = [:]
 
   private struct Key: Hashable {
@@ -24,8 +26,9 @@ final class StoreRegistry {
     var arguments: [String]
   }
 
-  init(connection: Connection, buildOptions: @escaping () -> BuildOptions) {
+  init(connection: Connection, log: SearchLog, buildOptions: @escaping () -> BuildOptions) {
     self.connection = connection
+    self.log = log
     self.buildOptions = buildOptions
   }
 

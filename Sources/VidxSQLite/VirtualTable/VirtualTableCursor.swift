@@ -35,6 +35,7 @@ final class VirtualTableCursor {
     /// Of the state that was searched. No count of changes will do: ROLLBACK TO takes changes back and counts none.
     var revision: UInt64
     var hits: ArraySlice<StoreHit>
+    var report: LastSearch
   }
 
   init(table: VirtualTable) { self.table = table }
@@ -76,6 +77,9 @@ final class VirtualTableCursor {
     case .efSearch: unsafe Self.give(terms.parameters.efSearch, to: context)
     case .probes: unsafe Self.give(terms.parameters.probes, to: context)
     case .targetRecall: unsafe Self.give(terms.parameters.targetRecall, to: context)
+    case .exact: unsafe Self.give(terms.parameters.exact ? 1 : 0, to: context)
+    case .afterDistance: unsafe Self.give((terms.after?.distance).map(Double.init), to: context)
+    case .afterRowID: unsafe Self.give((terms.after?.rowID).map(Int.init), to: context)
     case .rowID, .command: unsafe sqlite3_result_null(context)
     }
   }
@@ -94,28 +98,55 @@ final class VirtualTableCursor {
       return .scan(try table.store().scan(from: terms.from))
     }
     let request = StoreRequest(query: query, filter: terms.rowIDs, within: terms.within, parameters: terms.parameters)
-    guard let wanted = terms.wanted else { return .stream(SortedBatches(try table.store().stream(request))) }
+    if terms.wanted == nil, !terms.isPaged {
+      let stream = try table.store().stream(request)
+      return .stream(
+        SortedBatches(stream) { [log = table.registry.log, name = table.name] in
+          log.last = LastSearch(index: name, stream)
+        })
+    }
+    let wanted = terms.wanted ?? SearchTerms.largestK
     return .hits(try search(request, wanted: wanted))
   }
 
   /// The rows wanted, nearest first, ties by row id.
   private func search(_ request: StoreRequest, wanted: Int) throws -> ArraySlice<StoreHit> {
     let revision = try table.store().readRevision().token
-    if let kept, kept.revision == revision, kept.terms == terms { return kept.hits }
-    let hits = try terms.needsChecking ? checkedHits(request, wanted: wanted) : plainHits(request, wanted: wanted)
-    kept = KeptSearch(terms: terms, revision: revision, hits: hits)
+    if let kept, kept.revision == revision, kept.terms == terms {
+      table.registry.log.last = kept.report
+      return kept.hits
+    }
+    let (hits, report) = try found(request, wanted: wanted)
+    table.registry.log.last = report
+    kept = KeptSearch(terms: terms, revision: revision, hits: hits, report: report)
     return hits
   }
 
-  private func plainHits(_ request: StoreRequest, wanted: Int) throws -> ArraySlice<StoreHit> {
+  private func found(_ request: StoreRequest, wanted: Int) throws -> (ArraySlice<StoreHit>, LastSearch) {
+    if terms.isPaged { return try pageHits(request, wanted: wanted) }
+    return try terms.needsChecking ? checkedHits(request, wanted: wanted) : plainHits(request, wanted: wanted)
+  }
+
+  private func pageHits(_ request: StoreRequest, wanted: Int) throws -> (ArraySlice<StoreHit>, LastSearch) {
+    var request = request
+    request.k = wanted
+    let answer = try table.store().page(request, after: terms.after) { rowID, distance in
+      terms.allows(rowID: rowID, distance: distance)
+    }
+    return (answer.hits[...], LastSearch(index: table.name, answer))
+  }
+
+  private func plainHits(_ request: StoreRequest, wanted: Int) throws -> (ArraySlice<StoreHit>, LastSearch) {
     var request = request
     // Excluded rows may be among the nearest.
     request.k = min(wanted + terms.excluded.count, SearchTerms.largestK)
-    return try table.store().search(request).hits.filter { terms.allows($0.rowID) }.prefix(wanted)
+    let answer = try table.store().search(request)
+    let hits = answer.hits.filter { terms.allows($0.rowID) }.prefix(wanted)
+    return (hits, LastSearch(index: table.name, answer))
   }
 
   /// Takes rows in order of distance until enough have passed.
-  private func checkedHits(_ request: StoreRequest, wanted: Int) throws -> ArraySlice<StoreHit> {
+  private func checkedHits(_ request: StoreRequest, wanted: Int) throws -> (ArraySlice<StoreHit>, LastSearch) {
     let stream = try table.store().stream(request)
     var hits: [StoreHit] = []
     var farthest = -Float.infinity
@@ -127,7 +158,9 @@ final class VirtualTableCursor {
       farthest = max(farthest, row.distance)
     }
     hits.sort { ($0.distance, $0.rowID) < ($1.distance, $1.rowID) }
-    return hits.prefix(wanted)
+    var report = LastSearch(index: table.name, stream)
+    report.isComplete = report.isComplete || hits.count >= wanted
+    return (hits.prefix(wanted), report)
   }
 
   private func takeRow() throws -> Row? {

@@ -240,8 +240,6 @@ import Testing
     func fail(_ words: [String], _ option: String, _ sql: String) throws {
       try sandbox.fail(saying: words, "search", "t.db", "--index", "v", "--like", "1", option, sql)
     }
-    try fail(["no such column: colour"], "--where", "colour = 'red'")
-    try fail(["syntax error"], "--where", "size >")
     try fail(["more than one statement"], "--where", "1); DELETE FROM things WHERE (1")
     try fail(["more than one statement"], "--ids-from", "SELECT id FROM things; SELECT 1")
     try fail(["does not read rows"], "--ids-from", "DELETE FROM things")

@@ -202,7 +202,7 @@ import Testing
     #expect(
       Column.declaration(table: "my \"t\"")
         == "CREATE TABLE x(vector, distance HIDDEN, k HIDDEN, ef_search HIDDEN, probes HIDDEN, target_recall HIDDEN, "
-        + "\"my \"\"t\"\"\" HIDDEN)"
+        + "exact HIDDEN, after_distance HIDDEN, after_rowid HIDDEN, \"my \"\"t\"\"\" HIDDEN)"
     )
   }
 }

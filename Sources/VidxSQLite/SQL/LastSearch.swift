@@ -1,0 +1,59 @@
+internal import VidxIndexes
+
+/// What one search on a table did, as SQL tells it.
+struct LastSearch: Equatable {
+  /// The name of the table.
+  var index: String
+  var plan: StorePlan
+  /// No row that matches is nearer than those that came.
+  var isExact: Bool
+  /// All rows that were asked for have come.
+  var isComplete: Bool
+  /// Row ids that the filter yielded; nil without a filter.
+  var rowsYielded: Int?
+  var counters: SearchCounters
+
+  init(index: String, _ answer: StoreAnswer) {
+    self.index = index
+    plan = answer.plan
+    isExact = answer.exact
+    isComplete = answer.complete
+    rowsYielded = answer.filter?.rowsYielded
+    counters = answer.counters
+  }
+
+  /// The state so far of rows that come one by one.
+  init(index: String, _ stream: StoreStream) {
+    self.index = index
+    plan = stream.plan
+    isExact = stream.plan == .exact
+    isComplete = stream.isComplete
+    rowsYielded = stream.filter?.rowsYielded
+    counters = stream.counters
+  }
+
+  /// One object, the members in this order.
+  var json: String {
+    let members = [
+      ("index", Self.quoted(index)), ("plan", Self.quoted(plan.rawValue)), ("exact", isExact ? "true" : "false"),
+      ("complete", isComplete ? "true" : "false"), ("rows_scored", "\(counters.rowsScored)"),
+      ("rows_yielded", rowsYielded.map { "\($0)" } ?? "null"),
+      ("distance_computations", "\(counters.distanceComputations)"),
+    ]
+    return "{" + members.map { "\"\($0.0)\":\($0.1)" }.joined(separator: ",") + "}"
+  }
+
+  private static func quoted(_ text: String) -> String {
+    var result = "\""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"", "\\": result += "\\\(scalar)"
+      case "\u{0}"..<" ":
+        let hex = String(scalar.value, radix: 16)
+        result += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
+      default: result.unicodeScalars.append(scalar)
+      }
+    }
+    return result + "\""
+  }
+}

@@ -1,0 +1,112 @@
+import Foundation
+import Testing
+import VidxSQLite
+
+/// `vidx_last_search()`, and the setting `exact`.
+@Suite struct LastSearchTests {
+  private let match = "v.vector MATCH \(VectorTable.literal)"
+
+  private func last(_ session: SQLSession) throws -> [String: Any] {
+    let row = try #require(try session.rows("SELECT vidx_last_search()").first)
+    guard case .text(let text) = row[0] else { throw SQLSession.NotAnInteger(sql: "vidx_last_search()", row: row) }
+    return try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+  }
+
+  @Test func isNullBeforeTheFirst() throws {
+    let session = try SQLSession()
+    #expect(try session.rows("SELECT vidx_last_search()") == [[.null]])
+  }
+
+  @Test func tellsOfKSearches() throws {
+    let table = try VectorTable(.init(kind: .hnsw, storage: .segment), rows: 900)
+    _ = try table.session.rows("SELECT rowid FROM v WHERE \(match) AND k = 5 AND ef_search = 5")
+    let approximate = try last(table.session)
+    #expect(approximate["index"] as? String == "v")
+    #expect(approximate["plan"] as? String == "graph")
+    #expect(approximate["exact"] as? Bool == false)
+    #expect(approximate["complete"] as? Bool == true)
+    #expect(approximate["rows_yielded"] is NSNull)
+    #expect(try #require(approximate["distance_computations"] as? Int) > 5)
+
+    _ = try table.session.rows("SELECT rowid FROM v WHERE \(match) AND k = 5 AND rowid IN (1, 4, 7, 7, 8)")
+    let filtered = try last(table.session)
+    #expect(filtered["plan"] as? String == "exact")
+    #expect(filtered["exact"] as? Bool == true)
+    // Row 8 is not there: the filter lets it through all the same.
+    #expect(filtered["rows_yielded"] as? Int == 4)
+    #expect(filtered["rows_scored"] as? Int == 3)
+  }
+
+  @Test func tellsOfStreamsAndThresholds() throws {
+    let table = try VectorTable(.init(kind: .hnsw, storage: .segment), rows: 900)
+    _ = try table.session.rows(
+      "SELECT v.rowid FROM v JOIN items i ON i.id = v.rowid WHERE \(match) AND ef_search = 5 ORDER BY distance LIMIT 3")
+    let begun = try last(table.session)
+    #expect(begun["exact"] as? Bool == false)
+    #expect(begun["complete"] as? Bool == false)
+
+    for (term, isExact) in [("ef_search = 5", false), ("exact = 1", true)] {
+      let found = try table.session.rows(
+        "SELECT rowid FROM v WHERE \(match) AND distance < 2.5 AND \(term) ORDER BY distance")
+      let threshold = try last(table.session)
+      #expect(threshold["exact"] as? Bool == isExact, "\(term)")
+      #expect(threshold["complete"] as? Bool == isExact, "\(term)")
+      if isExact { #expect(found.count == table.nearest().count { $0.distance < 2.5 }) }
+    }
+  }
+
+  /// Fewer than k within a distance are proof in an exact search only.
+  @Test func saysWhatAThresholdProves() throws {
+    let table = try VectorTable(.init(kind: .hnsw, storage: .segment), rows: 900)
+    for (term, isProof) in [("ef_search = 5", false), ("exact = 1", true)] {
+      #expect(
+        try table.session.rows("SELECT rowid FROM v WHERE \(match) AND k = 5 AND distance < -1 AND \(term)").isEmpty)
+      let outcome = try last(table.session)
+      #expect(outcome["exact"] as? Bool == isProof, "\(term)")
+      #expect(outcome["complete"] as? Bool == isProof, "\(term)")
+    }
+  }
+
+  /// An inner loop that asks the same again is answered from memory: it is told of nevertheless.
+  @Test func tellsOfTheSearchThatWasLast() throws {
+    let table = try VectorTable(.init(kind: .flat, storage: .delta))
+    try table.session.run("CREATE VIRTUAL TABLE w USING vidx(dimensions = 1); INSERT INTO w VALUES ('[1]')")
+    _ = try table.session.rows("SELECT rowid FROM v WHERE \(match) AND k = 1")
+    #expect(try last(table.session)["index"] as? String == "v")
+    _ = try table.session.rows("SELECT rowid FROM w WHERE vector MATCH '[1]' AND k = 1")
+    #expect(try last(table.session)["index"] as? String == "w")
+  }
+
+  // MARK: exact
+
+  @Test(arguments: VectorTable.Layout.all)
+  func forcesAnExactAnswer(_ layout: VectorTable.Layout) throws {
+    let table = try VectorTable(layout, rows: 900)
+    let truth = table.nearest()
+    let terms = "AND ef_search = 1 AND probes = 1 AND exact = 1"
+    let nearest = try table.neighbours("SELECT rowid, distance FROM v WHERE \(match) AND k = 50 \(terms)")
+    #expect(nearest == Array(truth.prefix(50)))
+    let stream = try table.neighbours("SELECT rowid, distance FROM v WHERE \(match) \(terms) ORDER BY distance")
+    #expect(stream.map(\.distance) == truth.map(\.distance))
+    #expect(Set(stream.map(\.id)) == Set(truth.map(\.id)))
+    // 0 and NULL are the default.
+    for value in ["0", "NULL"] {
+      let found = try table.session.rows("SELECT exact FROM v WHERE \(match) AND k = 1 AND exact = \(value)")
+      #expect(found == [[.integer(0)]])
+    }
+  }
+
+  @Test func refusesWhatIsNoSetting() throws {
+    let session = try VectorTable(.init(kind: .flat, storage: .delta)).session
+    for (term, message) in [
+      ("exact = 2", "exact must be between 0 and 1, not 2"),
+      ("exact = 'yes'", "exact must be a whole number, not TEXT"),
+      ("exact > 0", "write exact = <number>"), ("after_distance = 'x'", "after_distance must be a number, not TEXT"),
+    ] {
+      let error = #expect(throws: SQLiteError.self, "\(term)") {
+        try session.rows("SELECT rowid FROM v WHERE \(match) AND k = 1 AND \(term)")
+      }
+      #expect(error?.message.contains(message) == true, "\(error?.message ?? "")")
+    }
+  }
+}
