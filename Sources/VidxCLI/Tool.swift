@@ -24,7 +24,7 @@ protocol Command: SendableMetatype {
 enum Tool {
   static let commands: [any Command.Type] = [
     BuildCommand.self, ImportCommand.self, SearchCommand.self, SQLCommand.self, InfoCommand.self, CheckCommand.self,
-    OptimizeCommand.self, BenchCommand.self,
+    OptimizeCommand.self, BenchCommand.self, RecallCommand.self,
   ]
 
   static var version: String { Extension.version }

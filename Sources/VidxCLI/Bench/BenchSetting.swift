@@ -1,3 +1,4 @@
+import Vidx
 import VidxIndexes
 import VidxSQLite
 import VidxSegments
@@ -22,6 +23,15 @@ struct BenchSetting: Equatable, Sendable {
     case .targetRecall: SearchParameters(targetRecall: value)
     case .probes: SearchParameters(probes: Int(value))
     case .exact: SearchParameters(exact: true)
+    }
+  }
+
+  var settings: SearchSettings {
+    switch name {
+    case .efSearch: SearchSettings(efSearch: Int(value))
+    case .targetRecall: SearchSettings(targetRecall: value)
+    case .probes: SearchSettings(probes: Int(value))
+    case .exact: SearchSettings(exact: true)
     }
   }
 
@@ -57,6 +67,17 @@ struct BenchSetting: Equatable, Sendable {
         targets.map { BenchSetting(name: .targetRecall, value: $0) },
       ]
     case .ivfflat: [scale(from: 1, through: max(lists, 1)).map { BenchSetting(name: .probes, value: Double($0)) }]
+    }
+  }
+
+  /// The same for an index of so many rows that is not open.
+  static func sweeps(_ type: IndexType, rows: Int, k: Int) -> [[BenchSetting]] {
+    switch type {
+    case .flat: return []
+    case .hnsw: return sweeps(IndexConfiguration(dimensions: 1, metric: .l2, kind: .hnsw), lists: 0, k: k)
+    case .ivfflat(let lists):
+      let lists = lists ?? max(rows / 1_000, Int(Double(rows).squareRoot()))
+      return [scale(from: 1, through: max(lists, 1)).map { BenchSetting(name: .probes, value: Double($0)) }]
     }
   }
 

@@ -79,7 +79,7 @@ struct BenchCommand: Command {
   }
 
   /// A number above 0, at most 1.
-  private static func share(_ arguments: Arguments, _ option: Option) throws -> Double? {
+  static func share(_ arguments: Arguments, _ option: Option) throws -> Double? {
     guard let share = try arguments.number(option) else { return nil }
     guard share > 0, share <= 1 else {
       throw UsageError("\(option.spelling) \(share): a number above 0, at most 1 expected")
