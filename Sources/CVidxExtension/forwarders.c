@@ -222,6 +222,11 @@ int sqlite3_prepare_v3(sqlite3 *a0, const char *a1, int a2, unsigned int a3, sql
   return vidx_sqlite->prepare_v3(a0, a1, a2, a3, a4, a5);
 }
 
+#undef sqlite3_progress_handler
+void sqlite3_progress_handler(sqlite3 *a0, int a1, int(*a2)(void*), void *a3) {
+  vidx_sqlite->progress_handler(a0, a1, a2, a3);
+}
+
 #undef sqlite3_reset
 int sqlite3_reset(sqlite3_stmt *a0) {
   return vidx_sqlite->reset(a0);
@@ -257,6 +262,11 @@ void sqlite3_result_text(sqlite3_context *a0, const char *a1, int a2, void(*a3)(
   vidx_sqlite->result_text(a0, a1, a2, a3);
 }
 
+#undef sqlite3_set_authorizer
+int sqlite3_set_authorizer(sqlite3 *a0, int (*a1)(void*,int,const char*,const char*,const char*,const char*), void *a2) {
+  return vidx_sqlite->set_authorizer(a0, a1, a2);
+}
+
 #undef sqlite3_set_auxdata
 void sqlite3_set_auxdata(sqlite3_context *a0, int a1, void *a2, void (*a3)(void*)) {
   vidx_sqlite->set_auxdata(a0, a1, a2, a3);
@@ -275,6 +285,11 @@ int sqlite3_step(sqlite3_stmt *a0) {
 #undef sqlite3_stmt_readonly
 int sqlite3_stmt_readonly(sqlite3_stmt *a0) {
   return vidx_sqlite->stmt_readonly(a0);
+}
+
+#undef sqlite3_stmt_status
+int sqlite3_stmt_status(sqlite3_stmt *a0, int a1, int a2) {
+  return vidx_sqlite->stmt_status(a0, a1, a2);
 }
 
 #undef sqlite3_total_changes

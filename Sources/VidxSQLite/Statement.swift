@@ -115,6 +115,14 @@ import CVidxSQLite
   /// The statement writes nothing to a database.
   package var isReadOnly: Bool { unsafe sqlite3_stmt_readonly(handle) != 0 }
 
+  /// How often SQLite had to compile the statement again, for a change of the schema.
+  var recompilations: Int32 { unsafe sqlite3_stmt_status(handle, SQLITE_STMTSTATUS_REPREPARE, 0) }
+
+  var connectionHandle: OpaquePointer { unsafe connection.handle }
+
+  /// The error of the last call.
+  func lastError(_ code: Int32) -> SQLiteError { connection.lastError(code, sql: sql) }
+
   // MARK: Columns of the current row, counted from 0
 
   package enum ColumnType: Sendable { case integer, real, text, blob, null }

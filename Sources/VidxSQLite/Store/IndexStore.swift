@@ -21,6 +21,7 @@ package final class IndexStore {
   var delta: LoadedDelta?
   /// The state of the database that both were last brought up to for a search outside any transaction.
   var searchedMark: CommitMark?
+  let filters = FilterMemory()
   /// Segments published in the open transaction, locked until it ends.
   var unsettledFiles: [PublishedSegment] = []
 

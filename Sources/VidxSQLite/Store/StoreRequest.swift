@@ -84,7 +84,7 @@ package struct StoreCursor: Sendable, Equatable {
 }
 
 /// How an index was searched; the raw value is what results and JSON show.
-package enum StorePlan: String, Sendable {
+package enum StorePlan: String, Sendable, CaseIterable {
   /// Every matching row was scored.
   case exact
   /// Graphs were walked.
