@@ -1,6 +1,6 @@
 """Raw results: one JSON object a line. `kind` says what it is: build, point, failure, batch, scaling, startup, target,
-filter, peer; of filters.py: filtered, filter_build, filter_refused, filter_failure. All carry the run they belong to,
-the data set, the date, the commit and the machine."""
+filter, peer; of filters.py: filtered, filter_build, filter_refused, filter_failure; of shapes.py: shape. All carry the
+run they belong to, the data set, the date, the commit and the machine."""
 
 import datetime
 import json

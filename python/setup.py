@@ -1,7 +1,7 @@
 """Builds the package from a checkout in which `make build` has been run: `pip install ./python`.
 
-The wheel holds the call path (vidx/_vidx.c, one binary for Python 3.11 and later) and libvidx itself. VIDX_LIBRARY
-names another library than that of `make build`.
+The wheel holds the call path (vidx/_vidx.c and the headers beside it, one binary for Python 3.11 and later) and libvidx
+itself. VIDX_LIBRARY names another library than that of `make build`.
 """
 
 import ctypes
@@ -44,7 +44,8 @@ setup(
     ext_modules=[
         Extension("vidx._vidx", ["vidx/_vidx.c"], include_dirs=[os.path.relpath(
             CHECKOUT / "Sources/CVidxExtension/include", pathlib.Path(__file__).resolve().parent)],
-            extra_compile_args=["-std=gnu17"], depends=["../Sources/CVidxExtension/include/vidx.h"],
+            extra_compile_args=["-std=gnu17"], depends=[
+                "../Sources/CVidxExtension/include/vidx.h", "vidx/_arguments.h", "vidx/_filters.h"],
             py_limited_api=True),
     ],
     cmdclass={"build_py": BuildWithLibrary, "bdist_wheel": WheelForAllVersions},

@@ -77,6 +77,14 @@ const char *vidx_find_sqlite(void) {
   return NULL;
 }
 
+static _Thread_local vidx_search_report last_search;
+
+void vidx_note_search(const vidx_search_report *report) { last_search = *report; }
+
+__attribute__((visibility("default"))) void vidx_last_search(vidx_search_report *report) {
+  if (report) *report = last_search;
+}
+
 char *vidx_copy_text(const char *text) { return strdup(text); }
 
 __attribute__((visibility("default"))) void vidx_free(void *memory) { free(memory); }

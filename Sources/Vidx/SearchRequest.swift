@@ -5,8 +5,6 @@ public enum RowFilter: Sendable, Equatable {
   case `where`(String, parameters: [Value] = [])
   /// Rows whose id a SELECT answers in its first column.
   case idsFrom(String, parameters: [Value] = [])
-  /// Rows that pass tests of the index's filter columns, all of them: no row is read for it.
-  case columns([ColumnCondition])
   /// These rows; in any order, ids that are not in the index are ignored.
   case ids([Int64])
 }
@@ -27,12 +25,15 @@ public struct SearchSettings: Sendable, Equatable {
   /// Only rows after this one, by distance and id: the next page; `.start` is the first. Pages are exact, whatever the
   /// other settings: what an approximate one missed would be on none.
   public var after: SearchCursor?
+  /// Seconds that evaluating the filter's condition may take; nil for any time.
+  public var timeout: Double?
 
   public init(
     within: Double? = nil, efSearch: Int? = nil, targetRecall: Double? = nil, probes: Int? = nil, exact: Bool = false,
-    after: SearchCursor? = nil
+    after: SearchCursor? = nil, timeout: Double? = nil
   ) {
     self.after = after
+    self.timeout = timeout
     self.within = within
     self.efSearch = efSearch
     self.targetRecall = targetRecall
@@ -92,6 +93,16 @@ public struct SearchResult: Sendable, Equatable {
     public var listsProbed = 0
   }
 
+  /// What a filter came to.
+  public struct Filter: Sendable, Equatable {
+    /// Row ids that it gave, each counted once.
+    public let rowsYielded: Int
+    /// Those of them that are not in the index.
+    public let rowsWithoutVector: Int
+    /// Its rows had been read for an earlier search, and nothing has been committed since.
+    public let isCached: Bool
+  }
+
   /// Nearest first; at equal distance the smaller row id.
   public let hits: [SearchHit]
   /// What the planner chose, in its own words.
@@ -102,6 +113,8 @@ public struct SearchResult: Sendable, Equatable {
   /// nothing.
   public let isComplete: Bool
   /// Row ids that the filter let through, those without a vector included; nil without a filter.
-  public let rowsYielded: Int?
+  public var rowsYielded: Int? { filter?.rowsYielded }
+  /// nil without a filter.
+  public let filter: Filter?
   public let counters: Counters
 }

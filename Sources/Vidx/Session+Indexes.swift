@@ -27,9 +27,6 @@ public struct IndexSummary: Sendable, Equatable {
 }
 
 extension Session {
-  /// The key of an index's configuration that names the table its row ids are of.
-  private static let rowTableKey = "rows_table"
-
   /// Makes an index; the rows of a content table are indexed at once.
   ///
   /// - Parameter build: threads, progress and cancellation of that first build.
@@ -47,7 +44,7 @@ extension Session {
       if case .own = options.content, let table = options.rowTable {
         try execute(
           "INSERT OR REPLACE INTO \(shadow(name, "config"))(key, value) VALUES (?, ?)",
-          [.text(Self.rowTableKey), .text(table)])
+          [.text(IndexStore.rowTableKey), .text(table)])
       }
     }
   }
@@ -109,9 +106,7 @@ extension Session {
     return IndexOptions(
       dimensions: configuration.dimensions, metric: configuration.metric, type: type,
       codec: IndexCodec(rawValue: configuration.codec.name) ?? .auto, content: content,
-      rowTable: try rowTable(of: name, store: store),
-      filterColumns: definition.filterColumns.filter { !$0.isPartition }.map(\.name),
-      partition: definition.filterColumns.first(where: \.isPartition)?.name)
+      rowTable: try rowTable(of: name, store: store))
   }
 
   /// The table whose rows the index's row ids are; nil when none was named.
@@ -121,7 +116,7 @@ extension Session {
 
   private func rowTable(of name: String, store: IndexStore) throws(VidxError) -> String? {
     if let content = store.definition.content { return content }
-    let rows = try query("SELECT value FROM \(shadow(name, "config")) WHERE key = ?", [.text(Self.rowTableKey)])
+    let rows = try query("SELECT value FROM \(shadow(name, "config")) WHERE key = ?", [.text(IndexStore.rowTableKey)])
     guard case .text(let table)? = rows.first?.values[0] else { return nil }
     return table
   }

@@ -7,20 +7,18 @@ extension Session {
   package func search(
     _ index: String, near query: [Float], k: Int, filter: RowFilter = .all, settings: SearchSettings = SearchSettings()
   ) throws(VidxError) -> SearchResult {
-    switch filter {
-    // One statement of the store's own holds the snapshot.
-    case .all, .ids: return try search(index, near: query, k: k, ids: resolve(filter, index: index), settings: settings)
-    case .columns(let conditions):
-      return try inOneTransaction { () throws(VidxError) in
-        let store = try store(index)
-        let conditions = try filterConditions(conditions, of: store)
-        return try search(store, near: query, k: k, ids: nil, conditions: conditions, settings: settings)
-      }
-    case .where, .idsFrom:
-      return try snapshot {
-        let ids = try resolve(filter, index: index)
-        return try search(index, near: query, k: k, ids: ids, settings: settings)
-      }
+    guard let text = filter.text else {
+      // One statement of the store's own holds the snapshot.
+      return try search(index, near: query, k: k, ids: resolve(filter, index: index), settings: settings)
+    }
+    try Self.validate(k: k, settings)
+    return try snapshot {
+      let store = try store(index)
+      let resolved = try store.filter(text, timeout: settings.timeout)
+      let request = StoreRequest(
+        query: query, k: k, prepared: resolved.filter, within: settings.within.map(Float.init), after: settings.cursor,
+        parameters: settings.parameters)
+      return SearchResult(try store.search(request), isFilterCached: resolved.isCached)
     }
   }
 
@@ -33,9 +31,20 @@ extension Session {
     _ index: String, nearEach queries: [[Float]], k: Int, filter: RowFilter = .all,
     settings: SearchSettings = SearchSettings(), threads: Int = 1
   ) throws(VidxError) -> [SearchResult] {
-    try snapshot {
-      try search(
-        index, nearEach: queries, k: k, ids: resolve(filter, index: index), settings: settings, threads: threads)
+    guard let text = filter.text else {
+      return try snapshot {
+        try search(
+          index, nearEach: queries, k: k, ids: resolve(filter, index: index), settings: settings, threads: threads)
+      }
+    }
+    try Self.validate(k: k, settings)
+    return try snapshot {
+      let store = try store(index)
+      let resolved = try store.filter(text, timeout: settings.timeout)
+      let batch = StoreBatch(
+        queries: queries, k: k, prepared: resolved.filter, within: settings.within.map(Float.init), after: settings.cursor,
+        parameters: settings.parameters, threads: threads)
+      return try store.search(batch).map { SearchResult($0, isFilterCached: resolved.isCached) }
     }
   }
 
@@ -50,7 +59,7 @@ extension Session {
       queries: queries, k: k, filter: ids, within: settings.within.map(Float.init),
       after: settings.cursor, parameters: settings.parameters, threads: threads)
     let store = try store(index)
-    return try wrappingErrors { try store.search(batch) }.map(SearchResult.init)
+    return try wrappingErrors { try store.search(batch) }.map { SearchResult($0) }
   }
 
   /// One search among row ids that are resolved already.
@@ -65,13 +74,12 @@ extension Session {
   }
 
   private func search(
-    _ store: IndexStore, near query: [Float], k: Int, ids: [Int64]?, conditions: [FilterCondition] = [],
-    settings: SearchSettings
+    _ store: IndexStore, near query: [Float], k: Int, ids: [Int64]?, settings: SearchSettings
   ) throws(VidxError) -> SearchResult {
     try Self.validate(k: k, settings)
     let request = StoreRequest(
-      query: query, k: k, filter: ids, conditions: conditions, within: settings.within.map(Float.init),
-      after: settings.cursor, parameters: settings.parameters)
+      query: query, k: k, filter: ids, within: settings.within.map(Float.init), after: settings.cursor,
+      parameters: settings.parameters)
     let answer = try wrappingErrors { try store.search(request) }
     return SearchResult(answer)
   }
@@ -96,6 +104,9 @@ extension Session {
       throw VidxError(
         .badOption, "probes is \(probes); give a number from 1 to \(IndexLimits.lists.upperBound)")
     }
+    if let timeout = settings.timeout, !(timeout > 0) {
+      throw VidxError(.badOption, "timeout is \(timeout); give seconds above 0, or none for any time")
+    }
     if let within = settings.within, within.isNaN {
       throw VidxError(.badOption, "the distance to stay within is not a number; give one")
     }
@@ -114,62 +125,12 @@ extension Session {
   }
 
   /// The row ids that pass, ascending and distinct; nil when all do.
-  package func resolve(_ filter: RowFilter, index: String) throws(VidxError) -> [Int64]? {
-    switch filter {
-    case .all: return nil
-    case .ids(let ids): return Self.ascending(ids)
-    case .columns(let conditions): return try rowIDs(passing: conditions, index: index)
-    case .idsFrom(let sql, let parameters): return try rowIDs(sql, parameters, shown: sql, startingAt: 0)
-    case .where(let condition, let parameters):
-      guard let table = try rowTable(of: index) else {
-        throw VidxError(
-          .badCondition,
-          "index \"\(index)\" was built without a table of rows, so a condition has nothing to speak of; "
-            + "filter by a SELECT of row ids instead (vidx search: --ids-from)")
-      }
-      let key = quoted(identifier: try primaryKey(of: table))
-      let head = "SELECT \(key) FROM \(quoted(identifier: table)) WHERE ("
-      // The newline ends a comment at the end of the condition.
-      return try rowIDs(head + condition + "\n)", parameters, shown: condition, startingAt: head.utf8.count)
-    }
-  }
-
-  /// - Parameters:
-  ///   - text: what the user wrote of the SQL.
-  ///   - start: where in the SQL it begins, in bytes.
-  private func rowIDs(
-    _ sql: String, _ parameters: [Value], shown text: String, startingAt start: Int
-  ) throws(VidxError) -> [Int64] {
-    do {
-      let statement = try connection.prepare(sql)
-      guard statement.tail.isEmpty else {
-        throw VidxError(.badCondition, "the condition is more than one statement; give a single one")
-      }
-      guard statement.isReadOnly, statement.columnCount > 0 else {
-        throw VidxError(.badCondition, "the statement does not read rows; give a SELECT of row ids")
-      }
-      try bind(parameters, to: statement)
-      var ids: [Int64] = []
-      var isAscending = true
-      while try statement.step() {
-        switch statement.type(0) {
-        case .integer: break
-        case .null: continue
-        default:
-          throw VidxError(
-            .badCondition,
-            "the SELECT answers \"\(statement.text(0) ?? "")\" where a row id was expected; "
-              + "put the INTEGER PRIMARY KEY first")
-        }
-        let id = statement.int64(0)
-        if let last = ids.last, last >= id { isAscending = false }
-        ids.append(id)
-      }
-      return isAscending ? ids : Self.ascending(ids)
-    } catch let error as SQLiteError where error.code == 1 {
-      let place = error.place(in: text, startingAt: start).map { "\n" + $0 } ?? ""
-      throw VidxError(.badCondition, "\(error.message); correct the SQL of the condition\(place)", cause: error)
-    } catch { throw VidxError(wrapping: error) }
+  /// - Parameter timeout: seconds that a condition may take; nil for any time.
+  package func resolve(_ filter: RowFilter, index: String, timeout: Double? = nil) throws(VidxError) -> [Int64]? {
+    if case .ids(let ids) = filter { return Self.ascending(ids) }
+    guard let text = filter.text else { return nil }
+    let store = try store(index)
+    return try wrappingErrors { try store.rowIDs(text, timeout: timeout).ids }
   }
 
   private static func ascending(_ ids: [Int64]) -> [Int64] {
@@ -177,6 +138,31 @@ extension Session {
     result.reserveCapacity(ids.count)
     for id in ids.sorted() where result.last != id { result.append(id) }
     return result
+  }
+}
+
+extension RowFilter {
+  /// The filter as SQL; nil when it is none.
+  var text: FilterText? {
+    switch self {
+    case .all, .ids: nil
+    case .where(let condition, let parameters):
+      FilterText(.conditionOfRows, condition, parameters.map { FilterValue($0) })
+    case .idsFrom(let sql, let parameters): FilterText(.select, sql, parameters.map { FilterValue($0) })
+    }
+  }
+}
+
+extension FilterValue {
+  fileprivate init(_ value: Value) {
+    self =
+      switch value {
+      case .null: .null
+      case .integer(let integer): .integer(integer)
+      case .real(let real): .real(real)
+      case .text(let text): .text(text)
+      case .blob(let bytes): .blob(bytes)
+      }
   }
 }
 
@@ -190,12 +176,14 @@ extension SearchSettings {
 }
 
 extension SearchResult {
-  init(_ answer: StoreAnswer) {
+  init(_ answer: StoreAnswer, isFilterCached: Bool = false) {
     hits = answer.hits.map { SearchHit(id: $0.rowID, distance: $0.distance) }
     plan = answer.plan.rawValue
     isExact = answer.exact
     isComplete = answer.complete
-    rowsYielded = answer.filter?.rowsYielded
+    filter = answer.filter.map {
+      Filter(rowsYielded: $0.rowsYielded, rowsWithoutVector: $0.rowsWithoutVector, isCached: isFilterCached)
+    }
     counters = Counters(
       distanceComputations: answer.counters.distanceComputations, reranked: answer.counters.reranked,
       bytesRead: answer.counters.bytesRead, rowsScored: answer.counters.rowsScored,

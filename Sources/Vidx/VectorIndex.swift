@@ -80,24 +80,18 @@ public struct VectorIndex: Sendable {
   /// print(id, wasThere)
   /// ```
   ///
-  /// - Parameters:
-  ///   - id: nil for one more than the largest.
-  ///   - values: those of filter columns, by name; NULL for the others.
+  /// - Parameter id: nil for one more than the largest.
   /// - Returns: the row id.
   @discardableResult
-  public func insert(
-    _ vector: [Float], id: Int64? = nil, values: [String: Value] = [:]
-  ) async throws(VidxError) -> Int64 {
+  public func insert(_ vector: [Float], id: Int64? = nil) async throws(VidxError) -> Int64 {
     let name = name
-    return try await database.write { session, _ in
-      try session.insert(vector, id: id, values: values, into: name)
-    }
+    return try await database.write { session, _ in try session.insert(vector, id: id, into: name) }
   }
 
-  /// Adds a row, or replaces its vector and values.
-  public func upsert(_ vector: [Float], id: Int64, values: [String: Value] = [:]) async throws(VidxError) {
+  /// Adds a row, or replaces its vector.
+  public func upsert(_ vector: [Float], id: Int64) async throws(VidxError) {
     let name = name
-    try await database.write { session, _ in try session.upsert(vector, id: id, values: values, into: name) }
+    try await database.write { session, _ in try session.upsert(vector, id: id, into: name) }
   }
 
   /// Takes a row out of the index.

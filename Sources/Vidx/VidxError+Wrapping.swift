@@ -26,6 +26,7 @@ extension VidxError {
     switch error {
     case let error as VidxError: self = error
     case let error as SQLiteError: self.init(error)
+    case let error as FilterError: self.init(Self.code(of: error), error.description, cause: error)
     case let error as StoreError: self.init(error)
     case let error as SegmentError: self.init(Self.code(of: error), error.message, cause: error)
     case let error as BuildError: self.init(error)
@@ -62,6 +63,14 @@ extension VidxError {
     case ResultCode.constraint: self.init(.constraint, error.message, cause: error)
     case ResultCode.interrupt: self.init(.cancelled, "interrupted; nothing was changed", cause: error)
     default: self.init(.sql, error.message, cause: error)
+    }
+  }
+
+  private static func code(of error: FilterError) -> Code {
+    switch error {
+    case .timeout: .timeout
+    case .valueCount: .badOption
+    default: .badCondition
     }
   }
 

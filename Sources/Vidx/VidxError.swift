@@ -34,6 +34,8 @@ public struct VidxError: Error, Sendable {
     public static let corrupt = Code(description: "corrupt")
     /// The work was cancelled; nothing was changed.
     public static let cancelled = Code(description: "cancelled")
+    /// A condition was not evaluated in the time it was given.
+    public static let timeout = Code(description: "timeout")
     /// SQLite refused a statement.
     public static let sql = Code(description: "sql")
     /// Something else of a layer below; `cause` has it.

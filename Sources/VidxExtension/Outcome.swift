@@ -18,6 +18,7 @@ struct Failure: Error {
     switch error {
     case let error as Failure: self = error
     case let error as SQLiteError: self.init(Self.code(of: error), error.description)
+    case let error as FilterError: self.init(Self.code(of: error), error.description)
     case let error as StoreError: self.init(Self.code(of: error), error.message)
     case let error as SegmentError: self.init(Self.code(of: error), error.message)
     case let error as IndexArgumentError: self.init(VIDX_BAD_ARGUMENT, error.description)
@@ -36,6 +37,10 @@ struct Failure: Error {
     case 11, 26: VIDX_CORRUPT
     default: VIDX_ERROR
     }
+  }
+
+  private static func code(of error: FilterError) -> Int {
+    if case .timeout = error { VIDX_TIMEOUT } else { VIDX_BAD_ARGUMENT }
   }
 
   private static func code(of error: StoreError) -> Int {

@@ -4,57 +4,6 @@ import VidxSQLite
 import VidxSegments
 import VidxVectors
 
-/// What a `vidx_index` is.
-final class OpenIndex: Sendable {
-  typealias Described = (snapshot: IndexSnapshot, contents: IndexContents)
-
-  let reader: IndexReader
-  /// With VIDX_SNAPSHOT: what searches see. nil without: they ask the reader.
-  private let fixed: Locked<Described>?
-  let dimensions: Int
-  /// What searches work in, kept for the next.
-  let memories = ObjectPool<SearchMemory>()
-
-  init(path: String, name: String, isSnapshot: Bool) throws {
-    reader = try Self.reader(path: path, name: name)
-    let described = try reader.described()
-    dimensions = described.snapshot.configuration.dimensions
-    fixed = isSnapshot ? Locked(described) : nil
-  }
-
-  private static func reader(path: String, name: String) throws -> IndexReader {
-    do { return try IndexReader(path: path, name: name) } catch let error as StoreError {
-      guard case .noIndex = error else { throw error }
-      let names = try Connection(path: path).indexNames()
-      let advice = names.isEmpty ? "there is none in it; build one first" : "there are \(names.joined(separator: ", "))"
-      throw Failure(VIDX_NO_INDEX, "there is no vidx index \(name) in \(path): \(advice)")
-    }
-  }
-
-  func snapshot() throws -> IndexSnapshot {
-    guard let fixed else { return try reader.snapshot() }
-    return fixed.withLock { $0.snapshot }
-  }
-
-  /// What searches see, and what is in it.
-  func described() throws -> Described {
-    guard let fixed else { return try reader.described() }
-    return fixed.withLock { $0 }
-  }
-
-  func refresh() throws {
-    guard let fixed else { return }
-    let described = try reader.described()
-    fixed.withLock { $0 = described }
-  }
-
-  /// The object behind a pointer that `vidx_open` has returned.
-  static func of(_ pointer: OpaquePointer?) throws(Failure) -> OpenIndex {
-    guard let pointer = unsafe pointer else { throw Failure(VIDX_BAD_ARGUMENT, "the index is NULL; open one") }
-    return unsafe Unmanaged<OpenIndex>.fromOpaque(UnsafeRawPointer(pointer)).takeUnretainedValue()
-  }
-}
-
 @c(vidx_open)
 public func open(
   _ path: UnsafePointer<CChar>?, _ name: UnsafePointer<CChar>?, _ flags: UInt32,
@@ -91,9 +40,9 @@ public func search(
   _ settings: UnsafePointer<vidx_search_settings>?, _ ids: UnsafeMutablePointer<Int64>?,
   _ distances: UnsafeMutablePointer<Float>?, _ found: UnsafeMutablePointer<Int>?, _ error: ErrorText?
 ) -> Int32 {
-  unsafe outcome(error) {
+  unsafe searchOutcome(error) { report in
     let run = try unsafe SearchRun(index, k: k, dimensions: dimensions, settings: settings)
-    let count = try unsafe run.search(required(query, "query", count: dimensions), ids, distances)
+    let count = try unsafe run.search(required(query, "query", count: dimensions), ids, distances, &report)
     unsafe found?.pointee = count
   }
 }
@@ -104,7 +53,7 @@ public func searchBatch(
   _ settings: UnsafePointer<vidx_search_settings>?, _ threads: Int, _ ids: UnsafeMutablePointer<Int64>?,
   _ distances: UnsafeMutablePointer<Float>?, _ error: ErrorText?
 ) -> Int32 {
-  unsafe outcome(error) {
+  unsafe searchOutcome(error) { report in
     let run = try unsafe SearchRun(index, k: k, dimensions: dimensions, settings: settings)
     guard (0...IndexLimits.entries).contains(count) else {
       throw Failure(VIDX_BAD_ARGUMENT, "\(count) queries are too many; give at most \(IndexLimits.entries)")
@@ -112,8 +61,18 @@ public func searchBatch(
     let batch = try unsafe QueryBatch(
       queries: required(queries, "queries", count: count * dimensions), dimensions: dimensions, ids: ids,
       distances: distances)
-    try run.search(batch, count: count, threads: threads > 0 ? threads : Parallel.processorCount)
+    try unsafe run.search(
+      batch, count: count, threads: threads > 0 ? threads : Parallel.processorCount, &report)
   }
+}
+
+/// Runs a search and keeps its report for the thread: an empty one when it fails.
+private func searchOutcome(_ message: ErrorText?, _ body: (inout vidx_search_report) throws -> Void) -> Int32 {
+  var report = unsafe vidx_search_report()
+  let code = unsafe outcome(message) { try unsafe body(&report) }
+  if code != VIDX_OK { unsafe report = vidx_search_report() }
+  unsafe vidx_note_search(&report)
+  return code
 }
 
 /// Queries and the places for their results, in the caller's memory.
@@ -133,6 +92,9 @@ public func searchBatch(
 private struct SearchRun: Sendable {
   private let index: OpenIndex
   let snapshot: IndexSnapshot
+  /// nil for all rows.
+  private let filter: PreparedFilter?
+  private let isFilterCached: Bool
   let k: Int
   let parameters: SearchParameters
 
@@ -149,25 +111,32 @@ private struct SearchRun: Sendable {
     }
     self.k = k
     parameters = try unsafe settings.map { try unsafe Self.parameters($0.pointee) } ?? SearchParameters()
-    snapshot = try index.snapshot()
+    guard let wanted = unsafe settings?.pointee.filter else {
+      (snapshot, filter, isFilterCached) = (try index.snapshot(), nil, false)
+      return
+    }
+    let resolved = try unsafe OpenFilter.of(wanted, for: index).resolve(
+      timeout: settings?.pointee.timeout ?? 0)
+    (snapshot, filter, isFilterCached) = (resolved.snapshot, resolved.filter, resolved.isCached)
   }
 
   private static func parameters(_ settings: vidx_search_settings) throws(Failure) -> SearchParameters {
-    var parameters = SearchParameters(exact: settings.exact != 0)
-    if settings.ef_search != 0 {
-      try check("ef_search", Int(settings.ef_search), in: IndexLimits.efSearch)
-      parameters.efSearch = Int(settings.ef_search)
+    let (efSearch, probes) = unsafe (Int(settings.ef_search), Int(settings.probes))
+    let recall = unsafe settings.target_recall
+    var parameters = SearchParameters(exact: unsafe settings.exact != 0)
+    if efSearch != 0 {
+      try check("ef_search", efSearch, in: IndexLimits.efSearch)
+      parameters.efSearch = efSearch
     }
-    if settings.probes != 0 {
-      try check("probes", Int(settings.probes), in: 1...IndexLimits.lists.upperBound)
-      parameters.probes = Int(settings.probes)
+    if probes != 0 {
+      try check("probes", probes, in: 1...IndexLimits.lists.upperBound)
+      parameters.probes = probes
     }
-    if settings.target_recall != 0 {
-      guard settings.target_recall > 0, settings.target_recall <= 1 else {
-        throw Failure(
-          VIDX_BAD_ARGUMENT, "target_recall is \(settings.target_recall); give a number above 0, and at most 1")
+    if recall != 0 {
+      guard recall > 0, recall <= 1 else {
+        throw Failure(VIDX_BAD_ARGUMENT, "target_recall is \(recall); give a number above 0, and at most 1")
       }
-      parameters.targetRecall = Double(settings.target_recall)
+      parameters.targetRecall = Double(recall)
     }
     return parameters
   }
@@ -182,18 +151,21 @@ private struct SearchRun: Sendable {
   /// the database has a write-ahead log and is asked for its state.
   /// - Returns: how many there are.
   func search(
-    _ query: UnsafeBufferPointer<Float>, _ ids: UnsafeMutablePointer<Int64>?, _ distances: UnsafeMutablePointer<Float>?
+    _ query: UnsafeBufferPointer<Float>, _ ids: UnsafeMutablePointer<Int64>?,
+    _ distances: UnsafeMutablePointer<Float>?, _ told: inout vidx_search_report
   ) throws(StoreError) -> Int {
     let memory = index.memories.take() ?? SearchMemory()
     defer { index.memories.give(memory) }
     var report = SearchReport()
-    let hits = unsafe try snapshot.search(query, k: k, parameters: parameters, in: memory, report: &report)
+    let hits = unsafe try snapshot.search(
+      query, k: k, parameters: parameters, filter: filter, in: memory, report: &report)
     unsafe write(hits, ids, distances)
+    unsafe told = self.told(report)
     return hits.count
   }
 
   /// - Throws: the error of the query that comes first among those that cannot be searched for.
-  func search(_ batch: QueryBatch, count: Int, threads: Int) throws {
+  func search(_ batch: QueryBatch, count: Int, threads: Int, _ told: inout vidx_search_report) throws {
     let part = 64
     let prepared = Parallel.map((count + part - 1) / part, threads: threads) { number in
       Result { () throws(Failure) in try prepare(number * part..<min((number + 1) * part, count), of: batch) }
@@ -202,7 +174,9 @@ private struct SearchRun: Sendable {
     queries.reserveCapacity(count)
     for part in prepared { queries += try part.get() }
     var report = SearchReport()
-    let found = try snapshot.search(queries, k: k, parameters: parameters, threads: threads, report: &report)
+    let found = try snapshot.search(
+      queries, k: k, parameters: parameters, filter: filter, threads: threads, report: &report)
+    unsafe told = self.told(report)
     for (i, hits) in found.enumerated() {
       let ids = unsafe batch.ids.map { unsafe $0 + i * k }
       let distances = unsafe batch.distances.map { unsafe $0 + i * k }
@@ -226,6 +200,22 @@ private struct SearchRun: Sendable {
     return queries
   }
 
+  private func told(_ report: SearchReport) -> vidx_search_report {
+    var told = unsafe vidx_search_report()
+    unsafe told.plan = PlanTexts.text(of: report.plan)
+    unsafe told.exact = report.exact ? 1 : 0
+    unsafe told.complete = report.complete ? 1 : 0
+    if let filter = report.filter {
+      unsafe told.filtered = 1
+      unsafe told.filter_cached = isFilterCached ? 1 : 0
+      unsafe told.rows_yielded = UInt64(filter.rowsYielded)
+      unsafe told.rows_without_vector = UInt64(filter.rowsWithoutVector)
+    }
+    unsafe told.rows_scored = UInt64(report.counters.rowsScored)
+    unsafe told.distance_computations = UInt64(report.counters.distanceComputations)
+    return unsafe told
+  }
+
   private func write(
     _ hits: UnsafeBufferPointer<Hit>, _ ids: UnsafeMutablePointer<Int64>?, _ distances: UnsafeMutablePointer<Float>?
   ) {
@@ -234,5 +224,20 @@ private struct SearchRun: Sendable {
     if let distances = unsafe distances {
       for i in 0..<hits.count { unsafe distances[i] = metric.distance(fromScore: hits[i].score) }
     }
+  }
+}
+
+/// The names of plans, as C strings that live as long as the library.
+@safe private struct PlanTexts: @unchecked Sendable {
+  // @unchecked: written once.
+  private let texts: [UnsafeMutablePointer<CChar>?]
+  private let plans = StorePlan.allCases
+  private static let all = PlanTexts()
+
+  private init() { unsafe texts = plans.map { unsafe vidx_copy_text($0.rawValue) } }
+
+  static func text(of plan: StorePlan) -> UnsafePointer<CChar>? {
+    for i in all.plans.indices where all.plans[i] == plan { return unsafe UnsafePointer(all.texts[i]) }
+    return nil
   }
 }

@@ -55,19 +55,6 @@ import CVidxSQLite
     try check(code)
   }
 
-  /// Binds a copy of the text, which need not be well formed.
-  func bind(utf8 bytes: [UInt8], at index: Int32) throws(SQLiteError) {
-    let code = unsafe bytes.withUnsafeBytes { raw in
-      guard let start = raw.baseAddress, raw.count > 0 else {
-        return unsafe sqlite3_bind_text(handle, index, "", 0, vidx_transient())
-      }
-      return unsafe sqlite3_bind_text64(
-        handle, index, start.assumingMemoryBound(to: CChar.self), UInt64(raw.count), vidx_transient(),
-        UInt8(SQLITE_UTF8))
-    }
-    try check(code)
-  }
-
   /// Binds a copy of the bytes.
   package func bind(blob bytes: UnsafeRawBufferPointer, at index: Int32) throws(SQLiteError) {
     guard let base = bytes.baseAddress, bytes.count > 0 else {
@@ -127,6 +114,14 @@ import CVidxSQLite
 
   /// The statement writes nothing to a database.
   package var isReadOnly: Bool { unsafe sqlite3_stmt_readonly(handle) != 0 }
+
+  /// How often SQLite had to compile the statement again, for a change of the schema.
+  var recompilations: Int32 { unsafe sqlite3_stmt_status(handle, SQLITE_STMTSTATUS_REPREPARE, 0) }
+
+  var connectionHandle: OpaquePointer { unsafe connection.handle }
+
+  /// The error of the last call.
+  func lastError(_ code: Int32) -> SQLiteError { connection.lastError(code, sql: sql) }
 
   // MARK: Columns of the current row, counted from 0
 

@@ -8,7 +8,6 @@ import atexit
 import functools
 import json
 import os
-import re
 import shlex
 import shutil
 import sqlite3
@@ -25,33 +24,13 @@ sys.path[:0] = [os.path.join(ROOT, "Benchmarks"), os.path.join(ROOT, "datasets",
 
 import make  # noqa: E402
 import postgres  # noqa: E402
-import turns  # noqa: E402
+import queries as pages  # noqa: E402
 from engines import postgresql  # noqa: E402
 
 EXTENSION = os.environ.get("VIDX_EXTENSION", os.path.join(ROOT, ".build", "release", "libvidx.so"))
 DATA = os.environ.get("VIDX_SGD")
 TOLERANCE = 1e-6
 KINDS = ("flat", "ivfflat", "hnsw")
-
-
-@functools.cache
-def shapes():
-    """The queries of the page: by letter, PostgreSQL's, filter first, the stream, and the command."""
-    with open(os.path.join(ROOT, "docs", "POSTGRESQL.md"), encoding="utf-8") as file:
-        sections = re.split(r"^## ", file.read(), flags=re.M)
-    found = {}
-    for section in sections:
-        letter = re.match(r"\(([a-z])\) ", section)
-        if letter:
-            queries = re.findall(r"```sql\n(.*?)```", section, re.S)
-            (command,) = re.findall(r"```sh\n(.*?)```", section, re.S)
-            found[letter[1]] = (*queries, command)
-    return found
-
-
-def exactly(sql):
-    """The query with every search in it exact."""
-    return re.sub(r"(\bv\.)?vector MATCH", r"\1target_recall = 1 AND \1vector MATCH", sql)
 
 
 class Both:
@@ -86,18 +65,17 @@ class Both:
         """There is no index on vectors, so every answer is exact."""
         values = {name: postgresql.encoded(value) if isinstance(value, numpy.ndarray) else value
                   for name, value in parameters.items()}
-        text = re.sub(r"(?<!:):([a-z]\w*)", r"%(\1)s", sql.replace("%", "%%"))
-        return self.postgres.execute(text, values).fetchall()
+        return self.postgres.execute(pages.for_postgres(sql), values).fetchall()
 
     def ask_vidx(self, sql, parameters, kind, exact=True):
         values = {name: value.tobytes() if isinstance(value, numpy.ndarray) else value
                   for name, value in parameters.items()}
-        text = re.sub(r"\b(message|execution|memory)_vectors\b", rf"\1_vectors_{kind}", sql)
-        return self.sqlite.execute(exactly(text) if exact else text, values).fetchall()
+        text = pages.for_indexes(sql, f"_{kind}")
+        return self.sqlite.execute(pages.exactly(text) if exact else text, values).fetchall()
 
     def run_command(self, command, parameters, kind, exact=True):
         """-> the answer of `vidx search --json` to a command of the page, parameters in variables of the shell."""
-        text = re.sub(r"\b(message|execution|memory)_vectors\b", rf"\1_vectors_{kind}", command).strip()
+        text = pages.for_indexes(command, f"_{kind}").strip()
         text = text.replace("vidx search app.db", f"{shlex.quote(make.VIDX)} search {shlex.quote(self.path)}")
         values = {name: json.dumps([float(one) for one in value]) if isinstance(value, numpy.ndarray) else str(value)
                   for name, value in parameters.items()}
@@ -112,15 +90,7 @@ def both():
 
 
 def queries(count, seed=1):
-    """Some of the queries of the data (questions people ask of the packages), and messages' own vectors: those of stock
-    phrases, which many rows share."""
-    generator = numpy.random.default_rng(seed)
-    asked = numpy.load(os.path.join(DATA or turns.PACKAGES, "queries.npy"))
-    own = both().column("SELECT embedding FROM messages WHERE embedding IS NOT NULL GROUP BY embedding "
-                        "ORDER BY count(*) DESC, min(id) LIMIT 40")
-    some = [asked[row] for row in generator.choice(len(asked), count - count // 2, replace=False)]
-    return some + [numpy.frombuffer(own[row], dtype=numpy.float32)
-                   for row in generator.choice(len(own), count // 2, replace=False)]
+    return pages.vectors(both().sqlite, DATA, count, seed)
 
 
 def skip_unless_installed():

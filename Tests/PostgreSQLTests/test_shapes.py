@@ -4,7 +4,9 @@ import unittest
 
 import numpy
 
-from both import KINDS, TestCase, both, queries, shapes, skip_unless_installed
+from both import KINDS, TestCase, both, queries, skip_unless_installed
+
+from queries import shapes
 
 setUpModule = skip_unless_installed
 NEVER, ALWAYS = "2000-01-01 00:00:00", "2100-01-01 00:00:00"

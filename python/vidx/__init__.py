@@ -17,6 +17,8 @@ import os
 
 import numpy
 
+_TimeoutError = TimeoutError
+
 try:
     # The library takes the SQLite that is in the process, and there should be one only.
     import sqlite3 as _sqlite3  # noqa: F401
@@ -26,7 +28,7 @@ except ImportError:
 from . import _vidx
 
 __all__ = ["build", "open", "load", "Index", "Error", "ArgumentError", "BusyError", "CorruptError", "ExistsError",
-           "NotFoundError", "StorageError", "VectorError", "__version__", "library_path"]
+           "NotFoundError", "StorageError", "TimeoutError", "VectorError", "__version__", "library_path"]
 
 
 class Error(Exception):
@@ -43,6 +45,10 @@ class ExistsError(Error):
 
 class ArgumentError(Error, ValueError):
     """An option or a number is none, or out of its range; or the index is closed."""
+
+
+class TimeoutError(Error, _TimeoutError):
+    """A condition was not evaluated in the time it was given."""
 
 
 class VectorError(ArgumentError):
@@ -66,7 +72,7 @@ class StorageError(Error, OSError):
 
 # By code, in the order of vidx.h.
 _ERRORS = (Error, Error, NotFoundError, NotFoundError, ExistsError, VectorError, ArgumentError, BusyError, CorruptError,
-           StorageError, Error)
+           StorageError, Error, TimeoutError)
 
 
 def _find_library():
@@ -97,9 +103,21 @@ def _floats(array, rank):
     return floats
 
 
+def _filter_ids(ids):
+    """The ids of a filter as the library takes them."""
+    given = numpy.asarray(ids)
+    if given.dtype.kind not in "iu" and given.size:
+        raise ArgumentError(f"ids must be whole numbers, not {given.dtype}")
+    if given.dtype.kind == "u":
+        given = given[given <= numpy.iinfo(numpy.int64).max]
+    if given.ndim != 1:
+        raise ArgumentError(f"ids must be one list, not an array of shape {given.shape}")
+    return numpy.ascontiguousarray(given, dtype=numpy.int64)
+
+
 library_path = _find_library()
 __version__ = _vidx._load(library_path, _ERRORS, numpy.empty, numpy.dtype(numpy.int64), numpy.dtype(numpy.float32),
-                          _floats)
+                          _floats, _filter_ids)
 
 
 class Index(_vidx.Index):

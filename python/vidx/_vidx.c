@@ -29,16 +29,22 @@ static struct {
   __typeof__(vidx_search) *search;
   __typeof__(vidx_search_batch) *search_batch;
   __typeof__(vidx_info) *info;
+  __typeof__(vidx_filter_where) *filter_where;
+  __typeof__(vidx_filter_ids) *filter_ids;
+  __typeof__(vidx_filter_free) *filter_free;
+  __typeof__(vidx_last_search) *last_search;
 } library;
 
-/* What Python hands over: a tuple of exception classes by code, numpy.empty, dtypes, and what makes a float32 array. */
-static PyObject *errors, *numpy_empty, *numpy_int64, *numpy_float32, *as_floats;
+/* What Python hands over: a tuple of exception classes by code, numpy.empty, dtypes, and what makes a float32 array and
+ * one of row ids. */
+static PyObject *errors, *numpy_empty, *numpy_int64, *numpy_float32, *as_floats, *as_ids;
 
 static PyObject *load(PyObject *module, PyObject *args) {
   (void)module;
   const char *path;
-  PyObject *classes, *empty, *int64, *float32, *convert;
-  if (!PyArg_ParseTuple(args, "sO!OOOO", &path, &PyTuple_Type, &classes, &empty, &int64, &float32, &convert))
+  PyObject *classes, *empty, *int64, *float32, *convert, *convert_ids;
+  if (!PyArg_ParseTuple(args, "sO!OOOOO", &path, &PyTuple_Type, &classes, &empty, &int64, &float32, &convert,
+                        &convert_ids))
     return NULL;
   void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
   if (!handle) return PyErr_Format(PyExc_ImportError, "%s", dlerror());
@@ -53,6 +59,10 @@ static PyObject *load(PyObject *module, PyObject *args) {
       {"vidx_search", (void **)&library.search},
       {"vidx_search_batch", (void **)&library.search_batch},
       {"vidx_info", (void **)&library.info},
+      {"vidx_filter_where", (void **)&library.filter_where},
+      {"vidx_filter_ids", (void **)&library.filter_ids},
+      {"vidx_filter_free", (void **)&library.filter_free},
+      {"vidx_last_search", (void **)&library.last_search},
   };
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
     *functions[i].function = dlsym(handle, functions[i].name);
@@ -65,6 +75,7 @@ static PyObject *load(PyObject *module, PyObject *args) {
   numpy_int64 = Py_NewRef(int64);
   numpy_float32 = Py_NewRef(float32);
   as_floats = Py_NewRef(convert);
+  as_ids = Py_NewRef(convert_ids);
   return PyUnicode_FromString(library.version());
 }
 
@@ -135,6 +146,11 @@ static PyObject *new_array(PyObject *shape, PyObject *dtype, void **memory) {
   return array;
 }
 
+/* ---- Arguments and filters of a search ---- */
+
+#include "_arguments.h"
+#include "_filters.h"
+
 /* ---- Index ---- */
 
 typedef struct {
@@ -142,11 +158,13 @@ typedef struct {
   vidx_index *index; /* NULL once it is closed */
   Py_ssize_t users;  /* calls that use it just now, on any thread; guarded by the interpreter lock */
   int closing;       /* the last of them is to close it */
+  recent_filters recent;
 } index_object;
 
 static void close_now(index_object *self) {
   vidx_index *index = self->index;
   self->index = NULL;
+  forget_filters(&self->recent);
   if (index) library.close(index);
 }
 
@@ -199,106 +217,6 @@ static void index_dealloc(index_object *self) {
   Py_DECREF(type);
 }
 
-/* ---- Arguments of a search ---- */
-
-typedef struct {
-  PyObject *query;
-  Py_ssize_t k;
-  Py_ssize_t threads;
-  vidx_search_settings settings;
-} search_arguments;
-
-enum { QUERY, K, EF_SEARCH, PROBES, TARGET_RECALL, EXACT, THREADS, ARGUMENTS };
-
-static const char *const argument_names[ARGUMENTS] = {"query",         "k",     "ef_search", "probes",
-                                                      "target_recall", "exact", "threads"};
-
-static int set_count(PyObject *value, const char *name, uint32_t *result) {
-  if (value == Py_None) return 1;
-  Py_ssize_t number = PyNumber_AsSsize_t(value, PyExc_OverflowError);
-  if (number == -1 && PyErr_Occurred()) return 0;
-  if (number < 1 || (uint64_t)number > UINT32_MAX) {
-    PyErr_Format(argument_error(), "%s is %zd; give a number that is at least 1", name,
-                 number);
-    return 0;
-  }
-  *result = (uint32_t)number;
-  return 1;
-}
-
-static int set_recall(PyObject *value, float *result) {
-  if (value == Py_None) return 1;
-  double number = PyFloat_AsDouble(value);
-  if (number == -1 && PyErr_Occurred()) return 0;
-  if (!(number > 0 && number <= 1)) {
-    PyErr_Format(argument_error(), "target_recall is %R; give a number above 0, and at most 1", value);
-    return 0;
-  }
-  *result = (float)number;
-  return 1;
-}
-
-static int set_argument(int argument, PyObject *value, search_arguments *result) {
-  switch (argument) {
-  case QUERY: result->query = value; return 1;
-  case K:
-    result->k = PyNumber_AsSsize_t(value, PyExc_OverflowError);
-    return result->k != -1 || !PyErr_Occurred();
-  case EF_SEARCH: return set_count(value, "ef_search", &result->settings.ef_search);
-  case PROBES: return set_count(value, "probes", &result->settings.probes);
-  case TARGET_RECALL: return set_recall(value, &result->settings.target_recall);
-  case EXACT: {
-    int truth = PyObject_IsTrue(value);
-    result->settings.exact = truth > 0;
-    return truth >= 0;
-  }
-  default:
-    result->threads = PyNumber_AsSsize_t(value, PyExc_OverflowError);
-    return result->threads != -1 || !PyErr_Occurred();
-  }
-}
-
-static int find_argument(PyObject *name, const char *first, int count) {
-  for (int i = 0; i < count; i++) {
-    const char *candidate = i == QUERY ? first : argument_names[i];
-    if (PyUnicode_CompareWithASCIIString(name, candidate) == 0) return i;
-  }
-  return -1;
-}
-
-/* (query, k=10, *, ...): `first` is what the query is called, `count` how many of the arguments there are. */
-static int get_arguments(PyObject *const *args, Py_ssize_t positional, PyObject *keywords, const char *first, int count,
-                         search_arguments *result) {
-  memset(result, 0, sizeof *result);
-  result->k = 10;
-  result->threads = 2;
-  if (positional > 2) {
-    PyErr_Format(PyExc_TypeError, "takes %s and k by position, the others by name", first);
-    return 0;
-  }
-  for (Py_ssize_t i = 0; i < positional; i++)
-    if (!set_argument((int)i, args[i], result)) return 0;
-  Py_ssize_t named = keywords ? PyTuple_Size(keywords) : 0;
-  for (Py_ssize_t i = 0; i < named; i++) {
-    PyObject *name = PyTuple_GetItem(keywords, i);
-    int argument = find_argument(name, first, count);
-    if (argument < 0 || argument < positional) {
-      PyErr_Format(PyExc_TypeError, argument < 0 ? "there is no argument %R" : "argument %R is given twice", name);
-      return 0;
-    }
-    if (!set_argument(argument, args[positional + i], result)) return 0;
-  }
-  if (!result->query) PyErr_Format(PyExc_TypeError, "argument '%s' is missing", first);
-  return result->query != NULL;
-}
-
-/* The library checks k too, but memory is allocated before that. */
-static int check_k(Py_ssize_t k) {
-  if (k >= 1 && k <= 1000000) return 1;
-  PyErr_Format(argument_error(), "k is %zd; give a number from 1 to 1000000", k);
-  return 0;
-}
-
 /* ---- Searching ---- */
 
 static PyObject *first_items(PyObject *array, size_t count) {
@@ -325,6 +243,11 @@ static PyObject *index_search(index_object *self, PyObject *const *args, Py_ssiz
   if (ids) distances = new_array(k, numpy_float32, &distances_memory);
   Py_XDECREF(k);
   if (!distances || !begin_use(self)) goto failed;
+  search_filter filter;
+  if (!begin_filter(self->index, &self->recent, &wanted, &filter)) {
+    end_use(self);
+    goto failed;
+  }
   size_t found = 0;
   char *message = NULL;
   int code;
@@ -332,6 +255,7 @@ static PyObject *index_search(index_object *self, PyObject *const *args, Py_ssiz
   code = library.search(self->index, query.floats, query.dimensions, (size_t)wanted.k, &wanted.settings, ids_memory,
                         distances_memory, &found, &message);
   Py_END_ALLOW_THREADS
+  end_filter(&filter);
   end_use(self);
   if (code != VIDX_OK) {
     raise(code, message);
@@ -363,12 +287,18 @@ static PyObject *index_search_batch(index_object *self, PyObject *const *args, P
   if (ids) distances = new_array(shape, numpy_float32, &distances_memory);
   Py_XDECREF(shape);
   if (!distances || !begin_use(self)) goto failed;
+  search_filter filter;
+  if (!begin_filter(self->index, &self->recent, &wanted, &filter)) {
+    end_use(self);
+    goto failed;
+  }
   char *message = NULL;
   int code;
   Py_BEGIN_ALLOW_THREADS
   code = library.search_batch(self->index, queries.floats, queries.count, queries.dimensions, (size_t)wanted.k,
                               &wanted.settings, (size_t)wanted.threads, ids_memory, distances_memory, &message);
   Py_END_ALLOW_THREADS
+  end_filter(&filter);
   end_use(self);
   if (code != VIDX_OK) {
     raise(code, message);
@@ -413,6 +343,26 @@ static PyObject *index_refresh(index_object *self, PyObject *unused) {
   Py_RETURN_NONE;
 }
 
+static PyObject *index_last_search(PyObject *self, PyObject *unused) {
+  (void)self, (void)unused;
+  vidx_search_report report;
+  library.last_search(&report);
+  if (!report.plan) Py_RETURN_NONE;
+  PyObject *cached = report.filtered ? (report.filter_cached ? Py_True : Py_False) : Py_None;
+  PyObject *yielded = report.filtered ? PyLong_FromUnsignedLongLong(report.rows_yielded) : Py_NewRef(Py_None);
+  PyObject *without = report.filtered ? PyLong_FromUnsignedLongLong(report.rows_without_vector) : Py_NewRef(Py_None);
+  if (!yielded || !without) {
+    Py_XDECREF(yielded);
+    Py_XDECREF(without);
+    return NULL;
+  }
+  return Py_BuildValue("{sssOsOsKsNsNsKsO}", "plan", report.plan, "exact", report.exact ? Py_True : Py_False,
+                       "complete", report.complete ? Py_True : Py_False, "rows_scored",
+                       (unsigned long long)report.rows_scored, "rows_yielded", yielded, "rows_without_vector", without,
+                       "distance_computations", (unsigned long long)report.distance_computations, "filter_cached",
+                       cached);
+}
+
 static PyObject *index_close(index_object *self, PyObject *unused) {
   (void)unused;
   if (self->users > 0) self->closing = 1;
@@ -435,14 +385,21 @@ static PyObject *index_dimensions(index_object *self, void *unused) {
 
 static PyMethodDef index_methods[] = {
     {"search", (PyCFunction)(void (*)(void))index_search, METH_FASTCALL | METH_KEYWORDS,
-     "search(query, k=10, *, ef_search=None, probes=None, target_recall=None, exact=False)\n--\n\n"
+     "search(query, k=10, *, ef_search=None, probes=None, target_recall=None, exact=False, where=None,\n"
+     "parameters=(), ids=None, timeout=None)\n--\n\n"
      "The k rows nearest to one vector: (ids int64, distances float32), nearest first; fewer than k when the index\n"
-     "has fewer rows. Any number of threads may search at once."},
+     "has fewer rows. Only rows for which the SQL condition `where` holds, with `parameters` for its `?`, or those\n"
+     "with one of the `ids`. `timeout` is for the condition, in seconds. Any number of threads may search at once."},
     {"search_batch", (PyCFunction)(void (*)(void))index_search_batch, METH_FASTCALL | METH_KEYWORDS,
-     "search_batch(queries, k=10, *, ef_search=None, probes=None, target_recall=None, exact=False, threads=2)\n--\n\n"
+     "search_batch(queries, k=10, *, ef_search=None, probes=None, target_recall=None, exact=False, where=None,\n"
+     "parameters=(), ids=None, timeout=None, threads=2)\n--\n\n"
      "The k rows nearest to each of many vectors, all on one state of the index: (ids int64, distances float32),\n"
      "each len(queries) x k; where the index has fewer rows, -1 and infinity."},
     {"_info", (PyCFunction)index_info, METH_NOARGS, NULL},
+    {"last_search", (PyCFunction)index_last_search, METH_NOARGS,
+     "last_search()\n--\n\nWhat the last search of this thread did, of any index: a dict of plan, exact, complete,\n"
+     "rows_scored, rows_yielded, rows_without_vector, distance_computations and filter_cached; those of a filter are\n"
+     "None without one. For a batch that of all its queries together. None before the first, and after an error."},
     {"refresh", (PyCFunction)index_refresh, METH_NOARGS,
      "refresh()\n--\n\nWith snapshot=True: searches see what is committed now."},
     {"close", (PyCFunction)index_close, METH_NOARGS,

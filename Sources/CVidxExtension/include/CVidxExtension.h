@@ -21,6 +21,9 @@ int vidx_adopt(const struct sqlite3_api_routines *api);
  * Any thread may call it at any time. Returns NULL, or what is wrong and what to do. */
 const char *vidx_find_sqlite(void);
 
+/* Keeps what vidx_last_search tells this thread. */
+void vidx_note_search(const vidx_search_report *report);
+
 /* A copy for vidx_free; NULL when there is no memory. */
 char *vidx_copy_text(const char *text);
 

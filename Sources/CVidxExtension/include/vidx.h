@@ -1,8 +1,8 @@
 /* vidx.h: the C interface of libvidx.
  *
  * An index lives in an SQLite database file (`app.db`, its vectors in `app.db-vidx/`). These functions build one from
- * an array of vectors and search it; everything else (inserting, deleting, filtering by SQL) is done through SQLite,
- * with the same library loaded as an extension.
+ * an array of vectors and search it, with a condition in SQL or without; everything else (inserting, deleting) is done
+ * through SQLite, with the same library loaded as an extension.
  *
  *     char *error = NULL;
  *     vidx_index *index;
@@ -42,7 +42,8 @@ enum {
   VIDX_BUSY = 7,         /* another process keeps the lock */
   VIDX_CORRUPT = 8,      /* a file is missing or damaged, or is no SQLite database */
   VIDX_STORAGE = 9,      /* disk full, read-only, input or output error */
-  VIDX_CANCELLED = 10,
+  VIDX_CANCELLED = 10,   /* the caller's progress function said so */
+  VIDX_TIMEOUT = 11,     /* a condition was not evaluated in the time it was given */
 };
 
 /* The version of the library, for example "0.1.0". */
@@ -91,13 +92,69 @@ int vidx_refresh(vidx_index *index, char **error);
 /* The number of floats of a vector. */
 size_t vidx_dimensions(const vidx_index *index);
 
-/* What a search may spend; zeroed means the defaults. */
+/* ---- Filters ---- */
+
+/* Which rows may be neighbours. For any number of searches of the index it was made for, on any number of threads: what
+ * it lets pass is resolved by the first of them, and again after something has been committed to the database. */
+typedef struct vidx_filter vidx_filter;
+
+enum { VIDX_NULL = 0, VIDX_INTEGER = 1, VIDX_REAL = 2, VIDX_TEXT = 3, VIDX_BLOB = 4 };
+
+/* A value for a parameter of a condition. */
+typedef struct vidx_value {
+  uint32_t type;
+  int64_t integer;
+  double real;
+  const void *bytes; /* of a text (UTF-8) or blob; copied */
+  size_t count;
+} vidx_value;
+
+/* The rows for which a condition holds: what stands in the WHERE of a SELECT over the table that the index follows
+ * (content=), or else the one named for its rows, or else the index itself, of which only rowid can be asked. It may
+ * join other tables in subqueries. `values` stand for its `?`, in order.
+ *
+ * It is compiled at once, and run when a search needs it. It is run for every search when it may answer something else
+ * each time: with random(), with date functions (which may be given 'now'), over virtual tables that are not known to
+ * keep their rows in the database. With VIDX_SNAPSHOT it is asked of what is committed when a search first uses the
+ * filter after vidx_open or vidx_refresh. */
+int vidx_filter_where(vidx_index *index, const char *condition, const vidx_value *values, size_t count,
+                      vidx_filter **filter, char **error);
+
+/* These rows; in any order, ids that are not in the index and repeated ones are ignored. They are copied. */
+int vidx_filter_ids(vidx_index *index, const int64_t *ids, size_t count, vidx_filter **filter, char **error);
+
+/* Ends the use of a filter, with which no thread may be searching. To be done before the index is closed. NULL is
+ * allowed. */
+void vidx_filter_free(vidx_filter *filter);
+
+/* ---- Searches ---- */
+
+/* What a search may spend, and where it looks; zeroed means the defaults. */
 typedef struct vidx_search_settings {
   uint32_t ef_search; /* HNSW: candidates kept; 0 for the default */
   uint32_t probes;    /* IVFFlat: lists scanned; 0 for the default */
   uint32_t exact;     /* not 0: compare with every vector */
   float target_recall; /* share of the true neighbours to aim at, above 0 to 1 (exact); 0: not given */
+  const vidx_filter *filter; /* the rows that may be neighbours; NULL for all */
+  double timeout;     /* seconds that the filter's condition may take; 0 for any time */
 } vidx_search_settings;
+
+/* What a search did. */
+typedef struct vidx_search_report {
+  const char *plan;  /* "exact", "graph", "filtered graph", "lists", ...; lives as long as the library */
+  uint32_t exact;    /* the rows found are the nearest, not an approximation */
+  uint32_t complete; /* k rows were found, or all that pass when they are fewer */
+  uint32_t filtered; /* there was a filter, and the next four say what it came to */
+  uint32_t filter_cached;       /* its rows had been read before, and were still right */
+  uint64_t rows_yielded;        /* row ids that it gave, each counted once */
+  uint64_t rows_without_vector; /* those of them that are not in the index */
+  uint64_t rows_scored;           /* rows that passed and whose vector was compared */
+  uint64_t distance_computations; /* vectors, codes and centroids compared */
+} vidx_search_report;
+
+/* The report of the last search that the calling thread has made, of any index: for a batch that of all its queries
+ * together. Zeroed before the first, and after one that failed. */
+void vidx_last_search(vidx_search_report *report);
 
 /* The k rows nearest to a query of `dimensions` floats, nearest first, ties by row id. Takes nothing from the heap once
  * there have been searches like it, while no more than four threads search the index at a time, unless the database has
@@ -105,7 +162,7 @@ typedef struct vidx_search_settings {
  *
  *   settings   NULL for the defaults
  *   ids, distances   room for k each
- *   found      how many there are: fewer than k when the index has fewer rows */
+ *   found      how many there are: fewer than k when the index has fewer rows, or fewer pass the filter */
 int vidx_search(vidx_index *index, const float *query, size_t dimensions, size_t k,
                 const vidx_search_settings *settings, int64_t *ids, float *distances, size_t *found, char **error);
 
@@ -113,7 +170,7 @@ int vidx_search(vidx_index *index, const float *query, size_t dimensions, size_t
  *
  *   queries    count x dimensions floats, row-major
  *   threads    0 for as many as there are processors
- *   ids, distances   count x k; where the index has fewer rows, -1 and infinity */
+ *   ids, distances   count x k; where the index has fewer rows that pass, -1 and infinity */
 int vidx_search_batch(vidx_index *index, const float *queries, size_t count, size_t dimensions, size_t k,
                       const vidx_search_settings *settings, size_t threads, int64_t *ids, float *distances,
                       char **error);

@@ -14,6 +14,9 @@ package final class IndexReader: Sendable {
     self.path = path
     self.name = name
     let connection = try Connection(path: path, flags: SQLITE_OPEN_READWRITE)
+    // A filter may speak of indexes.
+    let code = unsafe Extension.register(on: connection.handle)
+    guard code == SQLITE_OK else { throw connection.lastError(code) }
     try connection.execute("PRAGMA query_only = 1")
     try connection.mapHeader()
     state = Locked(try State(connection: connection, name: name))
@@ -26,6 +29,46 @@ package final class IndexReader: Sendable {
   ///   of SQLite otherwise, and always with a write-ahead log; the reading of what has changed when something has.
   package func snapshot() throws -> IndexSnapshot {
     try state.withLock { state in try state.current() }
+  }
+
+  /// The committed state, and the rows of it that a filter lets pass.
+  /// - Parameter timeout: seconds that reading the rows may take; nil for any time.
+  /// - Throws: as `snapshot`; `FilterError`.
+  /// - Complexity: as `snapshot` when nothing has been committed since the filter was last used. Otherwise the rows are
+  ///   read, unless another filter of the same text has read them; other searches of the reader wait meanwhile.
+  package func resolve(_ filter: ReaderFilter, timeout: Double? = nil) throws -> ReaderFilter.Resolved {
+    try state.withLock { state in
+      let snapshot = try state.current()
+      if let kept = filter.kept(state.version) {
+        return ReaderFilter.Resolved(snapshot: snapshot, filter: kept, isCached: true)
+      }
+      return try state.resolve(filter, timeout: timeout)
+    }
+  }
+
+  /// The rows of a snapshot that a filter lets pass; what is in SQL is asked of what is committed now.
+  /// - Parameter version: of the snapshot: what is kept for the filter is kept for it.
+  /// - Throws: as `resolve`.
+  package func resolve(
+    _ filter: ReaderFilter, for snapshot: IndexSnapshot, version: UInt64, timeout: Double? = nil
+  ) throws -> ReaderFilter.Resolved {
+    if let kept = filter.kept(version) {
+      return ReaderFilter.Resolved(snapshot: snapshot, filter: kept, isCached: true)
+    }
+    let (ids, isPure) = try filter.rowIDs { text in
+      try state.withLock { state in try state.rowIDs(text, timeout: timeout) }
+    }
+    let prepared = try snapshot.prepare(rowIDs: ids)
+    if isPure { filter.keep(prepared, version) }
+    return ReaderFilter.Resolved(snapshot: snapshot, filter: prepared, isCached: false)
+  }
+
+  /// Sees that a filter in SQL can be compiled.
+  package func check(_ text: FilterText) throws {
+    try state.withLock { state in
+      _ = try state.current()
+      try state.store.check(text)
+    }
   }
 
   /// The committed state, and what is in it.
@@ -51,6 +94,9 @@ package final class IndexReader: Sendable {
     /// The file's header in the read transaction that found the state of `snapshot`; nil when it does not tell.
     private var mark: HeaderMark?
     private var schemaVersion: Int64
+    /// Another after every commit to the database that was seen.
+    private(set) var version: UInt64 = 1
+    private var dataVersion: UInt32?
 
     init(connection: Connection, name: String) throws {
       self.connection = connection
@@ -78,6 +124,7 @@ package final class IndexReader: Sendable {
       do {
         return try store.readRevision { revision -> Bool in
           guard revision.token == token else { return false }
+          noteVersion()
           mark = HeaderMark(connection, schema: "main")
           return true
         }
@@ -104,7 +151,41 @@ package final class IndexReader: Sendable {
       }
       token = try store.refresh(includingDelta: true).token
       snapshot = try store.snapshot()
+      self.version += 1
+      noteVersion()
       mark = HeaderMark(connection, schema: "main")
+    }
+
+    /// Inside a read transaction: whether anything has been committed, to whatever table.
+    private func noteVersion() {
+      let now = connection.dataVersion(schema: "main")
+      if now == dataVersion { return }
+      dataVersion = now
+      version += 1
+    }
+
+    /// The rows of the committed state that pass.
+    func resolve(_ filter: ReaderFilter, timeout: Double?) throws -> ReaderFilter.Resolved {
+      try connection.transaction(isImmediate: false) {
+        if try !isCurrent() { try reload() }
+        switch filter.source {
+        case .rowIDs(let ids):
+          let prepared = try snapshot.prepare(rowIDs: ids)
+          filter.keep(prepared, version)
+          return ReaderFilter.Resolved(snapshot: snapshot, filter: prepared, isCached: false)
+        case .text(let text):
+          let resolved = try store.filter(text, timeout: timeout)
+          if resolved.isReusable { filter.keep(resolved.filter, version) }
+          return ReaderFilter.Resolved(snapshot: snapshot, filter: resolved.filter, isCached: resolved.isCached)
+        }
+      }
+    }
+
+    func rowIDs(_ text: FilterText, timeout: Double?) throws -> (ids: [Int64], isPure: Bool) {
+      try connection.transaction(isImmediate: false) {
+        if try !isCurrent() { try reload() }
+        return try store.rowIDs(text, timeout: timeout)
+      }
     }
 
     private static func schemaVersion(_ connection: Connection) throws(SQLiteError) -> Int64 {

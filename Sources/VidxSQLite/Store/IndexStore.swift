@@ -21,6 +21,7 @@ package final class IndexStore {
   var delta: LoadedDelta?
   /// The state of the database that both were last brought up to for a search outside any transaction.
   var searchedMark: CommitMark?
+  let filters = FilterMemory()
   /// Segments published in the open transaction, locked until it ends.
   var unsettledFiles: [PublishedSegment] = []
 
@@ -30,7 +31,6 @@ package final class IndexStore {
   init(tables: ShadowTables, definition: IndexDefinition) {
     self.tables = tables
     self.definition = definition
-    tables.filterColumnCount = definition.filterColumns.count
     connection = tables.connection
     schema = tables.schema
     folder = tables.connection.filename(schema: tables.schema).map { SegmentFolder(databasePath: $0) }

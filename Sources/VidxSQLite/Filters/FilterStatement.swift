@@ -1,0 +1,76 @@
+internal import CSQLite
+
+/// A filter's text, compiled for one index. Not thread safe; its connection's.
+final class FilterStatement {
+  private let statement: Statement
+  private let connection: Connection
+  /// What it read when it was analysed; the schema may have changed since.
+  private var isPureAsCompiled: Bool
+  private var recompilations: Int32 = 0
+  var lastUse: UInt64 = 0
+
+  /// - Throws: `FilterError`, `SQLiteError`.
+  init(_ text: FilterText, of store: IndexStore) throws {
+    let connection = store.connection
+    self.connection = connection
+    let (prefix, suffix) = try store.frame(of: text.form)
+    let sql = prefix + text.sql + suffix
+    let watch = connection.compilationWatch
+    do {
+      // Twice: compiling a text for the first time opens the virtual tables in it, which read much.
+      _ = try connection.prepare(sql)
+      var compiled: Statement?
+      let reads = try watch.reads { () throws(SQLiteError) in
+        compiled = try connection.prepare(sql, isPersistent: true)
+      }
+      guard let compiled else { throw FilterError.notAQuery }
+      guard compiled.tail.isEmpty else { throw FilterError.severalStatements }
+      guard compiled.isReadOnly, compiled.columnCount > 0 else { throw FilterError.notAQuery }
+      statement = compiled
+      isPureAsCompiled = try watch.isPure(reads, on: connection)
+    } catch let error as SQLiteError where error.code == SQLITE_ERROR {
+      throw try Self.fault(error, text, store, prefixCount: prefix.utf8.count)
+    }
+  }
+
+  /// - Returns: the row ids, ascending, each once; and whether the same values will answer the same until something is
+  ///   committed.
+  /// - Throws: `FilterError`, `SQLiteError`.
+  func rowIDs(_ values: [FilterValue], timeout: Double?) throws -> (ids: [Int64], isPure: Bool) {
+    try check(values)
+    for (i, value) in values.enumerated() { try statement.bind(value, at: Int32(i + 1)) }
+    defer { statement.clearBindings() }
+    let ids = try statement.rowIDs(timeout: timeout)
+    return (RowIDs.ascending(ids), try isPure())
+  }
+
+  /// Sees that there is one value for each parameter.
+  func check(_ values: [FilterValue]) throws(FilterError) {
+    guard statement.parameterCount == values.count else {
+      throw FilterError.valueCount(expected: statement.parameterCount, given: values.count)
+    }
+  }
+
+  private func isPure() throws -> Bool {
+    let count = statement.recompilations
+    if count != recompilations {
+      recompilations = count
+      let reads = try connection.compilationWatch.reads { () throws(SQLiteError) in
+        _ = try connection.prepare(statement.sql)
+      }
+      isPureAsCompiled = try connection.compilationWatch.isPure(reads, on: connection)
+    }
+    return isPureAsCompiled
+  }
+
+  /// SQLite's words for a text that it does not compile, with the place in the user's part of it.
+  private static func fault(
+    _ error: SQLiteError, _ text: FilterText, _ store: IndexStore, prefixCount: Int
+  ) throws -> FilterError {
+    let place = error.place(in: text.sql, startingAt: prefixCount)
+    if text.form == .condition, error.message.hasPrefix("no such column"), try store.rowTable() == nil {
+      return .noColumns(index: store.table, message: error.message, place: place)
+    }
+    return .notSQL(message: error.message, place: place)
+  }
+}

@@ -1,0 +1,51 @@
+internal import VidxSegments
+
+/// A filter for the searches of one `IndexReader`, to be used again by any of them, on any thread. What it lets pass is
+/// resolved when a search needs it, and again when that is no longer right.
+package final class ReaderFilter: Sendable {
+  package enum Source: Sendable {
+    case text(FilterText)
+    /// Ascending, each once.
+    case rowIDs([Int64])
+  }
+
+  /// What a search is made with.
+  package struct Resolved: Sendable {
+    package let snapshot: IndexSnapshot
+    package let filter: PreparedFilter
+    /// Resolved for an earlier search.
+    package let isCached: Bool
+  }
+
+  package let source: Source
+  private let last: Locked<(version: UInt64, filter: PreparedFilter)?>
+
+  package init(_ text: FilterText) {
+    source = .text(text)
+    last = Locked(nil)
+  }
+
+  /// - Parameter rowIDs: in any order.
+  package init(rowIDs: [Int64]) {
+    source = .rowIDs(RowIDs.ascending(rowIDs))
+    last = Locked(nil)
+  }
+
+  /// What was resolved for this version of the index.
+  func kept(_ version: UInt64) -> PreparedFilter? {
+    last.withLock { last in
+      guard let last, last.version == version else { return nil }
+      return last.filter
+    }
+  }
+
+  func keep(_ filter: PreparedFilter, _ version: UInt64) { last.withLock { $0 = (version, filter) } }
+
+  /// - Parameter run: answers the row ids of a text, and whether they can be kept.
+  func rowIDs(_ run: (FilterText) throws -> (ids: [Int64], isPure: Bool)) throws -> (ids: [Int64], isPure: Bool) {
+    switch source {
+    case .rowIDs(let ids): (ids, true)
+    case .text(let text): try run(text)
+    }
+  }
+}

@@ -1,0 +1,61 @@
+/// Filters that were resolved, to be used again while they are right; those used longest ago make room. Not thread
+/// safe.
+final class RowSetCache {
+  /// What a resolved filter was read from. Equal as long as nothing has been committed.
+  struct Stamp: Equatable {
+    /// SQLite's data versions of schemas `main` and `temp`; nil without a temporary database.
+    var main: UInt32?
+    var temp: UInt32?
+    var state: IndexState
+  }
+
+  private struct Entry {
+    var stamp: Stamp
+    var filter: PreparedFilter
+    var lastUse: UInt64
+    var byteCount: Int
+  }
+
+  private let limit: Int
+  private var entries: [FilterText: Entry] = [:]
+  private var uses: UInt64 = 0
+  private(set) var byteCount = 0
+
+  /// - Parameter limit: bytes that the filters may take together.
+  init(limit: Int = 64 << 20) { self.limit = limit }
+
+  var count: Int { entries.count }
+
+  func filter(_ text: FilterText, _ stamp: Stamp) -> PreparedFilter? {
+    guard let entry = entries[text] else { return nil }
+    guard entry.stamp == stamp else {
+      remove(text)
+      return nil
+    }
+    uses += 1
+    entries[text]?.lastUse = uses
+    return entry.filter
+  }
+
+  func keep(_ filter: PreparedFilter, for text: FilterText, _ stamp: Stamp) {
+    remove(text)
+    let size = filter.byteCount + text.byteCount
+    if size > limit { return }
+    // What is of another state will not be asked for again, whatever its text.
+    if byteCount + size > limit { removeAll { $0.stamp != stamp } }
+    while byteCount + size > limit, let oldest = entries.min(by: { $0.value.lastUse < $1.value.lastUse }) {
+      remove(oldest.key)
+    }
+    uses += 1
+    entries[text] = Entry(stamp: stamp, filter: filter, lastUse: uses, byteCount: size)
+    byteCount += size
+  }
+
+  private func removeAll(where condition: (Entry) -> Bool) {
+    for (text, entry) in entries where condition(entry) { remove(text) }
+  }
+
+  private func remove(_ text: FilterText) {
+    if let removed = entries.removeValue(forKey: text) { byteCount -= removed.byteCount }
+  }
+}

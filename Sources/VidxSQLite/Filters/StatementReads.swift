@@ -1,0 +1,122 @@
+internal import CSQLite
+
+/// What a statement reads and calls, as SQLite tells an authorizer while it compiles
+/// (https://www.sqlite.org/c3ref/set_authorizer.html).
+struct StatementReads {
+  struct Table: Hashable {
+    /// nil where SQLite does not say: no column of the table is read.
+    var schema: String?
+    var name: String
+  }
+
+  fileprivate(set) var tables: Set<Table> = []
+  /// In small letters.
+  fileprivate(set) var functions: Set<String> = []
+  /// It does something else than reading: a PRAGMA, for example.
+  fileprivate(set) var doesMore = false
+}
+
+/// The authorizer of one of our own connections: forbids nothing, and notes what is compiled when it is asked to.
+///
+/// It stays for good: setting an authorizer makes SQLite compile all statements again.
+final class CompilationWatch {
+  private var reads: StatementReads?
+  /// Functions that answer the same for the same arguments; read once, since nobody adds any to our connections.
+  private var pureFunctions: Set<String>?
+
+  /// - Parameter database: a connection that lives as long as this object.
+  init(_ database: OpaquePointer) {
+    let context = unsafe Unmanaged.passUnretained(self).toOpaque()
+    unsafe _ = sqlite3_set_authorizer(
+      database,
+      { context, action, first, second, schema, _ in
+        guard let context = unsafe context else { return SQLITE_OK }
+        let watch = unsafe Unmanaged<CompilationWatch>.fromOpaque(context).takeUnretainedValue()
+        unsafe watch.note(action, first, second, schema)
+        return SQLITE_OK
+      }, context)
+  }
+
+  /// What the statement that the body compiles reads.
+  func reads(_ body: () throws(SQLiteError) -> Void) throws(SQLiteError) -> StatementReads {
+    reads = StatementReads()
+    defer { reads = nil }
+    try body()
+    return reads ?? StatementReads()
+  }
+
+  private func note(
+    _ action: Int32, _ first: UnsafePointer<CChar>?, _ second: UnsafePointer<CChar>?, _ schema: UnsafePointer<CChar>?
+  ) {
+    if reads == nil { return }
+    switch action {
+    case SQLITE_READ:
+      guard let first = unsafe first else { return }
+      let schema = unsafe schema.map { unsafe String(cString: $0) }
+      reads?.tables.insert(StatementReads.Table(schema: schema, name: unsafe String(cString: first)))
+    case SQLITE_FUNCTION:
+      guard let second = unsafe second else { return }
+      reads?.functions.insert(unsafe String(cString: second).lowercased())
+    case SQLITE_SELECT, SQLITE_RECURSIVE: break
+    default: reads?.doesMore = true
+    }
+  }
+
+  // MARK: Purity
+
+  /// The same statement with the same values answers the same rows as long as schemas `main` and `temp` stay as they
+  /// are. In doubt it does not.
+  func isPure(_ reads: StatementReads, on connection: Connection) throws(SQLiteError) -> Bool {
+    if reads.doesMore { return false }
+    if pureFunctions == nil { pureFunctions = try readPureFunctions(connection) }
+    guard let pureFunctions, reads.functions.isSubset(of: pureFunctions) else { return false }
+    for table in reads.tables {
+      guard try isStored(table, connection) else { return false }
+    }
+    return true
+  }
+
+  private func readPureFunctions(_ connection: Connection) throws(SQLiteError) -> Set<String> {
+    // SQLITE_DETERMINISTIC is 0x800. SQLite's own aggregates do not carry it; its date functions do, and may be given
+    // 'now'. MATCH, bm25 and their like are placeholders that FTS5 fills in, for its tables only.
+    let statement = try connection.prepare(
+      """
+      SELECT lower(name), min((flags & 0x800) <> 0 OR (builtin AND type IN ('a', 'w'))) FROM pragma_function_list
+      GROUP BY 1
+      """)
+    var pure: Set<String> = []
+    while try statement.step() {
+      if statement.int64(1) != 0, let name = statement.text(0) { pure.insert(name) }
+    }
+    return pure.subtracting(Self.clocks).union(["match", "bm25", "highlight", "snippet"])
+  }
+
+  private static let clocks: Set<String> = [
+    "date", "time", "datetime", "julianday", "strftime", "unixepoch", "timediff", "current_date", "current_time",
+    "current_timestamp",
+  ]
+
+  /// What the table answers is in the file of schema `main` or `temp`. Another file may change unseen, be detached and
+  /// replaced; a virtual table may answer what it likes.
+  private func isStored(_ table: StatementReads.Table, _ connection: Connection) throws(SQLiteError) -> Bool {
+    let schemas = table.schema.map { [$0] } ?? ["temp", "main"]
+    for schema in schemas {
+      guard schema == "main" || schema == "temp" else { return false }
+      let statement = try connection.prepare("SELECT sql FROM \(schema).sqlite_master WHERE name = ?1 COLLATE NOCASE")
+      try statement.bind(table.name, at: 1)
+      if try statement.step() { return Self.isStored(definition: statement.text(0) ?? "") }
+    }
+    // Tables that need no CREATE: SQLite's own, and modules.
+    return ["sqlite_master", "sqlite_schema", "sqlite_temp_master", "json_each", "json_tree"].contains(
+      table.name.lowercased())
+  }
+
+  private static func isStored(definition: String) -> Bool {
+    guard definition.lowercased().hasPrefix("create virtual") else { return true }
+    let words = definition.lowercased().split { !$0.isLetter && !$0.isNumber && $0 != "_" }
+    guard let using = words.lastIndex(of: "using"), using + 1 < words.count else { return false }
+    // The first USING may be part of the name, the last of an argument: both must be followed by a module we know.
+    guard let first = words.firstIndex(of: "using"), first == using else { return false }
+    return ["vidx", "fts5", "fts4", "fts3", "rtree", "rtree_i32"].contains(String(words[using + 1]))
+  }
+}

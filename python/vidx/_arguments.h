@@ -1,0 +1,116 @@
+/* The arguments of a search. Part of _vidx.c. */
+
+typedef struct {
+  PyObject *query;
+  Py_ssize_t k;
+  Py_ssize_t threads;
+  PyObject *where, *parameters, *ids; /* borrowed; NULL when not given */
+  vidx_search_settings settings;
+} search_arguments;
+
+enum { QUERY, K, EF_SEARCH, PROBES, TARGET_RECALL, EXACT, WHERE, PARAMETERS, IDS, TIMEOUT, THREADS, ARGUMENTS };
+
+static const char *const argument_names[ARGUMENTS] = {
+    "query", "k", "ef_search", "probes", "target_recall", "exact", "where", "parameters", "ids", "timeout", "threads"};
+
+static int set_count(PyObject *value, const char *name, uint32_t *result) {
+  if (value == Py_None) return 1;
+  Py_ssize_t number = PyNumber_AsSsize_t(value, PyExc_OverflowError);
+  if (number == -1 && PyErr_Occurred()) return 0;
+  if (number < 1 || (uint64_t)number > UINT32_MAX) {
+    PyErr_Format(argument_error(), "%s is %zd; give a number that is at least 1", name,
+                 number);
+    return 0;
+  }
+  *result = (uint32_t)number;
+  return 1;
+}
+
+static int set_recall(PyObject *value, float *result) {
+  if (value == Py_None) return 1;
+  double number = PyFloat_AsDouble(value);
+  if (number == -1 && PyErr_Occurred()) return 0;
+  if (!(number > 0 && number <= 1)) {
+    PyErr_Format(argument_error(), "target_recall is %R; give a number above 0, and at most 1", value);
+    return 0;
+  }
+  *result = (float)number;
+  return 1;
+}
+
+static int set_timeout(PyObject *value, double *result) {
+  if (value == Py_None) return 1;
+  double number = PyFloat_AsDouble(value);
+  if (number == -1 && PyErr_Occurred()) return 0;
+  if (!(number > 0)) {
+    PyErr_Format(argument_error(), "timeout is %R; give seconds above 0, or None for any time", value);
+    return 0;
+  }
+  *result = number;
+  return 1;
+}
+
+static int set_argument(int argument, PyObject *value, search_arguments *result) {
+  switch (argument) {
+  case QUERY: result->query = value; return 1;
+  case K:
+    result->k = PyNumber_AsSsize_t(value, PyExc_OverflowError);
+    return result->k != -1 || !PyErr_Occurred();
+  case EF_SEARCH: return set_count(value, "ef_search", &result->settings.ef_search);
+  case PROBES: return set_count(value, "probes", &result->settings.probes);
+  case TARGET_RECALL: return set_recall(value, &result->settings.target_recall);
+  case EXACT: {
+    int truth = PyObject_IsTrue(value);
+    result->settings.exact = truth > 0;
+    return truth >= 0;
+  }
+  case WHERE: result->where = value == Py_None ? NULL : value; return 1;
+  case PARAMETERS: result->parameters = value; return 1;
+  case IDS: result->ids = value == Py_None ? NULL : value; return 1;
+  case TIMEOUT: return set_timeout(value, &result->settings.timeout);
+  default:
+    result->threads = PyNumber_AsSsize_t(value, PyExc_OverflowError);
+    return result->threads != -1 || !PyErr_Occurred();
+  }
+}
+
+static int find_argument(PyObject *name, const char *first, int count) {
+  for (int i = 0; i < count; i++) {
+    const char *candidate = i == QUERY ? first : argument_names[i];
+    if (PyUnicode_CompareWithASCIIString(name, candidate) == 0) return i;
+  }
+  return -1;
+}
+
+/* (query, k=10, *, ...): `first` is what the query is called, `count` how many of the arguments there are. */
+static int get_arguments(PyObject *const *args, Py_ssize_t positional, PyObject *keywords, const char *first, int count,
+                         search_arguments *result) {
+  memset(result, 0, sizeof *result);
+  result->k = 10;
+  result->threads = 2;
+  if (positional > 2) {
+    PyErr_Format(PyExc_TypeError, "takes %s and k by position, the others by name", first);
+    return 0;
+  }
+  for (Py_ssize_t i = 0; i < positional; i++)
+    if (!set_argument((int)i, args[i], result)) return 0;
+  Py_ssize_t named = keywords ? PyTuple_Size(keywords) : 0;
+  for (Py_ssize_t i = 0; i < named; i++) {
+    PyObject *name = PyTuple_GetItem(keywords, i);
+    int argument = find_argument(name, first, count);
+    if (argument < 0 || argument < positional) {
+      PyErr_Format(PyExc_TypeError, argument < 0 ? "there is no argument %R" : "argument %R is given twice", name);
+      return 0;
+    }
+    if (!set_argument(argument, args[positional + i], result)) return 0;
+  }
+  if (!result->query) PyErr_Format(PyExc_TypeError, "argument '%s' is missing", first);
+  return result->query != NULL;
+}
+
+/* The library checks k too, but memory is allocated before that. */
+static int check_k(Py_ssize_t k) {
+  if (k >= 1 && k <= 1000000) return 1;
+  PyErr_Format(argument_error(), "k is %zd; give a number from 1 to 1000000", k);
+  return 0;
+}

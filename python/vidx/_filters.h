@@ -1,0 +1,239 @@
+/* The filters of searches: what where=, parameters= and ids= become. Part of _vidx.c. */
+
+/* The filter that a search has used with a condition and its values, for later ones: made of the same text it would be
+ * the same. Guarded by the interpreter lock. */
+typedef struct {
+  vidx_filter *filter; /* NULL: the place is free */
+  PyObject *where, *parameters;
+  uint64_t last_use;
+  Py_ssize_t users;
+} recent_filter;
+
+enum { RECENT = 16 };
+
+typedef struct {
+  recent_filter entries[RECENT];
+  uint64_t uses;
+} recent_filters;
+
+static void forget_filter(recent_filter *entry) {
+  recent_filter old = *entry;
+  memset(entry, 0, sizeof *entry);
+  library.filter_free(old.filter);
+  Py_XDECREF(old.where);
+  Py_XDECREF(old.parameters);
+}
+
+static void forget_filters(recent_filters *recent) {
+  for (int i = 0; i < RECENT; i++)
+    if (recent->entries[i].filter) forget_filter(&recent->entries[i]);
+}
+
+/* The filter of a search: its own, or one of the recent. */
+typedef struct {
+  vidx_filter *filter; /* NULL for all rows */
+  recent_filter *entry;
+} search_filter;
+
+static void end_filter(search_filter *used) {
+  if (used->entry) used->entry->users--;
+  else library.filter_free(used->filter);
+}
+
+/* Parameters are the same when their types are: 1 == 1.0 == True, and SQL tells them apart. */
+static int same_parameters(PyObject *a, PyObject *b) {
+  Py_ssize_t count = PyTuple_Size(a);
+  if (a == b) return 1;
+  if (count != PyTuple_Size(b)) return 0;
+  for (Py_ssize_t i = 0; i < count; i++) {
+    PyObject *x = PyTuple_GetItem(a, i), *y = PyTuple_GetItem(b, i);
+    if (x == y) continue;
+    if (Py_TYPE(x) != Py_TYPE(y)) return 0;
+    /* Only what is compared at once, and by value: an array, for one, is not. */
+    if (!PyLong_CheckExact(x) && !PyUnicode_CheckExact(x) && !PyFloat_CheckExact(x) && !PyBytes_CheckExact(x)) return 0;
+    if (PyObject_RichCompareBool(x, y, Py_EQ) != 1) return 0;
+  }
+  return 1;
+}
+
+static int is_immutable(PyObject *tuple) {
+  for (Py_ssize_t i = 0, count = PyTuple_Size(tuple); i < count; i++) {
+    PyObject *value = PyTuple_GetItem(tuple, i);
+    if (value != Py_None && !PyLong_Check(value) && !PyUnicode_Check(value) && !PyFloat_Check(value) &&
+        !PyBytes_Check(value))
+      return 0;
+  }
+  return 1;
+}
+
+static recent_filter *find_recent(recent_filters *recent, PyObject *where, PyObject *parameters) {
+  for (int i = 0; i < RECENT; i++) {
+    recent_filter *entry = &recent->entries[i];
+    if (!entry->filter || (entry->where != where && PyUnicode_Compare(entry->where, where) != 0)) continue;
+    if (!same_parameters(entry->parameters, parameters)) continue;
+    entry->last_use = ++recent->uses;
+    return entry;
+  }
+  return NULL;
+}
+
+/* The entry to put a new filter into: the one used longest ago that nobody uses; NULL when all are in use. */
+static recent_filter *oldest_recent(recent_filters *recent) {
+  recent_filter *oldest = NULL;
+  for (int i = 0; i < RECENT; i++) {
+    recent_filter *entry = &recent->entries[i];
+    if (entry->users == 0 && (!oldest || entry->last_use < oldest->last_use)) oldest = entry;
+  }
+  return oldest;
+}
+
+/* 0 with an exception. `view` is held by `values` from then on when it has a buffer. */
+static int get_value(PyObject *object, vidx_value *value, Py_buffer *view) {
+  memset(value, 0, sizeof *value);
+  if (object == Py_None) return 1;
+  if (PyLong_Check(object)) {
+    value->type = VIDX_INTEGER;
+    value->integer = PyLong_AsLongLong(object);
+    return value->integer != -1 || !PyErr_Occurred();
+  }
+  if (PyFloat_Check(object)) {
+    value->type = VIDX_REAL;
+    value->real = PyFloat_AsDouble(object);
+    return 1;
+  }
+  if (PyUnicode_Check(object)) {
+    Py_ssize_t size;
+    value->type = VIDX_TEXT;
+    value->bytes = PyUnicode_AsUTF8AndSize(object, &size);
+    value->count = (size_t)size;
+    return value->bytes != NULL;
+  }
+  if (PyIndex_Check(object)) { /* numpy's whole numbers */
+    PyObject *number = PyNumber_Index(object);
+    int done = number && get_value(number, value, view);
+    Py_XDECREF(number);
+    return done;
+  }
+  if (PyObject_CheckBuffer(object) && !PyObject_HasAttrString(object, "__float__")) {
+    if (PyObject_GetBuffer(object, view, PyBUF_C_CONTIGUOUS) != 0) return 0;
+    value->type = VIDX_BLOB;
+    value->bytes = view->buf;
+    value->count = (size_t)view->len;
+    return 1;
+  }
+  value->type = VIDX_REAL;
+  value->real = PyFloat_AsDouble(object);
+  return value->real != -1 || !PyErr_Occurred();
+}
+
+/* A new filter of a condition; NULL with an exception. */
+static vidx_filter *make_where(vidx_index *index, PyObject *where, PyObject *parameters) {
+  Py_ssize_t count = PyTuple_Size(parameters), got = 0;
+  vidx_value *values = PyMem_Calloc((size_t)count + 1, sizeof *values);
+  Py_buffer *views = PyMem_Calloc((size_t)count + 1, sizeof *views);
+  vidx_filter *filter = NULL;
+  if (!values || !views) {
+    PyErr_NoMemory();
+    goto done;
+  }
+  for (; got < count; got++)
+    if (!get_value(PyTuple_GetItem(parameters, got), &values[got], &views[got])) goto done;
+  Py_ssize_t size;
+  const char *text = PyUnicode_AsUTF8AndSize(where, &size);
+  if (!text) goto done;
+  if (strlen(text) != (size_t)size) {
+    PyErr_SetString(argument_error(), "where has a zero byte in it; leave it out");
+    goto done;
+  }
+  char *message = NULL;
+  int code;
+  Py_BEGIN_ALLOW_THREADS
+  code = library.filter_where(index, text, values, (size_t)count, &filter, &message);
+  Py_END_ALLOW_THREADS
+  if (code != VIDX_OK) {
+    filter = NULL;
+    raise(code, message);
+  }
+done:
+  for (Py_ssize_t i = 0; i < got; i++)
+    if (views[i].obj) PyBuffer_Release(&views[i]);
+  PyMem_Free(values);
+  PyMem_Free(views);
+  return filter;
+}
+
+static vidx_filter *make_ids(vidx_index *index, PyObject *ids) {
+  PyObject *array = PyObject_CallFunctionObjArgs(as_ids, ids, NULL);
+  Py_buffer view;
+  if (!array) return NULL;
+  int got = PyObject_GetBuffer(array, &view, PyBUF_C_CONTIGUOUS);
+  Py_DECREF(array); /* the view keeps it */
+  if (got != 0) return NULL;
+  vidx_filter *filter = NULL;
+  char *message = NULL;
+  int code;
+  Py_BEGIN_ALLOW_THREADS
+  code = library.filter_ids(index, view.buf, (size_t)view.len / 8, &filter, &message);
+  Py_END_ALLOW_THREADS
+  PyBuffer_Release(&view);
+  if (code == VIDX_OK) return filter;
+  raise(code, message);
+  return NULL;
+}
+
+static int find_filter(vidx_index *index, recent_filters *recent, PyObject *where, PyObject *parameters,
+                       search_filter *result) {
+  recent_filter *entry = find_recent(recent, where, parameters);
+  if (!entry) {
+    vidx_filter *filter = make_where(index, where, parameters);
+    if (!filter) return 0;
+    result->filter = filter;
+    /* Other threads ran meanwhile. */
+    entry = is_immutable(parameters) ? oldest_recent(recent) : NULL;
+    if (!entry) return 1;
+    forget_filter(entry);
+    entry->filter = filter;
+    entry->where = Py_NewRef(where);
+    entry->parameters = Py_NewRef(parameters);
+    entry->last_use = ++recent->uses;
+  }
+  entry->users++;
+  result->filter = entry->filter;
+  result->entry = entry;
+  return 1;
+}
+
+/* Makes ready the filter that the arguments ask for, to be ended by end_filter. 0 with an exception. */
+static int begin_filter(vidx_index *index, recent_filters *recent, search_arguments *wanted,
+                        search_filter *result) {
+  memset(result, 0, sizeof *result);
+  if (!wanted->where && !wanted->ids) {
+    if (!wanted->parameters || wanted->parameters == Py_None) return 1;
+    PyErr_SetString(argument_error(), "parameters are for a where=; give one, or leave them out");
+    return 0;
+  }
+  if (wanted->where && wanted->ids) {
+    PyErr_SetString(argument_error(), "where= and ids= together; put \"rowid IN (...)\" into where=");
+    return 0;
+  }
+  if (wanted->ids) {
+    result->filter = make_ids(index, wanted->ids);
+  } else {
+    if (!PyUnicode_Check(wanted->where)) {
+      PyErr_Format(PyExc_TypeError, "where is %R; give SQL as a str", wanted->where);
+      return 0;
+    }
+    PyObject *given = wanted->parameters;
+    if (given && (PyUnicode_Check(given) || PyBytes_Check(given))) {
+      PyErr_SetString(PyExc_TypeError, "parameters is a text; give a tuple, for one value (value,)");
+      return 0;
+    }
+    PyObject *parameters = !given || given == Py_None ? PyTuple_New(0) : PySequence_Tuple(given);
+    if (!parameters) return 0;
+    int found = find_filter(index, recent, wanted->where, parameters, result);
+    Py_DECREF(parameters);
+    if (!found) return 0;
+  }
+  wanted->settings.filter = result->filter;
+  return result->filter != NULL;
+}
