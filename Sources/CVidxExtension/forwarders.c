@@ -262,6 +262,16 @@ void sqlite3_result_text(sqlite3_context *a0, const char *a1, int a2, void(*a3)(
   vidx_sqlite->result_text(a0, a1, a2, a3);
 }
 
+#undef sqlite3_result_text64
+void sqlite3_result_text64(sqlite3_context *a0, const char *a1, sqlite3_uint64 a2, void(*a3)(void*), unsigned char a4) {
+  vidx_sqlite->result_text64(a0, a1, a2, a3, a4);
+}
+
+#undef sqlite3_result_zeroblob
+void sqlite3_result_zeroblob(sqlite3_context *a0, int a1) {
+  vidx_sqlite->result_zeroblob(a0, a1);
+}
+
 #undef sqlite3_set_authorizer
 int sqlite3_set_authorizer(sqlite3 *a0, int (*a1)(void*,int,const char*,const char*,const char*,const char*), void *a2) {
   return vidx_sqlite->set_authorizer(a0, a1, a2);
@@ -290,6 +300,11 @@ int sqlite3_stmt_readonly(sqlite3_stmt *a0) {
 #undef sqlite3_stmt_status
 int sqlite3_stmt_status(sqlite3_stmt *a0, int a1, int a2) {
   return vidx_sqlite->stmt_status(a0, a1, a2);
+}
+
+#undef sqlite3_stricmp
+int sqlite3_stricmp(const char *a0, const char *a1) {
+  return vidx_sqlite->stricmp(a0, a1);
 }
 
 #undef sqlite3_total_changes
@@ -345,6 +360,11 @@ const unsigned char *sqlite3_value_text(sqlite3_value *a0) {
 #undef sqlite3_value_type
 int sqlite3_value_type(sqlite3_value *a0) {
   return vidx_sqlite->value_type(a0);
+}
+
+#undef sqlite3_vtab_collation
+const char *sqlite3_vtab_collation(sqlite3_index_info *a0, int a1) {
+  return vidx_sqlite->vtab_collation(a0, a1);
 }
 
 #undef sqlite3_vtab_config

@@ -57,10 +57,15 @@ public struct IndexOptions: Sendable, Equatable {
   public var content: IndexContent
   /// The table whose rows the index's row ids are, for `where:` conditions. With `content: .column` it is that table.
   public var rowTable: String?
+  /// Columns whose values are kept beside the vectors, for `RowFilter.columns`; with `content: .column` columns of that
+  /// table.
+  public var filterColumns: [String]
+  /// A filter column that searches are expected to be restricted to one value of.
+  public var partition: String?
 
   public init(
     dimensions: Int, metric: Metric = .cosine, type: IndexType = .hnsw(), codec: IndexCodec = .auto,
-    content: IndexContent = .own, rowTable: String? = nil
+    content: IndexContent = .own, rowTable: String? = nil, filterColumns: [String] = [], partition: String? = nil
   ) {
     self.dimensions = dimensions
     self.metric = metric
@@ -68,6 +73,8 @@ public struct IndexOptions: Sendable, Equatable {
     self.codec = codec
     self.content = content
     self.rowTable = rowTable
+    self.filterColumns = filterColumns
+    self.partition = partition
   }
 }
 
@@ -87,6 +94,8 @@ extension IndexOptions {
     if case .column(let column, let table) = content {
       arguments += ["content = \(quoted(literal: table))", "column = \(quoted(literal: column))"]
     }
+    arguments += filterColumns.map { "filter \(quoted(identifier: $0))" }
+    if let partition { arguments.append("partition \(quoted(identifier: partition))") }
     return arguments.joined(separator: ", ")
   }
 }

@@ -5,6 +5,8 @@ public enum RowFilter: Sendable, Equatable {
   case `where`(String, parameters: [Value] = [])
   /// Rows whose id a SELECT answers in its first column.
   case idsFrom(String, parameters: [Value] = [])
+  /// Rows that pass tests of the index's filter columns, all of them: no row is read for it.
+  case columns([ColumnCondition])
   /// These rows; in any order, ids that are not in the index are ignored.
   case ids([Int64])
 }

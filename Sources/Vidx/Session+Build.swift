@@ -64,10 +64,11 @@ extension Session {
           ids = try importRows(rows, into: table, build: build)
           options.rowTable = table
         }
+        let columns = try rows == nil ? [] : filterColumns(options, of: ids)
         try createIndex(index, options, build: build)
         let store = try store(index)
         loaded = store
-        try store.load(BlockSource(rowIDs: ids, blocks: vectors), options: build)
+        try store.load(BlockSource(rowIDs: ids, blocks: vectors, filterColumns: columns), options: build)
         if build.isCancelled() { throw CancellationError() }
       }
     } catch {
@@ -79,18 +80,49 @@ extension Session {
     return vectors.count
   }
 
+  /// The values that the rows of an index's table have in its filter columns, in the order of the ids.
+  private func filterColumns(_ options: IndexOptions, of ids: [Int64]) throws(VidxError) -> [ValueColumn] {
+    let names = options.filterColumns + (options.partition.map { [$0] } ?? [])
+    guard let table = options.rowTable, !names.isEmpty else { return [] }
+    let present = try query("SELECT name FROM pragma_table_info(?)", [.text(table)]).compactMap {
+      if case .text(let name) = $0.values[0] { name } else { nil }
+    }
+    for name in names where !present.contains(where: { $0.lowercased() == name.lowercased() }) {
+      let guess = nearestSpelling(to: name, among: present).map { " (did you mean \"\($0)\"?)" } ?? ""
+      throw VidxError(
+        .badRows,
+        "the rows have no column \"\(name)\" to filter by\(guess); they have \(present.joined(separator: ", "))")
+    }
+    let key = quoted(identifier: try primaryKey(of: table))
+    return try wrappingErrors {
+      let list = names.map { ", " + quoted(identifier: $0) }.joined()
+      let statement = try connection.prepare(
+        "SELECT \(key)\(list) FROM \(quoted(identifier: table))")
+      var positions: [Int64: Int] = [:]
+      var columns = names.map { _ in ValueColumn() }
+      while try statement.step() {
+        positions[statement.int64(0)] = positions.count
+        for i in columns.indices { columns[i].append(statement.columnValue(Int32(i + 1))) }
+      }
+      return columns.map { column in
+        ValueColumn(ids.map { id in positions[id].map { column[$0] } ?? .null })
+      }
+    }
+  }
+
   /// Makes an index over the column of a table that exists, in one transaction. Dimensions are those of the first
   /// vector.
   /// - Returns: the number of rows indexed.
   package func build(
     _ index: String, column: String, ofTable table: String, metric: Metric, type: IndexType,
-    codec: IndexCodec = .auto, build: BuildOptions
+    codec: IndexCodec = .auto, filterColumns: [String] = [], build: BuildOptions
   ) throws(VidxError) -> Int {
     _ = try primaryKey(of: table)
     try requireFreeName(index)
     let dimensions = try dimensions(ofColumn: column, table: table)
     let options = IndexOptions(
-      dimensions: dimensions, metric: metric, type: type, codec: codec, content: .column(column, ofTable: table))
+      dimensions: dimensions, metric: metric, type: type, codec: codec, content: .column(column, ofTable: table),
+      filterColumns: filterColumns)
     return try transaction {
       try createIndex(index, options, build: build)
       if build.isCancelled() { throw CancellationError() }
@@ -213,6 +245,7 @@ private struct TableLayout {
 private struct BlockSource: VectorSource {
   let rowIDs: [Int64]
   let blocks: any VectorBlocks
+  let filterColumns: [ValueColumn]
 
   func copyVectors(_ rows: Range<Int>, to destination: UnsafeMutablePointer<Float>) throws {
     try unsafe blocks.read(

@@ -106,7 +106,9 @@ extension Session {
     return IndexOptions(
       dimensions: configuration.dimensions, metric: configuration.metric, type: type,
       codec: IndexCodec(rawValue: configuration.codec.name) ?? .auto, content: content,
-      rowTable: try rowTable(of: name, store: store))
+      rowTable: try rowTable(of: name, store: store),
+      filterColumns: definition.filterColumns.filter { !$0.isPartition }.map(\.name),
+      partition: definition.filterColumns.first(where: \.isPartition)?.name)
   }
 
   /// The table whose rows the index's row ids are; nil when none was named.

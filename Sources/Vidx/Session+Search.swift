@@ -7,6 +7,13 @@ extension Session {
   package func search(
     _ index: String, near query: [Float], k: Int, filter: RowFilter = .all, settings: SearchSettings = SearchSettings()
   ) throws(VidxError) -> SearchResult {
+    if case .columns(let conditions) = filter {
+      return try inOneTransaction { () throws(VidxError) in
+        let store = try store(index)
+        let conditions = try filterConditions(conditions, of: store)
+        return try search(store, near: query, k: k, ids: nil, conditions: conditions, settings: settings)
+      }
+    }
     guard let text = filter.text else {
       // One statement of the store's own holds the snapshot.
       return try search(index, near: query, k: k, ids: resolve(filter, index: index), settings: settings)
@@ -42,8 +49,8 @@ extension Session {
       let store = try store(index)
       let resolved = try store.filter(text, timeout: settings.timeout)
       let batch = StoreBatch(
-        queries: queries, k: k, prepared: resolved.filter, within: settings.within.map(Float.init), after: settings.cursor,
-        parameters: settings.parameters, threads: threads)
+        queries: queries, k: k, prepared: resolved.filter, within: settings.within.map(Float.init),
+        after: settings.cursor, parameters: settings.parameters, threads: threads)
       return try store.search(batch).map { SearchResult($0, isFilterCached: resolved.isCached) }
     }
   }
@@ -74,12 +81,13 @@ extension Session {
   }
 
   private func search(
-    _ store: IndexStore, near query: [Float], k: Int, ids: [Int64]?, settings: SearchSettings
+    _ store: IndexStore, near query: [Float], k: Int, ids: [Int64]?, conditions: [FilterCondition] = [],
+    settings: SearchSettings
   ) throws(VidxError) -> SearchResult {
     try Self.validate(k: k, settings)
     let request = StoreRequest(
-      query: query, k: k, filter: ids, within: settings.within.map(Float.init), after: settings.cursor,
-      parameters: settings.parameters)
+      query: query, k: k, filter: ids, conditions: conditions, within: settings.within.map(Float.init),
+      after: settings.cursor, parameters: settings.parameters)
     let answer = try wrappingErrors { try store.search(request) }
     return SearchResult(answer)
   }
@@ -128,6 +136,7 @@ extension Session {
   /// - Parameter timeout: seconds that a condition may take; nil for any time.
   package func resolve(_ filter: RowFilter, index: String, timeout: Double? = nil) throws(VidxError) -> [Int64]? {
     if case .ids(let ids) = filter { return Self.ascending(ids) }
+    if case .columns(let conditions) = filter { return try rowIDs(passing: conditions, index: index) }
     guard let text = filter.text else { return nil }
     let store = try store(index)
     return try wrappingErrors { try store.rowIDs(text, timeout: timeout).ids }
@@ -145,7 +154,7 @@ extension RowFilter {
   /// The filter as SQL; nil when it is none.
   var text: FilterText? {
     switch self {
-    case .all, .ids: nil
+    case .all, .ids, .columns: nil
     case .where(let condition, let parameters):
       FilterText(.conditionOfRows, condition, parameters.map { FilterValue($0) })
     case .idsFrom(let sql, let parameters): FilterText(.select, sql, parameters.map { FilterValue($0) })

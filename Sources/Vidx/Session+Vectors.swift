@@ -4,19 +4,42 @@ internal import VidxSQLite
 extension Session {
   // Through SQL, so that SQLite opens the statement's own savepoint and a failure leaves nothing behind.
 
-  package func insert(_ vector: [Float], id: Int64?, into index: String) throws(VidxError) -> Int64 {
+  /// - Parameter values: those of filter columns by name; NULL for the others.
+  package func insert(
+    _ vector: [Float], id: Int64?, values: [String: Value] = [:], into index: String
+  ) throws(VidxError) -> Int64 {
     try checkVector(vector, for: index)
-    try execute(
-      "INSERT INTO \(quoted(identifier: index))(rowid, vector) VALUES (?, ?)",
-      [id.map(Value.integer) ?? .null, .vector(vector)])
+    try write("INSERT", id.map(Value.integer) ?? .null, vector, values, into: index)
     return id ?? connection.lastInsertRowID
   }
 
-  package func upsert(_ vector: [Float], id: Int64, into index: String) throws(VidxError) {
+  package func upsert(
+    _ vector: [Float], id: Int64, values: [String: Value] = [:], into index: String
+  ) throws(VidxError) {
     try checkVector(vector, for: index)
+    try write("INSERT OR REPLACE", .integer(id), vector, values, into: index)
+  }
+
+  private func write(
+    _ verb: String, _ id: Value, _ vector: [Float], _ values: [String: Value], into index: String
+  ) throws(VidxError) {
+    let store = try store(index)
+    for name in values.keys { _ = try filterColumn(name, of: store) }
+    let names = (["rowid", "vector"] + values.keys.map { quoted(identifier: $0) }).joined(separator: ", ")
+    let marks = [String](repeating: "?", count: values.count + 2).joined(separator: ", ")
     try execute(
-      "INSERT OR REPLACE INTO \(quoted(identifier: index))(rowid, vector) VALUES (?, ?)",
-      [.integer(id), .vector(vector)])
+      "\(verb) INTO \(quoted(identifier: index))(\(names)) VALUES (\(marks))", [id, .vector(vector)] + values.values)
+  }
+
+  /// The position of a filter column.
+  func filterColumn(_ name: String, of store: IndexStore) throws(VidxError) -> Int {
+    let columns = store.definition.filterColumns.map(\.name)
+    if let position = columns.firstIndex(where: { $0.lowercased() == name.lowercased() }) { return position }
+    let guess = nearestSpelling(to: name, among: columns).map { " (did you mean \"\($0)\"?)" } ?? ""
+    let known =
+      columns.isEmpty
+      ? "it has none: declare them when it is made" : "it has \(columns.joined(separator: ", "))"
+    throw VidxError(.badOption, "index \"\(store.table)\" has no filter column \"\(name)\"\(guess); \(known)")
   }
 
   package func delete(id: Int64, from index: String) throws(VidxError) -> Bool {

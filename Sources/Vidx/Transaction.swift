@@ -25,17 +25,23 @@ public final class Transaction {
 
   /// Adds a row to an index.
   ///
-  /// - Parameter id: nil for one more than the largest.
+  /// - Parameters:
+  ///   - id: nil for one more than the largest.
+  ///   - values: those of filter columns, by name; NULL for the others.
   /// - Returns: the row id.
   /// - Throws: `.constraint` when the row is there already, `.badVector`.
   @discardableResult
-  public func insert(_ vector: [Float], id: Int64? = nil, into index: String) throws(VidxError) -> Int64 {
-    try opened.insert(vector, id: id, into: index)
+  public func insert(
+    _ vector: [Float], id: Int64? = nil, values: [String: Value] = [:], into index: String
+  ) throws(VidxError) -> Int64 {
+    try opened.insert(vector, id: id, values: values, into: index)
   }
 
-  /// Adds a row to an index, or replaces its vector.
-  public func upsert(_ vector: [Float], id: Int64, into index: String) throws(VidxError) {
-    try opened.upsert(vector, id: id, into: index)
+  /// Adds a row to an index, or replaces its vector and values.
+  public func upsert(
+    _ vector: [Float], id: Int64, values: [String: Value] = [:], into index: String
+  ) throws(VidxError) {
+    try opened.upsert(vector, id: id, values: values, into: index)
   }
 
   /// Takes a row out of an index.

@@ -80,18 +80,24 @@ public struct VectorIndex: Sendable {
   /// print(id, wasThere)
   /// ```
   ///
-  /// - Parameter id: nil for one more than the largest.
+  /// - Parameters:
+  ///   - id: nil for one more than the largest.
+  ///   - values: those of filter columns, by name; NULL for the others.
   /// - Returns: the row id.
   @discardableResult
-  public func insert(_ vector: [Float], id: Int64? = nil) async throws(VidxError) -> Int64 {
+  public func insert(
+    _ vector: [Float], id: Int64? = nil, values: [String: Value] = [:]
+  ) async throws(VidxError) -> Int64 {
     let name = name
-    return try await database.write { session, _ in try session.insert(vector, id: id, into: name) }
+    return try await database.write { session, _ in
+      try session.insert(vector, id: id, values: values, into: name)
+    }
   }
 
-  /// Adds a row, or replaces its vector.
-  public func upsert(_ vector: [Float], id: Int64) async throws(VidxError) {
+  /// Adds a row, or replaces its vector and values.
+  public func upsert(_ vector: [Float], id: Int64, values: [String: Value] = [:]) async throws(VidxError) {
     let name = name
-    try await database.write { session, _ in try session.upsert(vector, id: id, into: name) }
+    try await database.write { session, _ in try session.upsert(vector, id: id, values: values, into: name) }
   }
 
   /// Takes a row out of the index.

@@ -9,6 +9,8 @@ struct RowTableWriter {
   private(set) var entryStarts: [UInt32]
   /// Empty when nothing was normalised away.
   private(set) var norms: [Float]
+  /// The entry of each row, in the order they were given.
+  private(set) var entryOf: [UInt32]
 
   /// - Parameters:
   ///   - ordinals: of each row, the position its vector gets in the file; `DistinctVectors.none` for a zero vector.
@@ -27,11 +29,13 @@ struct RowTableWriter {
     var entries = [UInt32](repeating: 0, count: ids.count)
     rowIDs = [Int64](repeating: 0, count: ids.count)
     norms = [Float](repeating: 1, count: ids.count)
+    entryOf = [UInt32](repeating: 0, count: ids.count)
     for (position, row) in byID.enumerated() {
       let group = min(Int(ordinals[Int(row)]), vectorCount)
       let entry = next[group]
       next[group] += 1
       entries[position] = entry
+      entryOf[Int(row)] = entry
       rowIDs[Int(entry)] = ids[Int(row)]
       norms[Int(entry)] = lengths[Int(row)]
     }

@@ -41,6 +41,8 @@ package enum SegmentBuilder {
     let rows = try RowTableWriter(
       rowIDs: distinct.rowIDs, ordinals: structure.placed(distinct.ordinals), norms: distinct.norms,
       vectorCount: distinct.count)
+    let columns = FilterColumnsWriter(
+      try filterColumns(survivors, source, rowCount: distinct.rowIDs.count), entryOf: rows.entryOf)
     var writer = try SegmentWriter(
       directory: directory, fileName: fileName,
       description: SegmentDescription(
@@ -50,10 +52,25 @@ package enum SegmentBuilder {
       fileSystem: fileSystem)
     try VectorWriting(distinct, order: structure.order).write(to: &writer, options)
     try rows.write(to: &writer)
+    try columns.write(to: &writer)
     try structure.write(to: &writer)
     try measured.write(order: structure.order, to: &writer)
     if options.isCancelled() { throw BuildError.cancelled }
     return try writer.publish()
+  }
+
+  /// The filter columns of the rows that survive, and of the new ones behind them.
+  private static func filterColumns(
+    _ survivors: Survivors?, _ source: any VectorSource, rowCount: Int
+  ) throws -> [ValueColumn] {
+    let old = try survivors?.filterColumns() ?? []
+    let new = source.filterColumns
+    return (0..<max(old.count, new.count)).map { i in
+      let count = source.rowIDs.count
+      var column = i < old.count ? old[i] : ValueColumn(nulls: rowCount - count)
+      column.append(i < new.count ? new[i] : ValueColumn(nulls: count))
+      return column
+    }
   }
 
   /// The codes of the vectors, and what searches that use them find and cost.
@@ -184,6 +201,9 @@ struct Survivors {
   let count: Int
   let graph: HNSWGraph?
   let lists: IVFLists?
+  private let index: SegmentIndex
+  /// The entries that live on, in the order of their rows.
+  private let entries: [UInt32]
 
   init(_ base: GrowthBase, into distinct: DistinctVectors, options: BuildOptions) throws {
     let index = base.index
@@ -197,6 +217,7 @@ struct Survivors {
       unsafe try map[ordinal] = distinct.addVector(index.vectorPointer(ordinal))
     }
     var owner = 0
+    var entries: [UInt32] = []
     let searchable = try index.rows.searchableCount()
     for entry in 0..<index.entryCount {
       while owner < index.vectorCount, try entry >= index.rows.entries(ordinal: owner).upperBound { owner += 1 }
@@ -204,13 +225,22 @@ struct Survivors {
       guard entry >= searchable || owner < index.vectorCount else {
         throw SegmentError.invalidContent(section: .entryStarts, offset: owner * 4, path: index.file.path)
       }
+      entries.append(UInt32(entry))
       distinct.addRow(
         try index.rows.rowID(entry: entry), ordinal: entry < searchable ? map[owner] : DistinctVectors.none,
         norm: try index.rows.norm(entry: entry))
     }
+    self.index = index
+    self.entries = entries
     newOrdinals = map
     count = distinct.count
     if case .hnsw(let graph) = index.structure { self.graph = graph } else { graph = nil }
     if case .ivfflat(let lists) = index.structure { self.lists = lists } else { lists = nil }
+  }
+
+  /// The filter columns of the rows that live on.
+  fileprivate func filterColumns() throws(SegmentError) -> [ValueColumn] {
+    guard let columns = index.columns else { return [] }
+    return try (0..<columns.count).map { (i) throws(SegmentError) in try columns.column(i, entries: entries) }
   }
 }

@@ -11,6 +11,8 @@ package import VidxVectors
   package var vectorCount: Int { rows.vectorCount }
 
   let rows: RowTable
+  /// nil when the index declares none.
+  package let columns: FilterColumns?
   let vectors: Section
   let kernels: VectorKernels
   /// What searches score first.
@@ -39,6 +41,7 @@ package import VidxVectors
     else { throw .invalidContent(section: .parameters, offset: 0, path: file.path) }
     self.file = file
     rows = try RowTable(file)
+    columns = try FilterColumns(file)
     let stride = VectorLayout.stride(dimensions: description.dimensions)
     vectors = try file.section(.vectors, expecting: description.vectorCount * stride * 4)
     kernels = VectorKernels(metric)
@@ -65,6 +68,25 @@ package import VidxVectors
     // Only a graph remembers which vectors it has met.
     scratch = ScratchPool(
       vectorCount: description.indexKind == .hnsw ? description.vectorCount : 0, space: coded.space)
+  }
+
+  /// The value of an entry in a filter column; NULL where the segment has no such column.
+  package func value(column: Int, entry: Int) throws(SegmentError) -> ColumnValue {
+    guard let columns, column < columns.count else { return .null }
+    return try columns.value(column: column, entry: entry)
+  }
+
+  /// The entries whose values pass all conditions; a segment without the column has NULLs there.
+  package func entries(passing conditions: [FilterCondition]) throws(SegmentError) -> RowSet {
+    if let columns, conditions.allSatisfy({ $0.column < columns.count }) {
+      return try columns.entries(passing: conditions)
+    }
+    let stored = columns?.count ?? 0
+    guard conditions.allSatisfy({ $0.column < stored || $0.passes(.null) }) else {
+      return RowSet(capacity: entryCount)
+    }
+    let rest = conditions.filter { $0.column < stored }
+    return try columns?.entries(passing: rest) ?? RowSet(capacity: entryCount, full: true)
   }
 
   package func entry(ofRowID id: Int64) throws(SegmentError) -> Int? { try rows.entry(rowID: id) }
@@ -126,6 +148,7 @@ package import VidxVectors
   /// What is wrong with the structure, checksums aside: empty when it is sound. Reads everything.
   package func check() throws(SegmentError) -> [String] {
     var problems = try rows.problems()
+    problems += try columns?.problems() ?? []
     switch structure {
     case .flat: break
     case .ivfflat(let lists): problems += try lists.problems()

@@ -5,6 +5,9 @@ package protocol VectorSource: Sendable {
   /// One row id a row; they must be distinct.
   var rowIDs: [Int64] { get }
 
+  /// The values of the rows in each filter column of the index; empty stands for NULLs.
+  var filterColumns: [ValueColumn] { get }
+
   /// Copies rows as the user gave them: row-major f32, `dimensions` floats a row, nothing between rows.
   /// - Parameter rows: positions in `rowIDs`; at most a few thousand at a time.
   func copyVectors(_ rows: Range<Int>, to destination: UnsafeMutablePointer<Float>) throws
@@ -15,13 +18,15 @@ package struct ArraySource: VectorSource {
   package let rowIDs: [Int64]
   package let vectors: [Float]
   package let dimensions: Int
+  package let filterColumns: [ValueColumn]
 
   /// - Parameter vectors: rowIDs.count x dimensions, row-major.
-  package init(rowIDs: [Int64], vectors: [Float], dimensions: Int) {
+  package init(rowIDs: [Int64], vectors: [Float], dimensions: Int, filterColumns: [ValueColumn] = []) {
     precondition(vectors.count == rowIDs.count * dimensions, "\(vectors.count) floats for \(rowIDs.count) rows")
     self.rowIDs = rowIDs
     self.vectors = vectors
     self.dimensions = dimensions
+    self.filterColumns = filterColumns
   }
 
   package func copyVectors(_ rows: Range<Int>, to destination: UnsafeMutablePointer<Float>) {
@@ -35,6 +40,7 @@ package struct ArraySource: VectorSource {
 /// Several sources, one after the other.
 package struct ConcatenatedSource: VectorSource {
   package let rowIDs: [Int64]
+  package let filterColumns: [ValueColumn]
   private let parts: [any VectorSource]
   private let starts: [Int]
   private let dimensions: Int
@@ -43,7 +49,19 @@ package struct ConcatenatedSource: VectorSource {
     self.parts = parts
     self.dimensions = dimensions
     rowIDs = parts.flatMap(\.rowIDs)
+    filterColumns = Self.filterColumns(of: parts)
     starts = parts.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.rowIDs.count) }
+  }
+
+  private static func filterColumns(of parts: [any VectorSource]) -> [ValueColumn] {
+    let columns = parts.map(\.filterColumns)
+    return (0..<(columns.map(\.count).max() ?? 0)).map { i in
+      var column = ValueColumn()
+      for (part, columns) in zip(parts, columns) {
+        column.append(i < columns.count ? columns[i] : ValueColumn(nulls: part.rowIDs.count))
+      }
+      return column
+    }
   }
 
   package func copyVectors(_ rows: Range<Int>, to destination: UnsafeMutablePointer<Float>) throws {

@@ -55,6 +55,19 @@ import CVidxSQLite
     try check(code)
   }
 
+  /// Binds a copy of the text, which need not be well formed.
+  func bind(utf8 bytes: [UInt8], at index: Int32) throws(SQLiteError) {
+    let code = unsafe bytes.withUnsafeBytes { raw in
+      guard let start = raw.baseAddress, raw.count > 0 else {
+        return unsafe sqlite3_bind_text(handle, index, "", 0, vidx_transient())
+      }
+      return unsafe sqlite3_bind_text64(
+        handle, index, start.assumingMemoryBound(to: CChar.self), UInt64(raw.count), vidx_transient(),
+        UInt8(SQLITE_UTF8))
+    }
+    try check(code)
+  }
+
   /// Binds a copy of the bytes.
   package func bind(blob bytes: UnsafeRawBufferPointer, at index: Int32) throws(SQLiteError) {
     guard let base = bytes.baseAddress, bytes.count > 0 else {

@@ -38,11 +38,29 @@ package enum SectionKind: UInt32, Sendable, CaseIterable {
   case calibration = 17
   /// IVF: the centroids in codec int8. Only from 64 lists on, and not under l1.
   case centroidCodes = 18
+  /// u32 a filter column: how many distinct values it has. Only of indexes that declare filter columns, as the next.
+  case filterColumns = 19
+  /// 16 bytes a value: the distinct values of each column, ascending.
+  case filterValues = 20
+  /// The bytes of texts and BLOBs.
+  case filterBytes = 21
+  /// u32, values + 1 a column: where the entries of each value begin.
+  case filterStarts = 22
+  /// u32, `entryCount` a column: entries by (value, entry).
+  case filterEntries = 23
+  /// u32, `entryCount` a column: which value each entry has.
+  case filterRanks = 24
 }
 
 extension SectionKind {
   /// The version of the format that brought it.
-  var version: UInt32 { self.rawValue < SectionKind.codecParameters.rawValue ? 1 : 2 }
+  var version: UInt32 {
+    switch rawValue {
+    case ..<SectionKind.codecParameters.rawValue: 1
+    case ..<SectionKind.filterColumns.rawValue: 2
+    default: 3
+    }
+  }
 }
 
 extension SectionKind: CustomStringConvertible {
@@ -66,6 +84,12 @@ extension SectionKind: CustomStringConvertible {
     case .extensions: "extensions"
     case .calibration: "calibration"
     case .centroidCodes: "centroidCodes"
+    case .filterColumns: "filterColumns"
+    case .filterValues: "filterValues"
+    case .filterBytes: "filterBytes"
+    case .filterStarts: "filterStarts"
+    case .filterEntries: "filterEntries"
+    case .filterRanks: "filterRanks"
     }
   }
 }

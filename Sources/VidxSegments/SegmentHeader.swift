@@ -3,7 +3,7 @@ enum HeaderLayout {
   static let byteCount = 4096
   /// Sections, and the checksum arrays as a whole, begin at multiples of this.
   static let alignment = 4096
-  static let version: UInt32 = 2
+  static let version: UInt32 = 3
   /// "VIDXSEG" and a zero byte, read as a little-endian number.
   static let magic: UInt64 = 0x0047_4553_5844_4956
 

@@ -19,8 +19,24 @@ import VidxVectors
     rows += rows.prefix(280)
     rows += [[Float]](repeating: [Float](repeating: 0, count: dimensions), count: 20)
     return ArraySource(
-      rowIDs: rows.indices.map { Int64($0) * 3 }, vectors: rows.flatMap { $0 }, dimensions: dimensions)
+      rowIDs: rows.indices.map { Int64($0) * 3 }, vectors: rows.flatMap { $0 }, dimensions: dimensions,
+      filterColumns: [
+        ValueColumn(rows.indices.map { .string("label \($0 % 40)") }),
+        ValueColumn(rows.indices.map { $0 % 9 == 0 ? .null : .real(Double($0) / 2) }),
+        ValueColumn(rows.indices.map { $0 % 2 == 0 ? .integer(Int64($0)) : .blob([UInt8($0 % 256)]) }),
+      ])
   }
+
+  /// Of few rows and of many, by postings and by ranks.
+  static let conditions: [[FilterCondition]] = [
+    [FilterCondition(0, .equals(.string("label 7")))],
+    [FilterCondition(0, .isIn([.string("label 1"), .string("label 3")])), FilterCondition(1, .isNotNull)],
+    [
+      FilterCondition(1, .range(lower: FilterCondition.Bound(.integer(100), isInclusive: true), upper: nil)),
+      FilterCondition(2, .differs(from: .blob([7]))), FilterCondition(0, .isNot(.string("label 2"))),
+    ],
+    [FilterCondition(2, .equals(.integer(300))), FilterCondition(1, .isNull)],
+  ]
 
   /// Everything a segment can be asked. Errors count; what is answered must be of the right shape.
   static func use(_ path: String, _ folder: TemporaryFolder) throws -> [String] {
@@ -46,6 +62,16 @@ import VidxVectors
       let stream = index.stream(query, parameters: SearchParameters(efSearch: 4, probes: 1))
       var count = 0
       while try stream.next() != nil, count < 5_000 { count += 1 }
+    }
+    for conditions in Self.conditions {
+      attempt {
+        let filter = try EntryFilter(index.entries(passing: conditions), in: index)
+        var counters = SearchCounters()
+        _ = try index.search(query, k: 5, parameters: SearchParameters(), filter: filter, counters: &counters)
+      }
+    }
+    attempt {
+      for column in 0..<3 { for entry in 0..<index.entryCount { _ = try index.value(column: column, entry: entry) } }
     }
     attempt { for id in stride(from: Int64(-3), to: 5_000, by: 7) { _ = try index.entry(ofRowID: id) } }
     attempt { for entry in 0..<index.entryCount { _ = try index.vector(ofEntry: entry) } }

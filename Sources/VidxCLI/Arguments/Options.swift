@@ -22,6 +22,8 @@ enum Options {
   static let codec = Option(
     name: "codec", value: "CODEC",
     help: "codes compared first: auto (default), f32, f16, int8, int4, rabitq, rabitq+2, +4 or +6")
+  static let filterColumns = Option(
+    name: "filter-columns", value: "A,B", help: "columns of the rows to keep in the index, to restrict searches by")
   static let threads = Option(name: "threads", value: "N", help: "threads to use (default: all processors)")
 
   // The query

@@ -10,7 +10,8 @@ struct BuildCommand: Command {
     operands: ["DB"],
     options: [
       Options.index, Options.vectors, Options.field, Options.rows, Options.table, Options.column, Options.metric,
-      Options.type, Options.m, Options.efConstruction, Options.lists, Options.codec, Options.threads, Options.json,
+      Options.type, Options.m, Options.efConstruction, Options.lists, Options.codec, Options.filterColumns,
+      Options.threads, Options.json,
     ],
     lesson: """
       All of it is one transaction: when it fails or Ctrl-C ends it, nothing has changed.
@@ -32,6 +33,10 @@ struct BuildCommand: Command {
       then follows the table by triggers. The table needs an INTEGER PRIMARY KEY:
 
         vidx build app.db --index message_vectors --table messages --column embedding
+
+      Columns of the rows that the index keeps for itself, so that searches restricted by them read no row:
+
+        vidx build app.db --index by_service --table messages --column embedding --filter-columns services,day
       """)
 
   private enum Source {
@@ -45,6 +50,7 @@ struct BuildCommand: Command {
   private let metric: Metric
   private let type: IndexType
   private let codec: IndexCodec
+  private let filterColumns: [String]
   private let threads: Int?
   private let isJSON: Bool
 
@@ -54,9 +60,14 @@ struct BuildCommand: Command {
     metric = try arguments.choice(Options.metric, Metric.self) ?? .cosine
     type = try Self.type(arguments)
     codec = try arguments.choice(Options.codec, IndexCodec.self) ?? .auto
+    filterColumns = (arguments.string(Options.filterColumns) ?? "").split(separator: ",").map(String.init)
     threads = try arguments.integer(Options.threads, in: 1...1024)
     isJSON = arguments.has(Options.json)
     source = try Self.source(arguments)
+    if case .files(_, _, nil, _) = source, !filterColumns.isEmpty {
+      throw UsageError(
+        "--filter-columns are columns of the rows: add --rows FILE, or take --column instead of --vectors")
+    }
   }
 
   private enum TypeName: String, CaseIterable {
@@ -114,7 +125,8 @@ struct BuildCommand: Command {
       case .column(let column, let table):
         let session = try Session(path: database, mode: .readWrite)
         return try session.build(
-          index, column: column, ofTable: table, metric: metric, type: type, codec: codec, build: build)
+          index, column: column, ofTable: table, metric: metric, type: type, codec: codec,
+          filterColumns: filterColumns, build: build)
       case .files(let vectors, let field, let rows, let table):
         return try buildFromFiles(vectors: vectors, field: field, rows: rows, table: table, build)
       }
@@ -130,7 +142,8 @@ struct BuildCommand: Command {
     let blocks = FileVectors(file: try VectorFormat.open(vectors, field: vectorField))
     // The vector's field is not a column too when both come from one file.
     let source = try rows.map { try FileRows(RowFormat.open($0, excluding: $0 == vectors ? [vectorField] : [])) }
-    let options = IndexOptions(dimensions: blocks.dimensions, metric: metric, type: type, codec: codec)
+    let options = IndexOptions(
+      dimensions: blocks.dimensions, metric: metric, type: type, codec: codec, filterColumns: filterColumns)
     return try NewDatabase.undoingCreation(of: database) {
       let session = try Session(path: database, mode: .create)
       do {

@@ -52,55 +52,88 @@ struct IndexState: Equatable, Sendable {
   var deltaSerial: UInt64
 }
 
-/// A filter being resolved: segments and delta are asked one by one which of the row ids they have.
+/// A filter being resolved: segments and delta are asked one by one which of the row ids they have, and which of their
+/// rows pass the conditions.
 ///
 /// A class because Swift 6.3.1 fails on a struct that is changed in functions which throw.
 final class FilterPreparation {
-  private let rowIDs: [Int64]
+  private let rowIDs: [Int64]?
+  private let conditions: [FilterCondition]
   private var segments: [(index: SegmentIndex, rows: EntryFilter)] = []
   private var deltaSlots: [UInt32] = []
+  /// Of the row ids.
   private var found = 0
+  /// Of all rows.
+  private var passed = 0
 
-  /// - Parameter rowIDs: ascending and distinct.
-  init(rowIDs: [Int64]) { self.rowIDs = rowIDs }
+  /// - Parameters:
+  ///   - rowIDs: ascending and distinct; nil for all rows.
+  ///   - conditions: all of which a row must pass.
+  init(rowIDs: [Int64]?, conditions: [FilterCondition] = []) {
+    self.rowIDs = rowIDs
+    self.conditions = conditions
+  }
 
   /// - Parameter live: the entries that live; nil for all.
-  /// - Complexity: O(row ids x log gap), and O(rows / 64).
+  /// - Complexity: O(row ids x log gap), and O(rows / 64); of conditions as `FilterColumns.entries` says.
   func add(_ index: SegmentIndex, live: RowSet?) throws(SegmentError) {
-    if rowIDs.isEmpty { return }
+    guard let set = try entries(of: index, live: live) else { return }
+    if rowIDs != nil, !conditions.isEmpty { set.formIntersection(try index.entries(passing: conditions)) }
+    let rows = try EntryFilter(set, in: index)
+    if rows.entryCount == 0 { return }
+    passed += rows.entryCount
+    segments.append((index, rows))
+  }
+
+  /// The live entries that the row ids name, or else those that pass the conditions; nil when there are none.
+  private func entries(of index: SegmentIndex, live: RowSet?) throws(SegmentError) -> RowSet? {
+    guard let rowIDs else {
+      let set = try index.entries(passing: conditions)
+      if let live { set.formIntersection(live) }
+      return set
+    }
+    if rowIDs.isEmpty { return nil }
     let set = RowSet(capacity: index.entryCount)
     let count = unsafe try rowIDs.withUnsafeBufferPointer { (ids) throws(SegmentError) in
       unsafe try index.insertEntries(ofSortedRowIDs: ids, into: set)
     }
-    if count == 0 { return }
+    if count == 0 { return nil }
     if let live { set.formIntersection(live) }
-    let rows = try EntryFilter(set, in: index)
-    if rows.entryCount == 0 { return }
-    found += rows.entryCount
-    segments.append((index, rows))
+    found += live == nil ? count : set.count
+    return set
   }
 
   /// - Complexity: O(min(row ids, delta x log(row ids))).
   func add(_ delta: DeltaCache) {
+    guard let rowIDs else {
+      deltaSlots = (0..<UInt32(delta.slotCount)).filter { passes($0, of: delta) }
+      passed += deltaSlots.count
+      return
+    }
     if rowIDs.isEmpty { return }
     let passing = delta.rows(among: rowIDs)
     found += passing.count
-    deltaSlots = passing.slots
+    deltaSlots = conditions.isEmpty ? passing.slots : passing.slots.filter { self.passes($0, of: delta) }
+  }
+
+  private func passes(_ slot: UInt32, of delta: DeltaCache) -> Bool {
+    let values = delta.values[Int(slot)]
+    return conditions.allSatisfy { $0.passes(values[$0.column]) }
   }
 
   func finish(state: IndexState) -> PreparedFilter {
     PreparedFilter(
-      state: state, segments: segments, deltaSlots: deltaSlots, rowsYielded: rowIDs.count,
-      rowsWithoutVector: rowIDs.count - found)
+      state: state, segments: segments, deltaSlots: deltaSlots, rowsYielded: rowIDs?.count ?? passed,
+      rowsWithoutVector: rowIDs.map { $0.count - found } ?? 0)
   }
 }
 
 extension IndexStore {
-  /// Resolves row ids for the state last refreshed to.
-  /// - Parameter rowIDs: ascending and distinct; those that are not in the index are counted and ignored.
-  func preparedFilter(rowIDs: [Int64]) throws -> PreparedFilter {
+  /// Resolves row ids and conditions for the state last refreshed to.
+  /// - Parameter rowIDs: ascending and distinct; those that are not in the index are counted and ignored. nil for all.
+  func preparedFilter(rowIDs: [Int64]?, conditions: [FilterCondition] = []) throws -> PreparedFilter {
     try settling {
-      let preparation = FilterPreparation(rowIDs: rowIDs)
+      let preparation = FilterPreparation(rowIDs: rowIDs, conditions: conditions)
       for view in views where view.liveCount > 0 { try preparation.add(view.index, live: view.liveSet) }
       if let delta { preparation.add(delta.cache) }
       return preparation.finish(state: state)

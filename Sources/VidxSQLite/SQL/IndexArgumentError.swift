@@ -1,3 +1,4 @@
+internal import VidxIndexes
 package import VidxVectors
 
 /// What is wrong with the arguments of `CREATE VIRTUAL TABLE ... USING vidx(...)`.
@@ -16,13 +17,25 @@ package enum IndexArgumentError: Error, Equatable, Sendable {
   case codec(CodecError)
   /// `content` without `column` or the other way round.
   case needs(option: String, other: String)
+  /// A word that is almost `filter` or `partition`.
+  case misspeltDeclaration(String, guess: String)
+  /// `filter` or `partition` without the name of one column.
+  case malformedFilter(String, word: String)
+  case filterColumn(String, FilterColumnFault)
+}
+
+/// Why a filter column cannot be declared.
+package enum FilterColumnFault: Sendable {
+  case reserved, duplicate, tooMany
+  /// The content table's column of vectors.
+  case isVector
 }
 
 extension IndexArgumentError: CustomStringConvertible {
   package var description: String {
     switch self {
     case .malformed(let text):
-      "'\(text)' is not an option: write option = value, as in dimensions = 384"
+      "'\(text)' is not an option: write option = value, as in dimensions = 384, or filter <column>"
     case .unknownOption(let name):
       "unknown option '\(name)'\(Self.advice(name, IndexArguments.optionNames))"
     case .duplicate(let name):
@@ -40,6 +53,21 @@ extension IndexArgumentError: CustomStringConvertible {
     case .codec(let error): "\(error)"
     case .needs(let option, let other):
       "\(option) needs \(other): give both, as in content = 'messages', column = 'embedding'"
+    case .misspeltDeclaration(let text, let guess):
+      "'\(text)' is not an option (did you mean '\(guess)'?): write option = value, or filter <column>"
+    case .malformedFilter(let text, let word):
+      "'\(text)' does not declare a column: write \(word) and its name, as in \(word) section; it has no type, and a name "
+        + "that is not one word stands in quotes"
+    case .filterColumn(let name, let fault): "filter column '\(name)': \(Self.reason(fault))"
+    }
+  }
+
+  private static func reason(_ fault: FilterColumnFault) -> String {
+    switch fault {
+    case .reserved: "the table has a column of this name already; choose another name"
+    case .duplicate: "it is declared twice: keep one"
+    case .tooMany: "an index has at most \(IndexLimits.filterColumns) filter columns: leave some out"
+    case .isVector: "it is the column of the vectors: leave it out"
     }
   }
 

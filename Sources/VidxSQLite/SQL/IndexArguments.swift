@@ -4,9 +4,11 @@ internal import VidxVectors
 
 /// The arguments of `CREATE VIRTUAL TABLE ... USING vidx(option = value, ...)`.
 ///
-/// Names and words do not depend on case; values may be quoted as SQL quotes strings or identifiers.
+/// An argument is `option = value`, `filter column` or `partition column`. Names and words do not depend on case;
+/// values may be quoted as SQL quotes strings or identifiers.
 package struct IndexArguments {
   private var values: [String: String] = [:]
+  private var filterColumns: [FilterColumn] = []
 
   static let optionNames = [
     "dimensions", "metric", "index", "m", "ef_construction", "lists", "codec", "content", "column", "seed",
@@ -21,11 +23,17 @@ package struct IndexArguments {
     try IndexArguments(arguments).definition()
   }
 
+  /// The filter columns that the arguments declare.
+  static func filterColumns(of arguments: [String]) throws(IndexArgumentError) -> [FilterColumn] {
+    try IndexArguments(arguments).filterColumns
+  }
+
   private init(_ arguments: [String]) throws(IndexArgumentError) {
     for argument in arguments {
       let text = argument.trimmed
       // `USING vidx()` is one empty argument.
       if text.isEmpty && arguments.count == 1 { continue }
+      if try addFilterColumn(text) { continue }
       guard let equals = text.firstIndex(of: "=") else { throw .malformed(text) }
       let name = String(text[..<equals]).trimmed.lowercased()
       let value = Self.unquoted(String(text[text.index(after: equals)...]).trimmed)
@@ -56,7 +64,47 @@ package struct IndexArguments {
     let (content, column) = (values["content"], values["column"])
     if content == nil && column != nil { throw .needs(option: "column", other: "content") }
     if content != nil && column == nil { throw .needs(option: "content", other: "column") }
-    return IndexDefinition(configuration: configuration, content: content, column: column)
+    if let column, let same = filterColumns.first(where: { $0.name.lowercased() == column.lowercased() }) {
+      throw .filterColumn(same.name, .isVector)
+    }
+    return IndexDefinition(
+      configuration: configuration, content: content, column: column, filterColumns: filterColumns)
+  }
+
+  static let declarations = ["filter", "partition"]
+
+  /// Takes `filter name` and `partition name`.
+  /// - Returns: false when the text is an option.
+  private mutating func addFilterColumn(_ text: String) throws(IndexArgumentError) -> Bool {
+    guard let space = text.firstIndex(where: \.isWhitespace) else { return false }
+    let word = text[..<space].lowercased()
+    let rest = String(text[space...]).trimmed
+    guard Self.declarations.contains(word) else {
+      // `fliter section`, but not `m = 8`.
+      if !text.contains("="), let guess = nearestSpelling(to: word, among: Self.declarations) {
+        throw .misspeltDeclaration(text, guess: "\(guess) \(rest)")
+      }
+      return false
+    }
+    // `filter = section`
+    if rest.hasPrefix("=") { throw .malformedFilter(text, word: word) }
+    let name = Self.unquoted(rest)
+    // Unquoted it is one word.
+    guard !name.isEmpty, name != rest || !rest.contains(where: { $0.isWhitespace || "=\"'`[]()".contains($0) }) else {
+      throw .malformedFilter(text, word: word)
+    }
+    try addFilterColumn(FilterColumn(name, isPartition: word == "partition"))
+    return true
+  }
+
+  private mutating func addFilterColumn(_ column: FilterColumn) throws(IndexArgumentError) {
+    let lowercased = column.name.lowercased()
+    if Column.reservedNames.contains(lowercased) { throw .filterColumn(column.name, .reserved) }
+    if filterColumns.contains(where: { $0.name.lowercased() == lowercased }) {
+      throw .filterColumn(column.name, .duplicate)
+    }
+    if filterColumns.count == IndexLimits.filterColumns { throw .filterColumn(column.name, .tooMany) }
+    filterColumns.append(column)
   }
 
   private func check(_ options: [String], belongTo owner: String, index: String) throws(IndexArgumentError) {

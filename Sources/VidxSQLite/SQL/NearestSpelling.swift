@@ -1,6 +1,6 @@
 /// The known word that a misspelt one most resembles, when it resembles one at all.
 /// - Complexity: O(known words x length squared).
-func nearestSpelling(to word: String, among known: [String]) -> String? {
+package func nearestSpelling(to word: String, among known: [String]) -> String? {
   let ranked = known.map { (word: $0, distance: editDistance(word.lowercased(), $0)) }
   guard let best = ranked.min(by: { $0.distance < $1.distance }) else { return nil }
   // Further apart than a third of its letters (two at least), the words have little in common.

@@ -7,6 +7,7 @@ import VidxVectors
 final class ContentRows: VectorSource, @unchecked Sendable {
   // @unchecked: a build reads its source from one thread at a time while its caller, who owns the connection, waits.
   let rowIDs: [Int64]
+  let filterColumns: [ValueColumn]
   private let content: ContentTable
   private let dimensions: Int
   private let metric: Metric
@@ -18,7 +19,7 @@ final class ContentRows: VectorSource, @unchecked Sendable {
     self.content = content
     self.dimensions = dimensions
     self.metric = metric
-    rowIDs = try content.rowIDs()
+    (rowIDs, filterColumns) = try content.rowsAndValues()
     let key = quoted(identifier: content.key)
     let column = quoted(identifier: content.column)
     statement = try content.connection.prepare(
@@ -59,6 +60,21 @@ extension ContentTable {
     var result: [Int64] = []
     while try statement.step() { result.append(statement.int64(0)) }
     return result
+  }
+
+  /// The keys of the rows that have a vector, ascending, and their values in the filter columns.
+  func rowsAndValues() throws(SQLiteError) -> (rowIDs: [Int64], columns: [ValueColumn]) {
+    let names = ([key] + filterColumns).map { quoted(identifier: $0) }
+    let statement = try connection.prepare(
+      "SELECT \(names.joined(separator: ", ")) FROM \(qualifiedName) "
+        + "WHERE \(quoted(identifier: column)) IS NOT NULL ORDER BY \(names[0])")
+    var rowIDs: [Int64] = []
+    var columns = filterColumns.map { _ in ValueColumn() }
+    while try statement.step() {
+      rowIDs.append(statement.int64(0))
+      for i in columns.indices { columns[i].append(statement.columnValue(Int32(1 + i))) }
+    }
+    return (rowIDs, columns)
   }
 
   /// The vector in a column of the statement's row.

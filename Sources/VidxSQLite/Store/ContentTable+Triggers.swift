@@ -19,17 +19,23 @@ extension ContentTable {
     let key = quoted(identifier: key)
     let column = quoted(identifier: column)
     let names = Self.triggerNames(index: index)
+    let filters = filterColumns.map { quoted(identifier: $0) }
+    let copied = ([column] + filters).joined(separator: ", ")
+    // As bytes, whatever the collation of the column: the index tells 'a' from 'A'.
+    let changes = filters.map { " OR old.\($0) IS NOT new.\($0) COLLATE BINARY" }.joined()
     func follow(_ ids: String) -> String {
       """
       DELETE FROM \(target) WHERE rowid IN (\(ids)); \
-      INSERT INTO \(target)(rowid, vector) SELECT \(key), \(column) FROM \(quoted(identifier: name)) \
+      INSERT INTO \(target)(\((["rowid", "vector"] + filters).joined(separator: ", "))) \
+      SELECT \(key), \(copied) FROM \(quoted(identifier: name)) \
       WHERE \(key) IN (\(ids)) AND \(column) IS NOT NULL;
       """
     }
     let events = [
       (names[0], "AFTER INSERT", "", follow("new.\(key)")),
       (
-        names[1], "AFTER UPDATE", "WHEN old.\(key) IS NOT new.\(key) OR old.\(column) IS NOT new.\(column)",
+        names[1], "AFTER UPDATE",
+        "WHEN old.\(key) IS NOT new.\(key) OR old.\(column) IS NOT new.\(column)\(changes)",
         follow("old.\(key), new.\(key)")
       ),
       (names[2], "AFTER DELETE", "", follow("old.\(key)")),

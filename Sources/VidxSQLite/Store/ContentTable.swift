@@ -9,12 +9,16 @@ struct ContentTable {
   /// The INTEGER PRIMARY KEY.
   let key: String
   let column: String
+  /// The columns that the index filters by, as the schema spells them.
+  let filterColumns: [String]
 
   var qualifiedName: String { quoted(identifier: schema) + "." + quoted(identifier: name) }
 
   /// Finds the table and sees that it can be indexed.
   /// - Throws: `StoreError.content`, `SQLiteError`.
-  init(connection: Connection, schema: String, name: String, column: String) throws {
+  init(
+    connection: Connection, schema: String, name: String, column: String, filterColumns: [String] = []
+  ) throws {
     self.connection = connection
     self.schema = schema
     func refuse(_ fault: ContentFault) -> StoreError { .content(table: name, fault) }
@@ -41,6 +45,12 @@ struct ContentTable {
     }
     if vectors.name == key { throw refuse(.keyAsVector(column)) }
     self.column = vectors.name
+    self.filterColumns = try filterColumns.map { name in
+      guard let found = columns.first(where: { $0.name.lowercased() == name.lowercased() }) else {
+        throw refuse(.missingFilterColumn(name, known: columns.map(\.name)))
+      }
+      return found.name
+    }
   }
 
   private struct Column {
@@ -99,8 +109,12 @@ extension IndexStore {
     let isFollowed = try statement.step()
     let followed = isFollowed ? statement.text(0) ?? name : name
     do {
-      return try ContentTable(connection: connection, schema: schema, name: followed, column: column)
+      return try ContentTable(
+        connection: connection, schema: schema, name: followed, column: column,
+        filterColumns: definition.filterColumns.map(\.name))
     } catch StoreError.content(let table, .missingColumn(let column)) where isFollowed {
+      throw StoreError.content(table: table, .lostColumn(column))
+    } catch StoreError.content(let table, .missingFilterColumn(let column, _)) where isFollowed {
       throw StoreError.content(table: table, .lostColumn(column))
     }
   }

@@ -19,6 +19,8 @@ import VidxVectors
   private var buffer: AlignedBuffer
   /// The row id of each slot.
   private(set) var rowIDs: [Int64] = []
+  /// The values of each slot's row in the filter columns.
+  private(set) var values: [[ColumnValue]] = []
   /// The slot of each row id; `noSlot` for a zero vector.
   private var slots: [Int64: UInt32] = [:]
 
@@ -75,9 +77,11 @@ import VidxVectors
   }
 
   /// Adds a row or replaces its vector.
-  /// - Parameter vector: `dimensions` floats as the user gave them.
+  /// - Parameters:
+  ///   - vector: `dimensions` floats as the user gave them.
+  ///   - values: those of the filter columns.
   /// - Throws: when a component is not finite or the length overflows; the row is then as it was.
-  func put(_ rowID: Int64, _ vector: UnsafePointer<Float>) throws(VectorError) {
+  func put(_ rowID: Int64, _ vector: UnsafePointer<Float>, _ values: [ColumnValue] = []) throws(VectorError) {
     unsafe try requireComparable(vector, count: dimensions)
     // The new vector is made ready behind the last slot, so that a refusal leaves all as it was.
     reserve(slotCount + 1)
@@ -90,9 +94,11 @@ import VidxVectors
       slots[rowID] = Self.noSlot
     } else if let slot = slot(of: rowID) {
       unsafe (buffer.floats + Int(slot) * stride).update(from: spare, count: stride)
+      self.values[Int(slot)] = values
     } else {
       slots[rowID] = UInt32(slotCount)
       rowIDs.append(rowID)
+      self.values.append(values)
       slotCount += 1
     }
   }
@@ -103,9 +109,11 @@ import VidxVectors
     if Int(slot) != last {
       unsafe (buffer.floats + Int(slot) * stride).update(from: buffer.floats + last * stride, count: stride)
       rowIDs[Int(slot)] = rowIDs[last]
+      values[Int(slot)] = values[last]
       slots[rowIDs[last]] = slot
     }
     rowIDs.removeLast()
+    values.removeLast()
     slotCount = last
   }
 

@@ -3,8 +3,11 @@ import VidxSegments
 import VidxVectors
 
 extension IndexDefinition {
-  /// The layout of the shadow tables that this code writes, and the latest it reads.
-  static let schemaVersion: Int64 = 1
+  /// The latest layout of the shadow tables that this code reads.
+  static let schemaVersion: Int64 = 2
+
+  /// The layout it writes: 2 with filter columns, which earlier versions would not fill.
+  private var requiredVersion: Int64 { filterColumns.isEmpty ? 1 : 2 }
 
   /// Stores the definition in t_config.
   func write(to tables: ShadowTables) throws(SQLiteError) {
@@ -20,7 +23,7 @@ extension IndexDefinition {
     func put(_ key: String, _ value: String) throws(SQLiteError) {
       try put(key) { (statement) throws(SQLiteError) in try statement.bind(value, at: 2) }
     }
-    try put("version", Self.schemaVersion)
+    try put("version", requiredVersion)
     try put("dimensions", Int64(configuration.dimensions))
     try put("metric", configuration.metric.rawValue)
     try put("index", configuration.kind.name)
@@ -31,6 +34,11 @@ extension IndexDefinition {
     try put("seed", Int64(bitPattern: configuration.seed))
     if let content { try put("content", content) }
     if let column { try put("column", column) }
+    if filterColumns.isEmpty { return }
+    try put("filter_columns", Int64(filterColumns.count))
+    for (i, column) in filterColumns.enumerated() {
+      try put("\(column.isPartition ? "partition" : "filter"):\(i)", column.name)
+    }
   }
 
   /// Reads the definition from t_config.
@@ -54,7 +62,9 @@ extension IndexDefinition {
     guard (content == nil) == (column == nil) else {
       throw StoreError.damagedDefinition(index: tables.table, key: "content")
     }
-    self.init(configuration: configuration, content: content, column: column)
+    self.init(
+      configuration: configuration, content: content, column: column,
+      filterColumns: version == 1 ? [] : try reader.filterColumns())
   }
 }
 
@@ -90,6 +100,16 @@ private struct DefinitionReader {
       throw StoreError.damagedDefinition(index: tables.table, key: "codec")
     }
     return codec
+  }
+
+  func filterColumns() throws -> [FilterColumn] {
+    try (0..<int("filter_columns", in: 0...IndexLimits.filterColumns)).map { i in
+      if let name = try optionalText("filter:\(i)") { return FilterColumn(name) }
+      guard let name = try optionalText("partition:\(i)") else {
+        throw StoreError.damagedDefinition(index: tables.table, key: "filter:\(i)")
+      }
+      return FilterColumn(name, isPartition: true)
+    }
   }
 
   func optionalText(_ key: String) throws -> String? {

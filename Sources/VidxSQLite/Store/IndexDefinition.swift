@@ -7,11 +7,28 @@ package struct IndexDefinition: Sendable, Equatable {
   package var content: String?
   /// The column of `content` that holds vectors: BLOBs of 32-bit floats, little-endian, or JSON text.
   package var column: String?
+  /// In the order of their declaration.
+  package var filterColumns: [FilterColumn] = []
 
-  package init(configuration: IndexConfiguration, content: String? = nil, column: String? = nil) {
+  package init(
+    configuration: IndexConfiguration, content: String? = nil, column: String? = nil, filterColumns: [FilterColumn] = []
+  ) {
     precondition((content == nil) == (column == nil), "content and column come together")
     self.configuration = configuration
     self.content = content
     self.column = column
+    self.filterColumns = filterColumns
+  }
+}
+
+/// A column whose values the index keeps beside the vectors, for searches to be restricted by.
+package struct FilterColumn: Sendable, Equatable {
+  package var name: String
+  /// Searches are expected to be restricted to one value of it.
+  package var isPartition: Bool
+
+  package init(_ name: String, isPartition: Bool = false) {
+    self.name = name
+    self.isPartition = isPartition
   }
 }

@@ -59,15 +59,19 @@ extension IndexStore {
     try refresh(includingDelta: false)
     let taken = try source.rowIDs.filter { try place(of: $0) != nil }
     if !taken.isEmpty { throw existing(taken) }
-    for (rowID, vector) in zip(source.rowIDs, vectors) { try insert(rowID: rowID, vector: vector) }
+    let columns = source.filterColumns
+    for (i, rowID) in source.rowIDs.enumerated() {
+      try insert(rowID: rowID, vector: vectors[i], values: columns.map { $0[i] })
+    }
   }
 
   /// Builds and publishes a segment from rows known to be distinct.
   func buildSegment(_ source: any VectorSource, base: GrowthBase?, options: BuildOptions) throws -> PublishedSegment {
     guard let folder else { throw StoreError.inMemory(index: table) }
+    let columns = FilteredSource(source, columnCount: definition.filterColumns.count)
     return try settling {
       try SegmentBuilder.build(
-        source, configuration: definition.configuration, base: base, options: options, directory: folder.path,
+        columns, configuration: definition.configuration, base: base, options: options, directory: folder.path,
         fileName: SegmentFolder.fileName(index: table, identifier: .random()))
     }
   }

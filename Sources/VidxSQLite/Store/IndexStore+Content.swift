@@ -5,7 +5,7 @@ import VidxVectors
 /// Vectors of a content table, read and checked, but not yet part of the index.
 enum ContentImage {
   /// Few rows, or no file to put a segment beside: they go to the delta.
-  case rows([(rowID: Int64, vector: [Float])])
+  case rows([(rowID: Int64, row: StoredRow)])
   case segment(PublishedSegment)
 }
 
@@ -25,8 +25,8 @@ extension IndexStore {
     return .segment(try buildSegment(source, base: nil, options: options))
   }
 
-  private func rows(of source: ContentRows) throws -> [(rowID: Int64, vector: [Float])] {
-    var rows: [(rowID: Int64, vector: [Float])] = []
+  private func rows(of source: ContentRows) throws -> [(rowID: Int64, row: StoredRow)] {
+    var rows: [(rowID: Int64, row: StoredRow)] = []
     rows.reserveCapacity(source.rowIDs.count)
     var vector = [Float](repeating: 0, count: definition.configuration.dimensions)
     for (i, rowID) in source.rowIDs.enumerated() {
@@ -34,7 +34,7 @@ extension IndexStore {
         guard let base = buffer.baseAddress else { return }
         unsafe try source.copyVectors(i..<i + 1, to: base)
       }
-      rows.append((rowID, vector))
+      rows.append((rowID, StoredRow(vector: vector, values: source.filterColumns.map { $0[i] })))
     }
     return rows
   }
@@ -44,7 +44,7 @@ extension IndexStore {
     var revision = revision.next()
     switch image {
     case .rows(let rows):
-      for (rowID, vector) in rows { try writeDelta(.insertDelta, rowID, vector, stamp: revision.stamp) }
+      for (rowID, row) in rows { try writeDelta(.insertDelta, rowID, row, stamp: revision.stamp) }
     case .segment(let published):
       unsettledFiles.append(published)
       try name(published, entryCount: settling { try SegmentIndex.open(path: published.path).entryCount })

@@ -156,12 +156,14 @@ private struct IntegrityCheck {
 
   private mutating func compareVectors(_ content: ContentTable) throws {
     let configuration = store.definition.configuration
+    let names = ([content.column] + content.filterColumns).map { quoted(identifier: $0) }
     let statement = try content.connection.prepare(
       """
-      SELECT \(quoted(identifier: content.column)) FROM \(content.qualifiedName) \
+      SELECT \(names.joined(separator: ", ")) FROM \(content.qualifiedName) \
       WHERE \(quoted(identifier: content.key)) = ?1
       """)
     var different: [Int64] = []
+    var otherwise: [Int64] = []
     for (rowID, segment) in live {
       do {
         try statement.bind(rowID, at: 1)
@@ -170,6 +172,10 @@ private struct IntegrityCheck {
         let expected = try content.vector(
           statement, column: 0, rowID: rowID, dimensions: configuration.dimensions, metric: configuration.metric)
         if try !Self.agree(expected, vector(rowID, segment)) { different.append(rowID) }
+        let values = statement.columnValues(from: 1, count: content.filterColumns.count)
+        if try zip(values, self.values(rowID, segment)).contains(where: { ColumnValue.compare($0, $1) != 0 }) {
+          otherwise.append(rowID)
+        }
       } catch let error as SQLiteError {
         throw error
       } catch {
@@ -177,6 +183,15 @@ private struct IntegrityCheck {
       }
     }
     report(different, "rows have another vector in index \(store.table) than in \(content.name)")
+    report(otherwise, "rows have other values in the filter columns of index \(store.table) than in \(content.name)")
+  }
+
+  private func values(_ rowID: Int64, _ segment: Int64?) throws -> [ColumnValue] {
+    guard let view = segment.flatMap({ views[$0] }) else { return try store.values(rowID, at: .delta) }
+    return try store.settling {
+      guard let entry = try view.index.entry(ofRowID: rowID) else { return [] }
+      return try store.values(rowID, at: .segment(view, entry: entry))
+    }
   }
 
   private func vector(_ rowID: Int64, _ segment: Int64?) throws -> [Float] {

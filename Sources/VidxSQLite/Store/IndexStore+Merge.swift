@@ -42,9 +42,10 @@ extension IndexStore {
       let growth = try base.map { view in
         GrowthBase(index: view.index, live: try settling { try view.filter() })
       }
+      let columnCount = definition.filterColumns.count
       var sources: [any VectorSource] = []
       for part in parts where part.id != base?.id {
-        sources.append(try settling { try SegmentRows(part.index, live: part.live) })
+        sources.append(try settling { try SegmentRows(part.index, live: part.live, columns: columnCount) })
       }
       sources.append(delta)
       let source = ConcatenatedSource(sources, dimensions: definition.configuration.dimensions)
@@ -122,6 +123,7 @@ extension IndexStore {
     defer { statement.reset() }
     var rowIDs: [Int64] = []
     var vectors: [Float] = []
+    var columns = definition.filterColumns.map { _ in ValueColumn() }
     var vector = [Float](repeating: 0, count: dimensions)
     while try statement.step() {
       guard copyFloats(of: statement, column: 1, to: &vector) else {
@@ -129,18 +131,20 @@ extension IndexStore {
       }
       rowIDs.append(statement.int64(0))
       vectors += vector
+      for i in columns.indices { columns[i].append(statement.columnValue(Int32(2 + i))) }
     }
-    return ArraySource(rowIDs: rowIDs, vectors: vectors, dimensions: dimensions)
+    return ArraySource(rowIDs: rowIDs, vectors: vectors, dimensions: dimensions, filterColumns: columns)
   }
 }
 
 /// The live rows of a segment, as rows to build another from.
 struct SegmentRows: VectorSource {
   let rowIDs: [Int64]
+  let filterColumns: [ValueColumn]
   private let index: SegmentIndex
   private let entries: [UInt32]
 
-  init(_ index: SegmentIndex, live: RowSet) throws(SegmentError) {
+  init(_ index: SegmentIndex, live: RowSet, columns count: Int) throws(SegmentError) {
     var rowIDs: [Int64] = []
     var entries: [UInt32] = []
     try live.forEach { (entry) throws(SegmentError) in
@@ -150,6 +154,9 @@ struct SegmentRows: VectorSource {
     self.rowIDs = rowIDs
     self.entries = entries
     self.index = index
+    filterColumns = try (0..<count).map { (i) throws(SegmentError) in
+      try index.columns?.column(i, entries: entries) ?? ValueColumn(nulls: entries.count)
+    }
   }
 
   func copyVectors(_ rows: Range<Int>, to destination: UnsafeMutablePointer<Float>) throws {

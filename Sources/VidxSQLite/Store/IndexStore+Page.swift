@@ -18,7 +18,7 @@ extension IndexStore {
     try refreshToSearch()
     let metric = definition.configuration.metric
     let k = min(request.k, liveCount)
-    let filter = try resolve(request.filter, request.prepared)
+    let filter = try resolve(request.filter, request.prepared, request.conditions)
     func hitOnPage(_ hit: Hit) -> StoreHit? {
       let found = StoreHit(rowID: hit.rowID, distance: metric.distance(fromScore: hit.score))
       if let within = request.within, found.distance > within { return nil }

@@ -10,7 +10,7 @@ extension IndexStore {
     try check(request)
     let query = try prepare(request.query)
     try refreshToSearch()
-    let filter = try resolve(request.filter, request.prepared)
+    let filter = try resolve(request.filter, request.prepared, request.conditions)
     let search = StoreSearch(request: request, filter: filter, query: query, rowCount: liveCount)
     for view in views { try search.add(view, of: self) }
     if let delta { search.add(delta.cache) }
@@ -76,7 +76,7 @@ extension IndexStore {
     try check(request)
     let query = try prepare(request.query)
     try refresh(includingDelta: true)
-    let prepared = try resolve(request.filter, request.prepared)
+    let prepared = try resolve(request.filter, request.prepared, request.conditions)
     var sources: [StoreStream.Source] = []
     var plan = StorePlan.exact
     for view in views {
@@ -134,8 +134,12 @@ extension IndexStore {
   }
 
   /// The filter of a request, for the state last refreshed to.
-  func resolve(_ rowIDs: [Int64]?, _ prepared: PreparedFilter?) throws -> PreparedFilter? {
-    guard let prepared else { return try rowIDs.map { try preparedFilter(rowIDs: $0) } }
+  func resolve(
+    _ rowIDs: [Int64]?, _ prepared: PreparedFilter?, _ conditions: [FilterCondition] = []
+  ) throws -> PreparedFilter? {
+    guard let prepared else {
+      return rowIDs == nil && conditions.isEmpty ? nil : try preparedFilter(rowIDs: rowIDs, conditions: conditions)
+    }
     precondition(prepared.state == state, "a filter that was prepared for another state of the index")
     return prepared
   }

@@ -93,7 +93,7 @@ extension IndexStore {
         throw StoreError.damagedDelta(index: table, rowID: rowID)
       }
       do throws(VectorError) {
-        try unsafe cache.put(rowID, vector)
+        try unsafe cache.put(rowID, vector, statement.columnValues(from: 2, count: definition.filterColumns.count))
       } catch {
         throw StoreError.damagedDelta(index: table, rowID: rowID)
       }

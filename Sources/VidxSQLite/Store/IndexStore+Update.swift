@@ -1,4 +1,4 @@
-import VidxIndexes
+package import VidxIndexes
 import VidxSegments
 import VidxVectors
 
@@ -18,11 +18,15 @@ extension IndexStore {
   ///   - rowID: nil for one more than the highest.
   ///   - vector: as many finite floats as the index has dimensions. A zero vector under cosine is kept, but it is never
   ///     anybody's neighbour.
+  ///   - values: one for each filter column; empty stands for NULLs.
   /// - Returns: the row id.
   /// - Throws: `StoreError.vector`, `.rowExists`, `.rowIDsExhausted`; `SQLiteError`.
   @discardableResult
-  package func insert(rowID: Int64?, vector: [Float], onConflict: ConflictPolicy = .abort) throws -> Int64 {
+  package func insert(
+    rowID: Int64?, vector: [Float], values: [ColumnValue] = [], onConflict: ConflictPolicy = .abort
+  ) throws -> Int64 {
     try check(vector, rowID: rowID)
+    let row = StoredRow(vector: vector, values: values.isEmpty ? nulls : values)
     var edit = Edit(try refresh(includingDelta: false))
     let id = try rowID ?? nextRowID()
     let place = try rowID == nil ? nil : place(of: id)
@@ -30,30 +34,33 @@ extension IndexStore {
       switch onConflict {
       case .abort: throw StoreError.rowExists(index: table, rowID: id)
       case .ignore: return id
-      case .replace: try replace(id, at: place, with: vector, in: &edit)
+      case .replace: try replace(id, at: place, with: row, in: &edit)
       }
     } else {
-      try put(id, vector, .insertDelta, in: &edit)
+      try put(id, row, .insertDelta, in: &edit)
     }
     try commit(edit)
     return id
   }
 
-  /// Changes the row id or the vector of a row, or both.
-  /// - Parameter vector: nil to keep it.
+  /// Changes the row id, the vector or the values of a row.
+  /// - Parameters:
+  ///   - vector: nil to keep it.
+  ///   - values: one for each filter column, nil to keep the value; empty to keep them all.
   /// - Throws: `StoreError.noRow`, `.vector`, `.rowExists` when the new row id is taken; `SQLiteError`.
   package func update(
-    rowID old: Int64, to new: Int64, vector: [Float]? = nil, onConflict: ConflictPolicy = .abort
+    rowID old: Int64, to new: Int64, vector: [Float]? = nil, values: [ColumnValue?] = [],
+    onConflict: ConflictPolicy = .abort
   ) throws {
     if let vector { try check(vector, rowID: new) }
     var edit = Edit(try refresh(includingDelta: false))
     guard let place = try place(of: old) else { throw StoreError.noRow(index: table, rowID: old) }
     if old == new {
-      guard let vector else { return }
-      try replace(old, at: place, with: vector, in: &edit)
+      if vector == nil, values.allSatisfy({ $0 == nil }) { return }
+      try replace(old, at: place, with: changed(old, at: place, vector, values), in: &edit)
       return try commit(edit)
     }
-    let vector = try vector ?? self.vector(old, at: place)
+    let row = try changed(old, at: place, vector, values)
     let target = try self.place(of: new)
     if target != nil {
       switch onConflict {
@@ -64,9 +71,9 @@ extension IndexStore {
     }
     try remove(old, at: place, in: &edit)
     if let target {
-      try replace(new, at: target, with: vector, in: &edit)
+      try replace(new, at: target, with: row, in: &edit)
     } else {
-      try put(new, vector, .insertDelta, in: &edit)
+      try put(new, row, .insertDelta, in: &edit)
     }
     try commit(edit)
   }
@@ -90,10 +97,34 @@ extension IndexStore {
     return try vector(rowID, at: place)
   }
 
-  /// There is a row of this id.
-  package func contains(rowID: Int64) throws -> Bool {
+  /// There is a row of this id that passes.
+  package func contains(rowID: Int64, conditions: [FilterCondition] = []) throws -> Bool {
     try refresh(includingDelta: false)
-    return try place(of: rowID) != nil
+    guard let place = try place(of: rowID) else { return false }
+    if conditions.isEmpty { return true }
+    let values = try values(rowID, at: place)
+    return conditions.allSatisfy { $0.passes(values[$0.column]) }
+  }
+
+  /// The value of a row in a filter column; NULL when there is no such row.
+  func value(rowID: Int64, column: Int) throws -> ColumnValue {
+    try refresh(includingDelta: false)
+    guard let place = try place(of: rowID) else { return .null }
+    return try value(rowID, at: place, column: column)
+  }
+
+  private var nulls: [ColumnValue] { definition.filterColumns.map { _ in .null } }
+
+  /// A row with what is to change in it.
+  private func changed(
+    _ rowID: Int64, at place: Place, _ vector: [Float]?, _ values: [ColumnValue?]
+  ) throws -> StoredRow {
+    var row = StoredRow(
+      vector: try vector ?? self.vector(rowID, at: place), values: try self.values(rowID, at: place))
+    for (i, value) in values.enumerated() {
+      if let value { row.values[i] = value }
+    }
+    return row
   }
 
   /// Refuses what cannot be indexed.
@@ -156,6 +187,27 @@ extension IndexStore {
     }
   }
 
+  func value(_ rowID: Int64, at place: Place, column: Int) throws -> ColumnValue {
+    guard case .segment(let view, let entry) = place else { return try values(rowID, at: place)[column] }
+    return try settling { try view.index.value(column: column, entry: entry) }
+  }
+
+  /// The values of a row in the filter columns.
+  func values(_ rowID: Int64, at place: Place) throws -> [ColumnValue] {
+    let count = definition.filterColumns.count
+    if count == 0 { return [] }
+    switch place {
+    case .segment(let view, let entry):
+      return try settling { try (0..<count).map { try view.index.value(column: $0, entry: entry) } }
+    case .delta:
+      let statement = try tables.statement(.deltaValues)
+      defer { statement.reset() }
+      try statement.bind(rowID, at: 1)
+      guard try statement.step() else { throw StoreError.damagedDelta(index: table, rowID: rowID) }
+      return statement.columnValues(from: 1, count: count)
+    }
+  }
+
   /// Says of which index a segment that fails is.
   func settling<Result>(_ body: () throws -> Result) throws -> Result {
     do { return try body() } catch let error as SegmentError { throw StoreError.segment(index: table, error) }
@@ -164,13 +216,20 @@ extension IndexStore {
 
 // MARK: Changing rows
 
+/// What the index keeps of a row.
+struct StoredRow {
+  var vector: [Float]
+  /// One for each filter column.
+  var values: [ColumnValue]
+}
+
 /// One change of an index in the making: what has been written, and what the caches have yet to learn.
 struct Edit {
   let before: Revision
   var after: Revision
   var killed: [(view: SegmentView, entry: Int)] = []
   var removed: [Int64] = []
-  var put: (rowID: Int64, vector: [Float])?
+  var put: (rowID: Int64, row: StoredRow)?
 
   init(_ before: Revision) {
     self.before = before
@@ -179,16 +238,17 @@ struct Edit {
 }
 
 extension IndexStore {
-  private func put(_ rowID: Int64, _ vector: [Float], _ query: ShadowTables.Query, in edit: inout Edit) throws {
-    try writeDelta(query, rowID, vector, stamp: edit.after.stamp)
-    edit.put = (rowID, vector)
+  private func put(_ rowID: Int64, _ row: StoredRow, _ query: ShadowTables.Query, in edit: inout Edit) throws {
+    try writeDelta(query, rowID, row, stamp: edit.after.stamp)
+    edit.put = (rowID, row)
   }
 
-  func writeDelta(_ query: ShadowTables.Query, _ rowID: Int64, _ vector: [Float], stamp: Int64) throws(SQLiteError) {
+  func writeDelta(_ query: ShadowTables.Query, _ rowID: Int64, _ row: StoredRow, stamp: Int64) throws(SQLiteError) {
     let statement = try tables.statement(query)
     try statement.bind(rowID, at: 1)
     try statement.bind(stamp, at: 2)
-    try statement.bind(floats: vector, at: 3)
+    try statement.bind(floats: row.vector, at: 3)
+    for (i, value) in row.values.enumerated() { try statement.bind(value, at: Int32(4 + i)) }
     try statement.run()
   }
 
@@ -207,13 +267,13 @@ extension IndexStore {
     }
   }
 
-  private func replace(_ rowID: Int64, at place: Place, with vector: [Float], in edit: inout Edit) throws {
+  private func replace(_ rowID: Int64, at place: Place, with row: StoredRow, in edit: inout Edit) throws {
     switch place {
     case .delta:
-      try put(rowID, vector, .replaceDelta, in: &edit)
+      try put(rowID, row, .replaceDelta, in: &edit)
     case .segment:
       try remove(rowID, at: place, in: &edit)
-      try put(rowID, vector, .insertDelta, in: &edit)
+      try put(rowID, row, .insertDelta, in: &edit)
     }
   }
 
@@ -233,9 +293,9 @@ extension IndexStore {
     }
     guard let loaded = delta, loaded.token == edit.before.token else { return }
     for rowID in edit.removed { loaded.cache.remove(rowID) }
-    if let (rowID, vector) = edit.put {
+    if let (rowID, row) = edit.put {
       do throws(VectorError) {
-        try unsafe loaded.cache.put(rowID, vector)
+        try unsafe loaded.cache.put(rowID, row.vector, row.values)
       } catch {
         throw StoreError.vector(rowID: rowID, error)
       }

@@ -31,6 +31,7 @@ package final class IndexStore {
   init(tables: ShadowTables, definition: IndexDefinition) {
     self.tables = tables
     self.definition = definition
+    tables.filterColumnCount = definition.filterColumns.count
     connection = tables.connection
     schema = tables.schema
     folder = tables.connection.filename(schema: tables.schema).map { SegmentFolder(databasePath: $0) }

@@ -60,6 +60,7 @@ extension IndexStore {
     try check(index.configuration.metric == expected.metric, .metric)
     try check(index.configuration.kind == expected.kind, .kind)
     try check(Int64(index.entryCount) == entryCount, .entryCount)
+    try check(index.columns?.count ?? 0 == definition.filterColumns.count, .filterColumns)
     return index
   }
 }

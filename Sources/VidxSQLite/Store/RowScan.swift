@@ -1,4 +1,4 @@
-import VidxIndexes
+package import VidxIndexes
 import VidxSegments
 import VidxVectors
 
@@ -6,7 +6,9 @@ import VidxVectors
 package final class RowScan {
   private struct Lane {
     let view: SegmentView
-    let live: EntryFilter?
+    let live: RowSet?
+    /// The rows to come, by row id, where they are few; nil when all are walked through.
+    let chosen: [(rowID: Int64, entry: Int)]?
     var position = 0
     var head: (rowID: Int64, entry: Int)?
   }
@@ -19,16 +21,43 @@ package final class RowScan {
   /// - Parameters:
   ///   - deltaIDs: ascending.
   ///   - first: the scan starts at this row id.
-  init(_ store: IndexStore, deltaIDs: [Int64], from first: Int64) throws {
+  ///   - conditions: which rows of segments come.
+  init(_ store: IndexStore, deltaIDs: [Int64], from first: Int64, conditions: [FilterCondition]) throws {
     self.store = store
     self.deltaIDs = deltaIDs
     lanes = []
     for view in store.views {
-      let live = try store.settling { try view.filter() }
+      if !conditions.isEmpty {
+        try add(view, from: first, conditions)
+        continue
+      }
+      let live = try store.settling { try view.filter()?.entries }
       let position = try store.settling { try view.index.sortedPosition(ofFirstFrom: first) }
-      lanes.append(Lane(view: view, live: live, position: position))
+      lanes.append(Lane(view: view, live: live, chosen: nil, position: position))
       try advance(lanes.count - 1)
     }
+  }
+
+  /// From so many rows of a segment on it is quicker to walk through all than to sort those that pass.
+  private static let walkedShare = 8
+
+  private func add(_ view: SegmentView, from first: Int64, _ conditions: [FilterCondition]) throws {
+    let live = try store.settling { try view.liveEntries(passing: conditions) }
+    if live.count > view.index.entryCount / Self.walkedShare {
+      let position = try store.settling { try view.index.sortedPosition(ofFirstFrom: first) }
+      lanes.append(Lane(view: view, live: live, chosen: nil, position: position))
+    } else {
+      var chosen: [(rowID: Int64, entry: Int)] = []
+      try store.settling {
+        try live.forEach { entry in
+          let rowID = try view.index.rowID(ofEntry: entry)
+          if rowID >= first { chosen.append((rowID, entry)) }
+        }
+      }
+      chosen.sort { $0.rowID < $1.rowID }
+      lanes.append(Lane(view: view, live: nil, chosen: chosen))
+    }
+    try advance(lanes.count - 1)
   }
 
   /// The next row id, and where its vector is.
@@ -58,12 +87,18 @@ package final class RowScan {
   }
 
   private func advance(_ i: Int) throws {
+    if let chosen = lanes[i].chosen {
+      let position = lanes[i].position
+      lanes[i].head = position < chosen.count ? chosen[position] : nil
+      lanes[i].position = position + 1
+      return
+    }
     lanes[i].head = try store.settling {
       let index = lanes[i].view.index
       while lanes[i].position < index.entryCount {
         let row = try index.sortedRow(lanes[i].position)
         lanes[i].position += 1
-        if lanes[i].live?.entries.contains(row.entry) ?? true { return row }
+        if lanes[i].live?.contains(row.entry) ?? true { return row }
       }
       return nil
     }
@@ -71,16 +106,25 @@ package final class RowScan {
 }
 
 extension IndexStore {
-  /// The live rows from a row id on, ascending. Vectors are read as they are asked for, in the caller's read
-  /// transaction.
-  package func scan(from first: Int64 = .min) throws -> RowScan {
+  /// The live rows from a row id on that pass all conditions, ascending. Vectors are read as they are asked for, in the
+  /// caller's read transaction.
+  package func scan(from first: Int64 = .min, conditions: [FilterCondition] = []) throws -> RowScan {
     try refresh(includingDelta: false) { _ in
-      let statement = try tables.statement(.deltaIDs)
-      defer { statement.reset() }
-      var ids: [Int64] = []
-      while try statement.step() { ids.append(statement.int64(0)) }
-      return try RowScan(self, deltaIDs: Array(ids.drop { $0 < first }), from: first)
+      let ids = try deltaIDs(passing: conditions)
+      return try RowScan(self, deltaIDs: Array(ids.drop { $0 < first }), from: first, conditions: conditions)
     }
+  }
+
+  /// The row ids of the delta that pass, ascending.
+  private func deltaIDs(passing conditions: [FilterCondition]) throws -> [Int64] {
+    let statement = try tables.statement(conditions.isEmpty ? .deltaIDs : .deltaIDsAndValues)
+    defer { statement.reset() }
+    var ids: [Int64] = []
+    while try statement.step() {
+      guard conditions.allSatisfy({ $0.passes(statement.columnValue(Int32(1 + $0.column))) }) else { continue }
+      ids.append(statement.int64(0))
+    }
+    return ids
   }
 }
 

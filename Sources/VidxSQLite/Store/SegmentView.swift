@@ -70,6 +70,13 @@ final class SegmentView {
     return filter.entryCount == 0 ? nil : filter
   }
 
+  /// The live entries whose values pass all conditions.
+  func liveEntries(passing conditions: [FilterCondition]) throws(SegmentError) -> RowSet {
+    let set = try index.entries(passing: conditions)
+    if let live { set.formIntersection(live) }
+    return set
+  }
+
   /// The entries that live now, as a set that later tombstones do not change.
   func liveEntries() -> RowSet {
     live?.copy() ?? RowSet(capacity: index.entryCount, full: true)

@@ -2,12 +2,14 @@
 ///
 ///     t_config(key, value)             the definition, the schema version, the revision, retired files
 ///     t_segments(id, file, ...)        the manifest: the segments of the index
-///     t_delta(id, stamp, vector)       vectors not yet in a segment; id is the row id
+///     t_delta(id, stamp, vector)       vectors not yet in a segment; id is the row id; f0, f1, ...: filter columns
 ///     t_tombstones(segment, entry)     rows of segments that are dead
 final class ShadowTables {
   let connection: Connection
   let schema: String
   private(set) var table: String
+  /// How many filter columns the delta has; set before the first statement is made.
+  var filterColumnCount = 0
   private var statements: [Query: Statement] = [:]
 
   static let suffixes = ["config", "segments", "delta", "tombstones"]
@@ -35,7 +37,8 @@ final class ShadowTables {
     // a constraint's, because SQLite renames those with the table: inside ALTER TABLE an index cannot be dropped.
     try connection.execute(
       """
-      CREATE TABLE \(name("delta"))(id INTEGER PRIMARY KEY, stamp INTEGER NOT NULL, vector BLOB NOT NULL, \
+      CREATE TABLE \(name("delta"))(id INTEGER PRIMARY KEY, stamp INTEGER NOT NULL, \
+      \(filterNames { "\($0), " })vector BLOB NOT NULL, \
       UNIQUE(stamp, id))
       """)
     try connection.execute(
@@ -57,6 +60,11 @@ final class ShadowTables {
         "ALTER TABLE \(name(suffix)) RENAME TO \(quoted(identifier: newTable + "_" + suffix))")
     }
     table = newTable
+  }
+
+  /// The columns of the delta that hold values of filter columns, in a text of them all.
+  private func filterNames(_ text: (String) -> String) -> String {
+    (0..<filterColumnCount).map { text("f\($0)") }.joined()
   }
 
   /// All tables are there.
@@ -99,7 +107,8 @@ final class ShadowTables {
     case readRevision, writeRevision
     case segments, insertSegment, deleteSegment, deleteAllSegments
     case tombstones, insertTombstone, deleteTombstones, deleteAllTombstones
-    case deltaVector, deltaSince, deltaIDs, deltaIDsUntil, deltaHighest, deltaCount, deltaRows
+    case deltaVector, deltaValues, deltaSince, deltaIDs, deltaIDsAndValues, deltaIDsUntil, deltaHighest, deltaCount
+    case deltaRows
     case insertDelta, replaceDelta, deleteDelta, deleteDeltaUntil, deleteAllDelta
     case retire, retireAll, retired, forgetRetired
   }
@@ -119,14 +128,20 @@ final class ShadowTables {
     case .deleteTombstones: "DELETE FROM \(name("tombstones")) WHERE segment = ?1"
     case .deleteAllTombstones: "DELETE FROM \(name("tombstones"))"
     case .deltaVector: "SELECT vector FROM \(name("delta")) WHERE id = ?1"
-    case .deltaSince: "SELECT id, vector FROM \(name("delta")) WHERE stamp > ?1 ORDER BY stamp"
+    case .deltaValues: "SELECT id\(filterNames { ", \($0)" }) FROM \(name("delta")) WHERE id = ?1"
+    case .deltaIDsAndValues: "SELECT id\(filterNames { ", \($0)" }) FROM \(name("delta")) ORDER BY id"
+    case .deltaSince:
+      "SELECT id, vector\(filterNames { ", \($0)" }) FROM \(name("delta")) WHERE stamp > ?1 ORDER BY stamp"
     case .deltaIDs: "SELECT id FROM \(name("delta")) ORDER BY id"
     case .deltaIDsUntil: "SELECT id FROM \(name("delta")) WHERE stamp <= ?1 ORDER BY id"
     case .deltaHighest: "SELECT max(id) FROM \(name("delta"))"
     case .deltaCount: "SELECT count(*) FROM \(name("delta"))"
-    case .deltaRows: "SELECT id, vector FROM \(name("delta")) ORDER BY id"
-    case .insertDelta: "INSERT INTO \(name("delta"))(id, stamp, vector) VALUES (?1, ?2, ?3)"
-    case .replaceDelta: "UPDATE \(name("delta")) SET stamp = ?2, vector = ?3 WHERE id = ?1"
+    case .deltaRows: "SELECT id, vector\(filterNames { ", \($0)" }) FROM \(name("delta")) ORDER BY id"
+    case .insertDelta:
+      "INSERT INTO \(name("delta"))(id, stamp, vector\(filterNames { ", \($0)" })) "
+        + "VALUES (?1, ?2, ?3\(filterNames { _ in ", ?" }))"
+    case .replaceDelta:
+      "UPDATE \(name("delta")) SET stamp = ?2, vector = ?3\(filterNames { ", \($0) = ?" }) WHERE id = ?1"
     case .deleteDelta: "DELETE FROM \(name("delta")) WHERE id = ?1"
     case .deleteDeltaUntil: "DELETE FROM \(name("delta")) WHERE stamp <= ?1"
     case .deleteAllDelta: "DELETE FROM \(name("delta"))"

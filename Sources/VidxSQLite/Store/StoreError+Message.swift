@@ -96,6 +96,10 @@ extension ContentFault: CustomStringConvertible {
     case .descendingPrimaryKey:
       "INTEGER PRIMARY KEY DESC does not name the row id (a quirk of SQLite): declare it INTEGER PRIMARY KEY"
     case .missingColumn(let column): "there is no column \(column): check the name"
+    case .missingFilterColumn(let column, let known):
+      "there is no column \(column) to filter by"
+        + (nearestSpelling(to: column, among: known).map { " (did you mean '\($0)'?)" } ?? "")
+        + ": it has \(known.joined(separator: ", "))"
     case .lostColumn(let column):
       "there is no column \(column) any more: drop the index and make it again with the name the column has now"
     case .keyAsVector(let column): "column \(column) is the primary key: name the column that holds the vectors"

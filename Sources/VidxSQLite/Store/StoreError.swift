@@ -51,6 +51,7 @@ package enum StoreError: Error, Equatable, Sendable {
 package enum SegmentDisagreement: String, Sendable {
   case dimensions, metric, kind
   case entryCount = "number of rows"
+  case filterColumns = "filter columns"
 }
 
 /// Why a table cannot be the content of an index.
@@ -63,6 +64,7 @@ package enum ContentFault: Equatable, Sendable {
   /// `INTEGER PRIMARY KEY DESC` is, for historical reasons, an ordinary column.
   case descendingPrimaryKey
   case missingColumn(String)
+  case missingFilterColumn(String, known: [String])
   /// The column was there when the index was made; it has been renamed or dropped.
   case lostColumn(String)
   case keyAsVector(String)

@@ -10,6 +10,8 @@ package struct StoreRequest: Sendable {
   package var filter: [Int64]?
   /// Rows that may be returned, in place of `filter`: of the state that is searched, so from the same transaction.
   package var prepared: PreparedFilter?
+  /// Tests of filter columns, all of which a row must pass, beside `filter`.
+  package var conditions: [FilterCondition]
   /// Only rows at this distance or nearer.
   package var within: Float?
   /// Only rows after this one; the answer is exact then.
@@ -17,14 +19,16 @@ package struct StoreRequest: Sendable {
   package var parameters: SearchParameters
 
   package init(
-    query: [Float], k: Int = 0, filter: [Int64]? = nil, prepared: PreparedFilter? = nil, within: Float? = nil,
-    after: StoreCursor? = nil, parameters: SearchParameters = SearchParameters()
+    query: [Float], k: Int = 0, filter: [Int64]? = nil, prepared: PreparedFilter? = nil,
+    conditions: [FilterCondition] = [], within: Float? = nil, after: StoreCursor? = nil,
+    parameters: SearchParameters = SearchParameters()
   ) {
     self.after = after
     self.query = query
     self.k = k
     self.filter = filter
     self.prepared = prepared
+    self.conditions = conditions
     self.within = within
     self.parameters = parameters
   }

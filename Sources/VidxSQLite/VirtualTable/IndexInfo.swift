@@ -11,10 +11,13 @@ internal import CVidxSQLite
     var shape = QueryShape(isStreamExact: isStreamExact, rowCount: rowCount)
     for i in 0..<Int(unsafe info.pointee.nConstraint) {
       let constraint = unsafe info.pointee.aConstraint[i]
-      shape.constraints.append(
-        QueryShape.Constraint(
-          constraint.iColumn, Int32(constraint.op), isUsable: constraint.usable != 0,
-          isSet: unsafe sqlite3_vtab_in(info, Int32(i), -1) != 0))
+      var term = QueryShape.Constraint(
+        constraint.iColumn, Int32(constraint.op), isUsable: constraint.usable != 0,
+        isSet: unsafe sqlite3_vtab_in(info, Int32(i), -1) != 0)
+      if term.filterPosition != nil, let collation = unsafe sqlite3_vtab_collation(info, Int32(i)) {
+        term.isBinary = unsafe sqlite3_stricmp(collation, "BINARY") == 0
+      }
+      shape.constraints.append(term)
     }
     for i in 0..<Int(unsafe info.pointee.nOrderBy) {
       let term = unsafe info.pointee.aOrderBy[i]
@@ -32,7 +35,9 @@ internal import CVidxSQLite
     for (i, argument) in plan.arguments.enumerated() {
       unsafe info.pointee.aConstraintUsage[argument.constraint].argvIndex = Int32(i + 1)
       unsafe info.pointee.aConstraintUsage[argument.constraint].omit = argument.isSettled ? 1 : 0
-      if argument.use == .rowIDs { unsafe _ = sqlite3_vtab_in(info, Int32(argument.constraint), 1) }
+      if argument.use == .rowIDs || argument.use == .columnSet {
+        unsafe _ = sqlite3_vtab_in(info, Int32(argument.constraint), 1)
+      }
     }
     unsafe info.pointee.idxStr = text
     unsafe info.pointee.needToFreeIdxStr = 1

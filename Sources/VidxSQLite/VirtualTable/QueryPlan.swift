@@ -28,6 +28,19 @@ struct QueryPlan: Equatable, Sendable {
     case atMost = "T"
     case limit = "L"
     case offset = "O"
+    /// `column = value` for a filter column, and so on; the column's position follows the letter.
+    case columnEquals = "="
+    /// `column IN (...)`, the whole set.
+    case columnSet = "i"
+    case columnAbove = "a"
+    case columnAtLeast = "f"
+    case columnBelow = "b"
+    case columnAtMost = "t"
+    case columnDiffers = "!"
+    case columnIs = "s"
+    case columnIsNot = "n"
+    case columnIsNull = "z"
+    case columnIsNotNull = "y"
   }
 
   struct Argument: Equatable, Sendable {
@@ -36,6 +49,17 @@ struct QueryPlan: Equatable, Sendable {
     var constraint: Int
     /// SQLite need not check the term again.
     var isSettled: Bool
+    /// The position of the filter column; nil for all else.
+    var column: Int?
+
+    /// A letter, and the number of the filter column.
+    var text: String { String(use.rawValue) + (column.map(String.init) ?? "") }
+  }
+
+  /// What a value is for: a part of the text that SQLite keeps.
+  struct Term: Equatable, Sendable {
+    var use: Use
+    var column: Int?
   }
 
   /// In the order of the values.
@@ -46,15 +70,28 @@ struct QueryPlan: Equatable, Sendable {
   var cost = 0.0
   var rows = 0
 
-  /// What `xFilter` gets: a letter for every value.
-  var text: String { String(arguments.map(\.use.rawValue)) }
+  /// What `xFilter` gets: a letter for every value, and a number where it belongs to a filter column.
+  var text: String { arguments.map(\.text).joined() }
+
+  /// Some term is on a filter column.
+  var hasFilters: Bool { arguments.contains { $0.column != nil } }
 
   func has(_ use: Use) -> Bool { arguments.contains { $0.use == use } }
 
-  /// The uses a text spells, or nil when it is not one of ours.
-  static func uses(of text: String) -> [Use]? {
-    let uses = text.compactMap(Use.init(rawValue:))
-    return uses.count == text.count ? uses : nil
+  /// The terms a text spells, or nil when it is not one of ours.
+  static func terms(of text: String) -> [Term]? {
+    var terms: [Term] = []
+    for character in text {
+      if let digit = character.isASCII ? character.wholeNumberValue : nil {
+        guard let last = terms.last, (last.column ?? 0) < 1_000 else { return nil }
+        terms[terms.count - 1].column = (last.column ?? 0) * 10 + digit
+      } else if let use = Use(rawValue: character) {
+        terms.append(Term(use: use))
+      } else {
+        return nil
+      }
+    }
+    return terms
   }
 }
 

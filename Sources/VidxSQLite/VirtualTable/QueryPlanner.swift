@@ -11,6 +11,7 @@ internal import CSQLite
 ///   constant. When it comes from another table they join what k selected: the plan that would search once for every
 ///   such value costs more than the one that searches once. (Where the query forces the order of the tables, with CROSS
 ///   JOIN or LEFT JOIN, only the former is possible. A constant and a value of a table to the left look the same here.)
+/// - Terms on filter columns do as those on row ids: sets always, others when they are constant.
 ///
 /// SQLite also tries terms joined by OR one by one, and would then evaluate MATCH as a function, which it is not. Such
 /// plans show as plans without MATCH, so these cost more than a search would.
@@ -53,6 +54,7 @@ struct QueryPlanner {
   private mutating func scan() -> QueryPlan {
     takeRowIDs()
     takeRanges()
+    takeFilters()
     let all = Double(max(shape.rowCount, 1))
     if plan.has(.rowID) {
       price(cost: Self.lookup, rows: 1)
@@ -61,7 +63,7 @@ struct QueryPlanner {
       price(cost: min(all, 25) * Self.lookup, rows: min(all, 25))
     } else {
       // As SQLite guesses: a bound on one side leaves a quarter of the rows.
-      let share = plan.arguments.reduce(1.0) { share, _ in share / 4 }
+      let share = plan.arguments.reduce(1.0) { share, argument in share / (argument.use == .columnEquals ? 10 : 4) }
       price(cost: 2 * streamCost + all * share, rows: max(all * share, 1))
     }
     // Nobody wants the distance of rows that are not searched for: this is a part of a search.
@@ -75,9 +77,10 @@ struct QueryPlanner {
   private mutating func search() -> QueryPlan? {
     takeDistanceBounds(Self.upperBounds)
     takeRowIDs()
+    takeFilters()
     if plan.has(.k) {
       // The set decides which rows k counts.
-      if shape.constraints.contains(where: { $0.isOn(.rowID) && $0.isSet && !$0.isUsable }) { return nil }
+      if shape.constraints.contains(where: { Self.isRestrictingSet($0) && !$0.isUsable }) { return nil }
       takeDistanceBounds(Self.lowerBounds)
       takeRanges()
       takeAll(on: .rowID, SQLITE_INDEX_CONSTRAINT_NE, as: .notRowID)
@@ -95,6 +98,9 @@ struct QueryPlanner {
       switch argument.use {
       case .rowID: total + 1e10
       case .beyond, .from, .at, .notRowID, .above, .atLeast, .below, .atMost: total + 1e9
+      case .columnEquals, .columnAbove, .columnAtLeast, .columnBelow, .columnAtMost, .columnDiffers, .columnIs,
+        .columnIsNot:
+        total + 1e9
       default: total
       }
     }
@@ -111,7 +117,8 @@ struct QueryPlanner {
       // stream for every row of another table, when the order is forced.
       price(cost: streamCost * 0.9, rows: 1)
     } else {
-      price(cost: streamCost, rows: plan.has(.within) ? max(all / 4, 1) : all)
+      let share = (plan.has(.within) ? 0.25 : 1) * (plan.hasFilters ? 0.25 : 1)
+      price(cost: streamCost, rows: max(all * share, 1))
     }
   }
 
@@ -179,6 +186,30 @@ struct QueryPlanner {
 
   private mutating func takeRanges() {
     for (operation, use) in Self.ranges { takeAll(on: .rowID, operation, as: use) }
+  }
+
+  private static let filters: [Int32: QueryPlan.Use] = [
+    SQLITE_INDEX_CONSTRAINT_EQ: .columnEquals, SQLITE_INDEX_CONSTRAINT_GT: .columnAbove,
+    SQLITE_INDEX_CONSTRAINT_GE: .columnAtLeast, SQLITE_INDEX_CONSTRAINT_LT: .columnBelow,
+    SQLITE_INDEX_CONSTRAINT_LE: .columnAtMost, SQLITE_INDEX_CONSTRAINT_NE: .columnDiffers,
+    SQLITE_INDEX_CONSTRAINT_IS: .columnIs, SQLITE_INDEX_CONSTRAINT_ISNOT: .columnIsNot,
+    SQLITE_INDEX_CONSTRAINT_ISNULL: .columnIsNull, SQLITE_INDEX_CONSTRAINT_ISNOTNULL: .columnIsNotNull,
+  ]
+
+  /// The set decides which rows k counts.
+  private static func isRestrictingSet(_ constraint: QueryShape.Constraint) -> Bool {
+    constraint.isSet && (constraint.isOn(.rowID) || (constraint.filterPosition != nil && constraint.isBinary))
+  }
+
+  /// Takes the terms on filter columns. SQLite checks those again whose value may bring an affinity with it.
+  private mutating func takeFilters() {
+    for (i, constraint) in shape.constraints.enumerated() where constraint.isUsable && constraint.isBinary {
+      guard let column = constraint.filterPosition, let use = Self.filters[constraint.operation] else { continue }
+      let isSet = constraint.isSet && use == .columnEquals
+      let isSettled = isSet || use == .columnIsNull || use == .columnIsNotNull
+      plan.arguments.append(
+        QueryPlan.Argument(use: isSet ? .columnSet : use, constraint: i, isSettled: isSettled, column: column))
+    }
   }
 
   private mutating func takeAll(on column: Column, _ operation: Int32, as use: QueryPlan.Use) {

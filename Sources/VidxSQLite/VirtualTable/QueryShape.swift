@@ -1,16 +1,27 @@
 internal import CSQLite
 
-/// The columns a vidx table declares; the last bears the table's own name and takes commands.
+/// The columns a vidx table declares but for its filter columns, which come behind; the last bears the table's own name
+/// and takes commands.
 enum Column: Int32, Sendable {
   case rowID = -1
   case vector = 0
   case distance, k, efSearch, probes, targetRecall, exact, afterDistance, afterRowID, command
 
   /// The declaration of a table of this name, for `sqlite3_declare_vtab`.
-  static func declaration(table: String) -> String {
+  static func declaration(table: String, filterColumns: [FilterColumn]) -> String {
     "CREATE TABLE x(vector, distance HIDDEN, k HIDDEN, ef_search HIDDEN, probes HIDDEN, "
       + "target_recall HIDDEN, exact HIDDEN, after_distance HIDDEN, after_rowid HIDDEN, "
-      + "\(quoted(identifier: table)) HIDDEN)"
+      + "\(quoted(identifier: table)) HIDDEN"
+      // Without a type they have no affinity: values stay, and are compared, as they are.
+      + filterColumns.map { ", \(quoted(identifier: $0.name))" }.joined() + ")"
+  }
+
+  /// The number of the first filter column.
+  static let firstFilter = Column.command.rawValue + 1
+
+  /// The position of a column among the filter columns; nil when it is none.
+  static func filterPosition(of number: Int32) -> Int? {
+    number >= firstFilter ? Int(number - firstFilter) : nil
   }
 
   /// Names that a table cannot have, because its column of that name would be a second one, or hide the row id.
@@ -51,6 +62,8 @@ struct QueryShape: Equatable, Sendable {
     var isUsable: Bool
     /// `IN (...)`, and SQLite can hand over the whole set at once.
     var isSet: Bool
+    /// Text is compared as bytes.
+    var isBinary = true
 
     init(_ column: Int32, _ operation: Int32, isUsable: Bool = true, isSet: Bool = false) {
       self.column = column
@@ -64,6 +77,9 @@ struct QueryShape: Equatable, Sendable {
     }
 
     func isOn(_ other: Column) -> Bool { column == other.rawValue && !isLimit }
+
+    /// The position of the filter column it is on; nil when it is on another column.
+    var filterPosition: Int? { isLimit ? nil : Column.filterPosition(of: column) }
 
     /// LIMIT or OFFSET, which are no terms of WHERE.
     var isLimit: Bool {

@@ -19,6 +19,8 @@ struct SearchTerms: Equatable {
   /// The last row of the page before.
   var after: StoreCursor?
   var excluded: Set<Int64> = []
+  /// Tests of filter columns.
+  var conditions: [FilterCondition] = []
   var from = Int64.min
   var through = Int64.max
   /// Some term is NULL or cannot be met: there are no rows.

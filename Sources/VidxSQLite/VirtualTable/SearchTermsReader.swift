@@ -15,11 +15,17 @@ struct SearchTermsReader {
   static func terms(
     plan: String, values: UnsafeMutableBufferPointer<OpaquePointer?>
   ) throws -> SearchTerms {
-    guard let uses = QueryPlan.uses(of: plan), uses.count == values.count else {
+    guard let uses = QueryPlan.terms(of: plan), uses.count == values.count else {
       throw SearchTermsError.unknownPlan(plan)
     }
     var reader = SearchTermsReader()
-    for (i, use) in uses.enumerated() { try unsafe reader.read(values[i], as: use) }
+    for (i, term) in uses.enumerated() {
+      if let column = term.column {
+        try unsafe reader.readFilter(values[i], as: term.use, column: column)
+      } else {
+        try unsafe reader.read(values[i], as: term.use)
+      }
+    }
     if let distance = reader.afterDistance {
       reader.terms.after = StoreCursor(distance: distance, rowID: reader.afterRowID ?? .max)
     }
@@ -44,6 +50,49 @@ struct SearchTermsReader {
     case .above, .atLeast, .below, .atMost: unsafe readRange(value, as: use)
     case .limit: limit = unsafe sqlite3_value_int64(value)
     case .offset: offset = unsafe sqlite3_value_int64(value)
+    case .columnEquals, .columnSet, .columnAbove, .columnAtLeast, .columnBelow, .columnAtMost, .columnDiffers,
+      .columnIs, .columnIsNot, .columnIsNull, .columnIsNotNull:
+      throw SearchTermsError.unknownPlan(String(use.rawValue))
+    }
+  }
+
+  private mutating func readFilter(_ value: OpaquePointer?, as use: QueryPlan.Use, column: Int) throws {
+    func bound(_ isInclusive: Bool) -> FilterCondition.Bound {
+      FilterCondition.Bound(unsafe SQLValue.columnValue(value), isInclusive: isInclusive)
+    }
+    let test: FilterCondition.Test =
+      switch use {
+      case .columnEquals: .equals(unsafe SQLValue.columnValue(value))
+      case .columnSet: .isIn(unsafe try columnValues(value))
+      case .columnAbove: .range(lower: bound(false), upper: nil)
+      case .columnAtLeast: .range(lower: bound(true), upper: nil)
+      case .columnBelow: .range(lower: nil, upper: bound(false))
+      case .columnAtMost: .range(lower: nil, upper: bound(true))
+      case .columnDiffers: .differs(from: unsafe SQLValue.columnValue(value))
+      case .columnIs: .identical(to: unsafe SQLValue.columnValue(value))
+      case .columnIsNot: .isNot(unsafe SQLValue.columnValue(value))
+      case .columnIsNull: .isNull
+      case .columnIsNotNull: .isNotNull
+      default: throw SearchTermsError.unknownPlan("\(use.rawValue)\(column)")
+      }
+    terms.conditions.append(FilterCondition(column, test))
+  }
+
+  private func columnValues(_ set: OpaquePointer?) throws(SQLiteError) -> [ColumnValue] {
+    var values: [ColumnValue] = []
+    try unsafe forEach(of: set) { values.append(unsafe SQLValue.columnValue($0)) }
+    return values
+  }
+
+  private func forEach(of set: OpaquePointer?, _ body: (OpaquePointer?) -> Void) throws(SQLiteError) {
+    var value: OpaquePointer?
+    var code = unsafe sqlite3_vtab_in_first(set, &value)
+    while code == SQLITE_OK, unsafe value != nil {
+      unsafe body(value)
+      code = unsafe sqlite3_vtab_in_next(set, &value)
+    }
+    guard code == SQLITE_OK || code == SQLITE_DONE else {
+      throw SQLiteError(code: code, message: unsafe String(cString: sqlite3_errstr(code)))
     }
   }
 
@@ -116,14 +165,8 @@ struct SearchTermsReader {
 
   private mutating func readSet(_ set: OpaquePointer?) throws(SQLiteError) {
     var rowIDs: [Int64] = []
-    var value: OpaquePointer?
-    var code = unsafe sqlite3_vtab_in_first(set, &value)
-    while code == SQLITE_OK, unsafe value != nil {
-      if let rowID = unsafe rowID(value) { rowIDs.append(rowID) }
-      code = unsafe sqlite3_vtab_in_next(set, &value)
-    }
-    guard code == SQLITE_OK || code == SQLITE_DONE else {
-      throw SQLiteError(code: code, message: unsafe String(cString: sqlite3_errstr(code)))
+    try unsafe forEach(of: set) {
+      if let rowID = unsafe rowID($0) { rowIDs.append(rowID) }
     }
     terms.restrict(to: rowIDs)
   }

@@ -1,4 +1,5 @@
 internal import CSQLite
+internal import VidxIndexes
 
 extension VirtualTable {
   /// The values of `xUpdate`: the old row id, the new row id, then the columns.
@@ -22,12 +23,17 @@ extension VirtualTable {
       for column in [Column.rowID, .vector, .distance] + Column.settings {
         guard unsafe Self.isNull(column, of: values) else { throw VirtualTableError.commandWithValues }
       }
+      guard unsafe filterValues(values).allSatisfy({ $0?.isNull ?? true }) else {
+        throw VirtualTableError.commandWithValues
+      }
       try run(command)
       return nil
     }
     try unsafe refuseReadOnly(values)
     let rowID = unsafe Self.isNull(.rowID, of: values) ? nil : try rowID(values[1])
-    return try unsafe store().insert(rowID: rowID, vector: vector(values), onConflict: conflictPolicy)
+    return try unsafe store().insert(
+      rowID: rowID, vector: vector(values), values: filterValues(values).map { $0 ?? .null },
+      onConflict: conflictPolicy)
   }
 
   private func change(rowID old: Int64, _ values: UpdateValues) throws {
@@ -35,7 +41,16 @@ extension VirtualTable {
     if unsafe Self.marksUnchanged(values) { try unsafe refuseReadOnly(values) }
     let new = try unsafe rowID(values[1])
     let vector = unsafe Self.isUnchanged(Self.value(.vector, of: values)) ? nil : try unsafe vector(values)
-    try store().update(rowID: old, to: new, vector: vector, onConflict: conflictPolicy)
+    try unsafe store().update(
+      rowID: old, to: new, vector: vector, values: filterValues(values), onConflict: conflictPolicy)
+  }
+
+  /// One for each filter column; nil where it stays as it is.
+  private func filterValues(_ values: UpdateValues) -> [ColumnValue?] {
+    filterColumns.indices.map { i in
+      let value = unsafe values[Int(Column.firstFilter) + i + 2]
+      return unsafe Self.isUnchanged(value) ? nil : unsafe SQLValue.columnValue(value)
+    }
   }
 
   private func run(_ command: String) throws {

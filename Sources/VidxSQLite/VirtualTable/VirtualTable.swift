@@ -13,6 +13,7 @@ final class VirtualTable {
   private(set) var name: String
   /// What was in the brackets of CREATE VIRTUAL TABLE.
   private let options: [String]
+  let filterColumns: [FilterColumn]
   /// The index, if it has been needed.
   private(set) var openStore: IndexStore?
 
@@ -24,9 +25,16 @@ final class VirtualTable {
     schema = arguments[1]
     name = arguments[2]
     options = Array(arguments.dropFirst(3))
-    guard !Column.reservedNames.contains(name.lowercased()) else { throw VirtualTableError.reservedName(name) }
+    filterColumns = try IndexArguments.filterColumns(of: options)
+    guard isNameFree(name) else { throw VirtualTableError.reservedName(name) }
     if isNew { openStore = try registry.create(schema: schema, table: name, arguments: options) }
     try declare()
+  }
+
+  /// The table has no column of this name.
+  private func isNameFree(_ name: String) -> Bool {
+    let name = name.lowercased()
+    return !Column.reservedNames.contains(name) && !filterColumns.contains { $0.name.lowercased() == name }
   }
 
   /// The index behind the table.
@@ -42,7 +50,7 @@ final class VirtualTable {
     // xUpdate leaves nothing behind when it returns SQLITE_CONSTRAINT, so OR IGNORE, FAIL and REPLACE can be honoured;
     // and the module does nothing that a trigger or a view of an untrusted schema must not do.
     for code in [
-      unsafe sqlite3_declare_vtab(database, Column.declaration(table: name)),
+      unsafe sqlite3_declare_vtab(database, Column.declaration(table: name, filterColumns: filterColumns)),
       unsafe vidx_vtab_config(database, SQLITE_VTAB_CONSTRAINT_SUPPORT, 1),
       unsafe vidx_vtab_config(database, SQLITE_VTAB_INNOCUOUS, 1),
     ] where code != SQLITE_OK {
@@ -73,7 +81,7 @@ final class VirtualTable {
   }
 
   func rename(to newName: String) throws {
-    guard !Column.reservedNames.contains(newName.lowercased()) else { throw VirtualTableError.reservedName(newName) }
+    guard isNameFree(newName) else { throw VirtualTableError.reservedName(newName) }
     try store().rename(to: newName)
     registry.rename(schema: schema, from: name, to: newName)
     name = newName

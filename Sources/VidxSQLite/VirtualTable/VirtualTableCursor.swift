@@ -66,7 +66,11 @@ final class VirtualTableCursor {
   func giveColumn(_ number: Int32, to context: OpaquePointer?) throws {
     // An UPDATE that leaves the column alone need not carry its value; xUpdate is told so.
     if unsafe sqlite3_vtab_nochange(context) != 0 { return }
-    guard let row = current, let column = Column(rawValue: number) else { return unsafe sqlite3_result_null(context) }
+    guard let row = current else { return unsafe sqlite3_result_null(context) }
+    if let position = Column.filterPosition(of: number) {
+      return unsafe SQLResult.columnValue(try filterValue(of: row, position), to: context)
+    }
+    guard let column = Column(rawValue: number) else { return unsafe sqlite3_result_null(context) }
     switch column {
     case .vector:
       // Without one, the row was deleted while the query runs.
@@ -90,14 +94,23 @@ final class VirtualTableCursor {
     return try table.store().vector(rowID: row.rowID)
   }
 
+  private func filterValue(of row: Row, _ position: Int) throws -> ColumnValue {
+    if let place = row.place, case .segment = place {
+      return try table.store().value(row.rowID, at: place, column: position)
+    }
+    return try table.store().value(rowID: row.rowID, column: position)
+  }
+
   // MARK: Sources
 
   private func makeSource() throws -> Source {
     guard let query = terms.query else {
       if let rowIDs = terms.rowIDs { return .rowIDs(rowIDs[...]) }
-      return .scan(try table.store().scan(from: terms.from))
+      return .scan(try table.store().scan(from: terms.from, conditions: terms.conditions))
     }
-    let request = StoreRequest(query: query, filter: terms.rowIDs, within: terms.within, parameters: terms.parameters)
+    let request = StoreRequest(
+      query: query, filter: terms.rowIDs, conditions: terms.conditions, within: terms.within,
+      parameters: terms.parameters)
     if terms.wanted == nil, !terms.isPaged {
       let stream = try table.store().stream(request)
       return .stream(
@@ -178,7 +191,7 @@ final class VirtualTableCursor {
       return Row(rowID: rowID, place: place)
     case .rowIDs(var rowIDs):
       while let rowID = rowIDs.popFirst() {
-        guard try table.store().contains(rowID: rowID) else { continue }
+        guard try table.store().contains(rowID: rowID, conditions: terms.conditions) else { continue }
         source = .rowIDs(rowIDs)
         return Row(rowID: rowID)
       }

@@ -39,8 +39,10 @@ import Testing
     #expect(plan.arguments.map(\.constraint) == [2, 0, 4, 5, 1, 3])
     // SQLite checks the bound on the distance again; the rest is settled.
     #expect(plan.arguments.map(\.isSettled) == [true, true, true, true, false, true])
-    #expect(QueryPlan.uses(of: plan.text) == plan.arguments.map(\.use))
-    #expect(QueryPlan.uses(of: "QX") == nil)
+    #expect(
+      QueryPlan.terms(of: plan.text) == plan.arguments.map { QueryPlan.Term(use: $0.use, column: $0.column) })
+    #expect(QueryPlan.terms(of: "QX") == nil)
+    #expect(QueryPlan.terms(of: "1Q") == nil)
   }
 
   @Test func refusesASearchWithoutItsQuery() throws {
