@@ -49,10 +49,14 @@ class Both:
         atexit.register(self.postgres.close)
         postgres.copy(self.path, self.postgres)
         postgresql.accept(self.postgres)
-        self.sqlite = sqlite3.connect(self.path, isolation_level=None)
+        self.sqlite = self.another_sqlite()
         atexit.register(self.sqlite.close)
-        self.sqlite.enable_load_extension(True)
-        self.sqlite.load_extension(EXTENSION)
+
+    def another_sqlite(self):
+        database = sqlite3.connect(self.path, isolation_level=None)
+        database.enable_load_extension(True)
+        database.load_extension(EXTENSION)
+        return database
 
     def one(self, sql):
         """The only value of a query to SQLite."""

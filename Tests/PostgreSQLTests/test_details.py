@@ -163,6 +163,75 @@ class PageTests(TestCase):
                 self.assert_same(theirs, rows, alike, kind)
 
 
+    def test_pages_with_k_tile_the_order_by_whatever_index(self):
+        """after_distance and after_rowid, from NULL for the first page on; here and by --after, among rows that are
+        many times the same."""
+        sql = FILTER.format(self.WHERE) + " AND after_distance = :distance AND after_rowid = :row"
+        for kind in KINDS:
+            for q in queries(4, seed=19):
+                theirs = self.both.ask_postgres(NEAREST.format(self.WHERE), {"q": q, "k": 10_000})
+                rows, last = [], (None, None)
+                while page := self.both.ask_vidx(
+                        sql, {"q": q, "row": last[0], "distance": last[1], "k": 61}, kind, exact=False):
+                    rows += page
+                    last = page[-1]
+                self.assertEqual(len(rows), len({row[0] for row in rows}))
+                self.assert_same(theirs, rows, alike, kind)
+            command = (f"vidx search app.db --index message_vectors --vector \"$q\" -k 7 --after $after "
+                       f"--where \"{self.WHERE}\"")
+            rows, after = [], "start"
+            for _ in range(6):
+                hits = self.both.run_command(command, {"q": q, "after": after}, kind, exact=False)["hits"]
+                rows += [(hit["id"], hit["distance"]) for hit in hits]
+                after = f"{hits[-1]['distance']!r},{hits[-1]['id']}"
+            self.assert_same(theirs[:42], rows, alike, f"{kind}, command", 42)
+
+
+class SnapshotTests(TestCase):
+    """Pages of one transaction are those of one state, as in PostgreSQL's REPEATABLE READ."""
+
+    INSERT = ("INSERT INTO messages(id, conversation_id, turn_number, role, content, created_at, embedding) "
+              "VALUES (10000000, 1, 1000, 'user', 'new', '2025-01-01 00:00:00', {})")
+
+    def setUp(self):
+        self.mine, self.theirs = self.both.another_sqlite(), self.both.server.connect()
+        self.addCleanup(self.theirs.close)
+        self.addCleanup(self.mine.close)
+        self.mine.execute("PRAGMA journal_mode = WAL")
+        self.addCleanup(self.delete)
+
+    def delete(self):
+        for database in (self.mine, self.theirs):
+            database.execute("DELETE FROM messages WHERE id = 10000000")
+
+    def test_what_is_inserted_meanwhile_is_on_no_page(self):
+        q = queries(2, seed=29)[0]
+        sql = ("SELECT rowid, distance FROM message_vectors WHERE vector MATCH :q AND k = 50 "
+               "AND after_distance = :distance AND after_rowid = :row")
+        page = NEAREST.format("true").replace(":k", "50")
+        for kind in KINDS:
+            with self.subTest(kind=kind):
+                self.both.sqlite.execute("BEGIN")
+                self.both.postgres.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+                ours, theirs = [], []
+                for number in range(4):
+                    row, distance = ours[-1] if ours else (None, None)
+                    ours += self.both.ask_vidx(sql, {"q": q, "row": row, "distance": distance}, kind, exact=False)
+                    theirs += self.both.ask_postgres(f"{page} OFFSET {50 * number}", {"q": q})
+                    if number == 1:  # the nearest of all
+                        self.mine.execute(self.INSERT.format("?"), (q.tobytes(),))
+                        self.theirs.execute(self.INSERT.format("%s"), (str(q.tolist()),))
+                self.both.sqlite.execute("COMMIT")
+                self.both.postgres.execute("COMMIT")
+                self.assert_same(theirs, ours, alike, kind, 200)
+                self.assertNotIn(10_000_000, [row for row, _ in ours])
+                first = {"q": q, "row": None, "distance": None}
+                seen = self.both.ask_vidx(sql, first, kind, exact=False)
+                self.assert_same(self.both.ask_postgres(page, first), seen, alike, kind, 50)
+                self.assertIn(10_000_000, [row for row, distance in seen if distance < 1e-6])
+                self.delete()
+
+
 class FunctionTests(TestCase):
     """Operators and functions of pgvector by vidx's names, over real and awkward pairs of vectors."""
 
@@ -180,6 +249,11 @@ class FunctionTests(TestCase):
                     self.assertEqual(their[1] is None, our[1] is None)
                     if their[1] is not None:
                         self.assertAlmostEqual(our[1], their[1], delta=1e-6 * max(1, abs(their[1])))
+
+    def test_what_the_page_says_of_real(self):
+        sql = "SELECT {} > {}"
+        self.assertEqual(self.both.postgres.execute(sql.format("0.8::real", "0.8::float8")).fetchone(), (True,))
+        self.assertEqual(self.both.sqlite.execute(sql.format("CAST(0.8 AS REAL)", "0.8")).fetchone(), (0,))
 
     def test_vectors_survive_as_text(self):
         values = numpy.array([1 / 3, -1e-38, 3.4e38, 0, -0.0, 2**-149], dtype=numpy.float32)

@@ -40,7 +40,7 @@ def for_indexes(text, suffix):
 
 def exactly(sql):
     """The query with every search in it exact."""
-    return re.sub(r"(\bv\.)?vector MATCH", r"\1target_recall = 1 AND \1vector MATCH", sql)
+    return re.sub(r"(\bv\.)?vector MATCH", r"\1exact = 1 AND \1vector MATCH", sql)
 
 
 def vectors(database, data, count, seed):
