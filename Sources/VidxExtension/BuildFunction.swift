@@ -26,19 +26,35 @@ public func build(
   _ dimensions: Int, _ ids: UnsafePointer<Int64>?, _ options: UnsafePointer<UnsafePointer<CChar>?>?, _ threads: Int,
   _ progress: vidx_progress?, _ context: UnsafeMutableRawPointer?, _ error: ErrorText?
 ) -> Int32 {
+  unsafe buildFiltered(
+    path, name, vectors, count, dimensions, ids, options, nil, 0, threads, progress, context, error)
+}
+
+@c(vidx_build_filtered)
+public func buildFiltered(
+  _ path: UnsafePointer<CChar>?, _ name: UnsafePointer<CChar>?, _ vectors: UnsafePointer<Float>?, _ count: Int,
+  _ dimensions: Int, _ ids: UnsafePointer<Int64>?, _ options: UnsafePointer<UnsafePointer<CChar>?>?,
+  _ columns: UnsafePointer<vidx_column>?, _ columnCount: Int, _ threads: Int, _ progress: vidx_progress?,
+  _ context: UnsafeMutableRawPointer?, _ error: ErrorText?
+) -> Int32 {
   unsafe outcome(error) {
     let (path, name) = unsafe (try required(path, "path"), try required(name, "name"))
     guard (0...IndexLimits.entries).contains(count) else {
       throw Failure(
         VIDX_BAD_ARGUMENT, "\(count) vectors do not fit into one index; give at most \(IndexLimits.entries)")
     }
-    let arguments = unsafe ["dimensions=\(dimensions)"] + texts(options)
+    let columns = try unsafe required(columns, "columns", count: columnCount)
+    let filters = try unsafe columns.map { column in
+      "filter \(quoted(identifier: try unsafe required(column.name, "the name of a column")))"
+    }
+    let arguments = unsafe ["dimensions=\(dimensions)"] + texts(options) + filters
     guard try IndexArguments.definition(of: arguments).content == nil else {
       throw Failure(VIDX_BAD_ARGUMENT, "content is for indexes made in SQL; leave it out, the vectors are given here")
     }
-    let source = unsafe MemorySource(
+    let source = try unsafe MemorySource(
       vectors: try required(vectors, "vectors", count: count * dimensions), dimensions: dimensions,
-      rowIDs: ids.map { unsafe Array(UnsafeBufferPointer(start: $0, count: count)) } ?? Array(0..<Int64(count)))
+      rowIDs: ids.map { unsafe Array(UnsafeBufferPointer(start: $0, count: count)) } ?? Array(0..<Int64(count)),
+      filterColumns: columns.map { column in try unsafe ValueColumn(column, count: count) })
     let report = unsafe ProgressReport(function: progress, context: context)
     try NewIndex(path: path, name: name, arguments: arguments).build(
       source, BuildOptions(threads: threads, progress: report.tell, isCancelled: report.isCancelled))
@@ -62,6 +78,7 @@ private func texts(_ list: UnsafePointer<UnsafePointer<CChar>?>?) -> [String] {
   let vectors: UnsafeBufferPointer<Float>
   let dimensions: Int
   let rowIDs: [Int64]
+  let filterColumns: [ValueColumn]
 
   func copyVectors(_ rows: Range<Int>, to destination: UnsafeMutablePointer<Float>) {
     guard let base = unsafe vectors.baseAddress else { return }

@@ -62,7 +62,7 @@ public func filterFree(_ filter: OpaquePointer?) {
   unsafe Unmanaged<OpenFilter>.fromOpaque(UnsafeRawPointer(filter)).release()
 }
 
-private func give(_ filter: OpenFilter, to place: UnsafeMutablePointer<OpaquePointer?>?) throws {
+func give(_ filter: OpenFilter, to place: UnsafeMutablePointer<OpaquePointer?>?) throws {
   guard let place = unsafe place else { throw Failure(VIDX_BAD_ARGUMENT, "filter is NULL; give the place for one") }
   unsafe place.pointee = OpaquePointer(Unmanaged.passRetained(filter).toOpaque())
 }

@@ -115,9 +115,63 @@ def _filter_ids(ids):
     return numpy.ascontiguousarray(given, dtype=numpy.int64)
 
 
+# The tests of filter columns by their codes, in the order of vidx.h, and how many values each has.
+_TESTS = {"=": ("a", 1), "<>": ("b", 1), "!=": ("b", 1), "<": ("c", 1), "<=": ("d", 1), ">": ("e", 1), ">=": ("f", 1),
+          "between": ("g", 2), "is null": ("h", 0), "is not null": ("i", 0)}
+
+
+def _test(name, wanted):
+    """The code and the values of one item of a search's `filter`."""
+    if wanted is None:
+        return "h", ()
+    if isinstance(wanted, numpy.generic):
+        wanted = wanted.item()
+    if isinstance(wanted, (int, float, str, bytes)):
+        return "a", (wanted,)
+    if isinstance(wanted, range) and wanted.step == 1:
+        return ("g", (wanted.start, wanted.stop - 1)) if wanted else ("a", ())
+    values = tuple(wanted.tolist() if isinstance(wanted, numpy.ndarray) else wanted)
+    values = tuple(value.item() if isinstance(value, numpy.generic) else value for value in values)
+    if isinstance(wanted, tuple) and values and isinstance(values[0], str) and values[0].lower() in _TESTS:
+        code, count = _TESTS[values[0].lower()]
+        if len(values) != count + 1:
+            raise ArgumentError(f"filter[{name!r}] is {wanted!r}; {values[0]!r} has {count} values")
+        return code, values[1:]
+    return "a", values
+
+
+def _tests(filter):
+    """What the library takes for a search's `filter`: a text of the tests, and all their values."""
+    if not isinstance(filter, dict) or not filter:
+        raise ArgumentError("filter must be a dict of filter columns and what is wanted in them, as in {'label': 3}")
+    text, values = "\2", ()
+    for name, wanted in filter.items():
+        if not isinstance(name, str) or "\0" in name or "\x1f" in name:
+            raise ArgumentError(f"filter cannot have {name!r}: give the name of a filter column")
+        code, own = _test(name, wanted)
+        text += f"{code}{len(own)} {name}\x1f"
+        values += own
+    return text, values
+
+
+def _filter_column(name, values, count):
+    """A filter column as the library takes it: its name, its values, and of which form they are."""
+    if not isinstance(name, str) or not name or "\0" in name:
+        raise ArgumentError(f"a filter column cannot be called {name!r}: give it a name")
+    if len(values) != count:
+        raise ArgumentError(f"filters[{name!r}] has {len(values)} values for {count} vectors: give one for each")
+    if isinstance(values, numpy.ndarray):
+        if values.dtype.kind in "iub" and (values.dtype != numpy.uint64 or not (values >> 63).any()):
+            return name.encode(), numpy.ascontiguousarray(values, dtype=numpy.int64), "i"
+        if values.dtype.kind == "f":
+            return name.encode(), numpy.ascontiguousarray(values, dtype=numpy.float64), "f"
+        values = values.tolist()
+    return name.encode(), list(values), "v"
+
+
 library_path = _find_library()
 __version__ = _vidx._load(library_path, _ERRORS, numpy.empty, numpy.dtype(numpy.int64), numpy.dtype(numpy.float32),
-                          _floats, _filter_ids)
+                          _floats, _filter_ids, _tests)
 
 
 class Index(_vidx.Index):
@@ -155,7 +209,8 @@ _CODECS = ("auto", "f32", "f16", "int8", "int4", "rabitq", "rabitq+2", "rabitq+4
 _OPTIONS_OF = {"hnsw": ("m", "ef_construction"), "ivfflat": ("lists",), "flat": ()}
 _OPTIONS = ("m", "ef_construction", "lists", "seed")
 # SQLite's names of the row id, and the columns of an index seen as a table.
-_RESERVED = ("vector", "distance", "k", "ef_search", "probes", "target_recall", "rowid", "oid", "_rowid_")
+_RESERVED = ("vector", "distance", "k", "ef_search", "probes", "target_recall", "exact", "after_distance",
+             "after_rowid", "rowid", "oid", "_rowid_")
 
 
 def _check_word(problem, word, known):
@@ -192,7 +247,8 @@ def _row_ids(ids, count):
     return result
 
 
-def build(vectors, path, ids=None, metric="cosine", type="hnsw", codec="auto", threads=2, *, name="vectors", **options):
+def build(vectors, path, ids=None, metric="cosine", type="hnsw", codec="auto", threads=2, *, name="vectors",
+          filters=None, **options):
     """Makes an index of vectors in the database file `path`, which is made when there is none. All or nothing.
 
     vectors   n x dimensions; float32 in C order is read where it lies, anything else is converted once
@@ -202,6 +258,8 @@ def build(vectors, path, ids=None, metric="cosine", type="hnsw", codec="auto", t
     codec     how vectors are held in memory while searching; "auto" leaves it to the library
     threads   0 for as many as there are processors; with 1 the same seed gives the same index
     name      of the index, which is a table of the database
+    filters   filter columns, for search(filter=...): a dict of names and n values each, in arrays or lists; numbers,
+              str, bytes, None
     options   m, ef_construction (hnsw), lists (ivfflat), seed
     """
     _check_options(name, metric, type, codec, options)
@@ -214,7 +272,10 @@ def build(vectors, path, ids=None, metric="cosine", type="hnsw", codec="auto", t
     if codec != "auto":
         options["codec"] = codec
     texts = tuple(f"{key}={value}".encode() for key, value in options.items() if value is not None)
-    _vidx._build(path, name, floats, ids, texts, threads)
+    columns = tuple(_filter_column(column, values, len(floats)) for column, values in (filters or {}).items())
+    if len(columns) > 64:
+        raise ArgumentError(f"there are {len(columns)} filters; an index has at most 64")
+    _vidx._build(path, name, floats, ids, texts, threads, columns)
 
 
 def open(path, name="vectors", *, snapshot=False):

@@ -4,14 +4,15 @@ typedef struct {
   PyObject *query;
   Py_ssize_t k;
   Py_ssize_t threads;
-  PyObject *where, *parameters, *ids; /* borrowed; NULL when not given */
+  PyObject *where, *parameters, *ids, *filter; /* borrowed; NULL when not given */
   vidx_search_settings settings;
 } search_arguments;
 
-enum { QUERY, K, EF_SEARCH, PROBES, TARGET_RECALL, EXACT, WHERE, PARAMETERS, IDS, TIMEOUT, THREADS, ARGUMENTS };
+enum { QUERY, K, EF_SEARCH, PROBES, TARGET_RECALL, EXACT, WHERE, PARAMETERS, IDS, FILTER, TIMEOUT, THREADS, ARGUMENTS };
 
 static const char *const argument_names[ARGUMENTS] = {
-    "query", "k", "ef_search", "probes", "target_recall", "exact", "where", "parameters", "ids", "timeout", "threads"};
+    "query", "k", "ef_search", "probes", "target_recall", "exact", "where", "parameters", "ids", "filter",
+    "timeout", "threads"};
 
 static int set_count(PyObject *value, const char *name, uint32_t *result) {
   if (value == Py_None) return 1;
@@ -67,6 +68,7 @@ static int set_argument(int argument, PyObject *value, search_arguments *result)
   case WHERE: result->where = value == Py_None ? NULL : value; return 1;
   case PARAMETERS: result->parameters = value; return 1;
   case IDS: result->ids = value == Py_None ? NULL : value; return 1;
+  case FILTER: result->filter = value == Py_None ? NULL : value; return 1;
   case TIMEOUT: return set_timeout(value, &result->settings.timeout);
   default:
     result->threads = PyNumber_AsSsize_t(value, PyExc_OverflowError);

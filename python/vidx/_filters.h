@@ -126,6 +126,25 @@ static int get_value(PyObject *object, vidx_value *value, Py_buffer *view) {
   return value->real != -1 || !PyErr_Occurred();
 }
 
+/* What stands in place of a condition in SQL for tests of filter columns. `tests` are as vidx/__init__.py writes them:
+ * after a byte 2, for each a letter from 'a' on (the test), the number of its values, a blank, the name and a byte
+ * 31. */
+static int make_columns(vidx_index *index, char *tests, const vidx_value *values, vidx_filter **filter,
+                        char **message) {
+  vidx_condition conditions[64];
+  size_t count = 0;
+  for (char *next = tests + 1; *next && count < sizeof conditions / sizeof *conditions; count++) {
+    conditions[count].test = (uint32_t)(*next++ - 'a');
+    conditions[count].count = strtoul(next, &next, 10);
+    conditions[count].values = values;
+    values += conditions[count].count;
+    conditions[count].column = ++next;
+    next = strchr(next, 31);
+    *next++ = 0;
+  }
+  return library.filter_columns(index, conditions, count, filter, message);
+}
+
 /* A new filter of a condition; NULL with an exception. */
 static vidx_filter *make_where(vidx_index *index, PyObject *where, PyObject *parameters) {
   Py_ssize_t count = PyTuple_Size(parameters), got = 0;
@@ -145,11 +164,20 @@ static vidx_filter *make_where(vidx_index *index, PyObject *where, PyObject *par
     PyErr_SetString(argument_error(), "where has a zero byte in it; leave it out");
     goto done;
   }
-  char *message = NULL;
+  char *message = NULL, *tests = NULL;
   int code;
+  if (*text == 2) {
+    if (!(tests = PyMem_Malloc((size_t)size + 1))) {
+      PyErr_NoMemory();
+      goto done;
+    }
+    memcpy(tests, text, (size_t)size + 1);
+  }
   Py_BEGIN_ALLOW_THREADS
-  code = library.filter_where(index, text, values, (size_t)count, &filter, &message);
+  code = tests ? make_columns(index, tests, values, &filter, &message)
+               : library.filter_where(index, text, values, (size_t)count, &filter, &message);
   Py_END_ALLOW_THREADS
+  PyMem_Free(tests);
   if (code != VIDX_OK) {
     filter = NULL;
     raise(code, message);
@@ -203,10 +231,25 @@ static int find_filter(vidx_index *index, recent_filters *recent, PyObject *wher
   return 1;
 }
 
+/* As begin_filter, for tests of filter columns. */
+static int begin_columns(vidx_index *index, recent_filters *recent, search_arguments *wanted, search_filter *result) {
+  if (wanted->where || wanted->ids) {
+    PyErr_SetString(argument_error(), "filter= goes with neither where= nor ids=; ask for the columns in where=");
+    return 0;
+  }
+  PyObject *tests = PyObject_CallFunctionObjArgs(as_tests, wanted->filter, NULL);
+  if (!tests) return 0;
+  int found = find_filter(index, recent, PyTuple_GetItem(tests, 0), PyTuple_GetItem(tests, 1), result);
+  Py_DECREF(tests);
+  wanted->settings.filter = result->filter;
+  return found;
+}
+
 /* Makes ready the filter that the arguments ask for, to be ended by end_filter. 0 with an exception. */
 static int begin_filter(vidx_index *index, recent_filters *recent, search_arguments *wanted,
                         search_filter *result) {
   memset(result, 0, sizeof *result);
+  if (wanted->filter) return begin_columns(index, recent, wanted, result);
   if (!wanted->where && !wanted->ids) {
     if (!wanted->parameters || wanted->parameters == Py_None) return 1;
     PyErr_SetString(argument_error(), "parameters are for a where=; give one, or leave them out");
@@ -223,6 +266,11 @@ static int begin_filter(vidx_index *index, recent_filters *recent, search_argume
       PyErr_Format(PyExc_TypeError, "where is %R; give SQL as a str", wanted->where);
       return 0;
     }
+    if (PyUnicode_ReadChar(wanted->where, 0) == 2) {
+      PyErr_SetString(argument_error(), "where begins with a control character; leave it out");
+      return 0;
+    }
+    PyErr_Clear(); /* an empty text has no first character */
     PyObject *given = wanted->parameters;
     if (given && (PyUnicode_Check(given) || PyBytes_Check(given))) {
       PyErr_SetString(PyExc_TypeError, "parameters is a text; give a tuple, for one value (value,)");

@@ -10,6 +10,7 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -21,7 +22,7 @@ static struct {
   void *handle;
   __typeof__(vidx_version) *version;
   __typeof__(vidx_free) *free;
-  __typeof__(vidx_build) *build;
+  __typeof__(vidx_build_filtered) *build;
   __typeof__(vidx_open) *open;
   __typeof__(vidx_close) *close;
   __typeof__(vidx_refresh) *refresh;
@@ -31,27 +32,28 @@ static struct {
   __typeof__(vidx_info) *info;
   __typeof__(vidx_filter_where) *filter_where;
   __typeof__(vidx_filter_ids) *filter_ids;
+  __typeof__(vidx_filter_columns) *filter_columns;
   __typeof__(vidx_filter_free) *filter_free;
   __typeof__(vidx_last_search) *last_search;
 } library;
 
 /* What Python hands over: a tuple of exception classes by code, numpy.empty, dtypes, and what makes a float32 array and
  * one of row ids. */
-static PyObject *errors, *numpy_empty, *numpy_int64, *numpy_float32, *as_floats, *as_ids;
+static PyObject *errors, *numpy_empty, *numpy_int64, *numpy_float32, *as_floats, *as_ids, *as_tests;
 
 static PyObject *load(PyObject *module, PyObject *args) {
   (void)module;
   const char *path;
-  PyObject *classes, *empty, *int64, *float32, *convert, *convert_ids;
-  if (!PyArg_ParseTuple(args, "sO!OOOOO", &path, &PyTuple_Type, &classes, &empty, &int64, &float32, &convert,
-                        &convert_ids))
+  PyObject *classes, *empty, *int64, *float32, *convert, *convert_ids, *convert_tests;
+  if (!PyArg_ParseTuple(args, "sO!OOOOOO", &path, &PyTuple_Type, &classes, &empty, &int64, &float32, &convert,
+                        &convert_ids, &convert_tests))
     return NULL;
   void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
   if (!handle) return PyErr_Format(PyExc_ImportError, "%s", dlerror());
   struct { const char *name; void **function; } functions[] = {
       {"vidx_version", (void **)&library.version},
       {"vidx_free", (void **)&library.free},
-      {"vidx_build", (void **)&library.build},
+      {"vidx_build_filtered", (void **)&library.build},
       {"vidx_open", (void **)&library.open},
       {"vidx_close", (void **)&library.close},
       {"vidx_refresh", (void **)&library.refresh},
@@ -61,6 +63,7 @@ static PyObject *load(PyObject *module, PyObject *args) {
       {"vidx_info", (void **)&library.info},
       {"vidx_filter_where", (void **)&library.filter_where},
       {"vidx_filter_ids", (void **)&library.filter_ids},
+      {"vidx_filter_columns", (void **)&library.filter_columns},
       {"vidx_filter_free", (void **)&library.filter_free},
       {"vidx_last_search", (void **)&library.last_search},
   };
@@ -76,6 +79,7 @@ static PyObject *load(PyObject *module, PyObject *args) {
   numpy_float32 = Py_NewRef(float32);
   as_floats = Py_NewRef(convert);
   as_ids = Py_NewRef(convert_ids);
+  as_tests = Py_NewRef(convert_tests);
   return PyUnicode_FromString(library.version());
 }
 
@@ -448,14 +452,60 @@ static int report(void *context, const char *stage, size_t done, size_t total) {
   return interrupted;
 }
 
-/* _build(path, name, vectors 2-d float32, ids int64 or None, options tuple of bytes, threads) */
+/* A filter column of a new index, and what holds its values. */
+typedef struct {
+  vidx_value *values;
+  Py_buffer view;
+} column_memory;
+
+static int get_cells(PyObject *list, vidx_value *values) {
+  for (Py_ssize_t i = 0, count = PyList_Size(list); i < count; i++) {
+    PyObject *cell = PyList_GetItem(list, i); /* the list keeps it, and with it the bytes of a text or blob */
+    Py_buffer view = {0};
+    if (PyBytes_Check(cell)) {
+      char *bytes;
+      Py_ssize_t size;
+      if (PyBytes_AsStringAndSize(cell, &bytes, &size) != 0) return 0;
+      values[i] = (vidx_value){.type = VIDX_BLOB, .bytes = bytes, .count = (size_t)size};
+    } else if (!get_value(cell, &values[i], &view)) {
+      return 0;
+    } else if (view.obj) {
+      PyBuffer_Release(&view);
+      PyErr_Format(argument_error(), "value %zd of a filter column is %R; give None, numbers, str or bytes", i, cell);
+      return 0;
+    }
+  }
+  return 1;
+}
+
+/* (name as bytes, int64 or float64 array or list, "i", "f" or "v") */
+static int get_column(PyObject *given, vidx_column *column, column_memory *memory) {
+  const char *kind;
+  PyObject *cells;
+  if (!PyArg_ParseTuple(given, "yOs", &column->name, &cells, &kind)) return 0;
+  if (*kind == 'v') {
+    memory->values = PyMem_Calloc((size_t)PyList_Size(cells) + 1, sizeof *memory->values);
+    if (!memory->values) return PyErr_NoMemory() != NULL;
+    column->values = memory->values;
+    return get_cells(cells, memory->values);
+  }
+  if (PyObject_GetBuffer(cells, &memory->view, PyBUF_C_CONTIGUOUS) != 0) return 0;
+  if (*kind == 'i') column->integers = memory->view.buf;
+  else column->reals = memory->view.buf;
+  return 1;
+}
+
+/* _build(path, name, vectors 2-d float32, ids int64 or None, options tuple of bytes, threads, columns) */
 static PyObject *build(PyObject *module, PyObject *args) {
   (void)module;
-  PyObject *path, *array, *ids, *options;
+  PyObject *path, *array, *ids, *options, *filters;
+  vidx_column columns[64] = {0};
+  column_memory memories[64] = {0};
+  Py_ssize_t column_count = 0;
   const char *name, *texts[64];
   Py_ssize_t threads;
-  if (!PyArg_ParseTuple(args, "O&sOOO!n", PyUnicode_FSConverter, &path, &name, &array, &ids, &PyTuple_Type, &options,
-                        &threads))
+  if (!PyArg_ParseTuple(args, "O&sOOO!nO!", PyUnicode_FSConverter, &path, &name, &array, &ids, &PyTuple_Type, &options,
+                        &threads, &PyTuple_Type, &filters))
     return NULL;
   vectors source;
   Py_buffer numbers = {0};
@@ -467,17 +517,25 @@ static PyObject *build(PyObject *module, PyObject *args) {
   texts[count] = NULL;
   if (!get_vectors(array, 2, &source)) goto no_source;
   if (ids != Py_None && PyObject_GetBuffer(ids, &numbers, PyBUF_C_CONTIGUOUS) != 0) goto no_ids;
+  for (; column_count < PyTuple_Size(filters) && column_count < 64; column_count++)
+    if (!get_column(PyTuple_GetItem(filters, column_count), &columns[column_count], &memories[column_count]))
+      goto no_columns;
   char *message = NULL;
   int code;
   const char *file = PyBytes_AsString(path);
   interruption state = {.thread = pthread_self()};
   Py_BEGIN_ALLOW_THREADS
-  code = library.build(file, name, source.floats, source.count, source.dimensions, numbers.buf, texts, (size_t)threads,
-                       report, &state, &message);
+  code = library.build(file, name, source.floats, source.count, source.dimensions, numbers.buf, texts, columns,
+                       (size_t)column_count, (size_t)threads, report, &state, &message);
   Py_END_ALLOW_THREADS
   if (code == VIDX_OK) result = Py_NewRef(Py_None);
   else if (PyErr_Occurred()) library.free(message);
   else raise(code, message);
+no_columns:
+  for (size_t i = 0; i < sizeof memories / sizeof *memories; i++) {
+    if (memories[i].view.obj) PyBuffer_Release(&memories[i].view);
+    PyMem_Free(memories[i].values);
+  }
   if (ids != Py_None) PyBuffer_Release(&numbers);
 no_ids:
   PyBuffer_Release(&source.view);

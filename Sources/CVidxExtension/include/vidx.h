@@ -70,6 +70,19 @@ int vidx_build(const char *path, const char *name, const float *vectors, size_t 
                const int64_t *ids, const char *const *options, size_t threads, vidx_progress progress, void *context,
                char **error);
 
+/* The values of rows in a filter column, in the order of the rows and in one of three forms; the others are NULL. */
+typedef struct vidx_column {
+  const char *name;
+  const int64_t *integers;
+  const double *reals; /* NaN stands for NULL */
+  const struct vidx_value *values;
+} vidx_column;
+
+/* The same with filter columns: values that the index keeps beside the vectors, for vidx_filter_columns. */
+int vidx_build_filtered(const char *path, const char *name, const float *vectors, size_t count, size_t dimensions,
+                        const int64_t *ids, const char *const *options, const vidx_column *columns,
+                        size_t column_count, size_t threads, vidx_progress progress, void *context, char **error);
+
 /* ---- Searching ---- */
 
 typedef struct vidx_index vidx_index;
@@ -122,6 +135,31 @@ int vidx_filter_where(vidx_index *index, const char *condition, const vidx_value
 
 /* These rows; in any order, ids that are not in the index and repeated ones are ignored. They are copied. */
 int vidx_filter_ids(vidx_index *index, const int64_t *ids, size_t count, vidx_filter **filter, char **error);
+
+/* Tests of a filter column. NULL passes VIDX_IS_NULL only. */
+enum {
+  VIDX_IN = 0,      /* equal to one of the values, of which there may be any number */
+  VIDX_DIFFERS = 1, /* these up to VIDX_AT_LEAST have one value */
+  VIDX_BELOW = 2,
+  VIDX_AT_MOST = 3,
+  VIDX_ABOVE = 4,
+  VIDX_AT_LEAST = 5,
+  VIDX_BETWEEN = 6, /* two values, both included */
+  VIDX_IS_NULL = 7,
+  VIDX_IS_NOT_NULL = 8,
+};
+
+typedef struct vidx_condition {
+  const char *column;
+  uint32_t test;
+  const vidx_value *values;
+  size_t count;
+} vidx_condition;
+
+/* The rows that pass all of these tests of the index's filter columns. No row of the database is read for it. Values
+ * compare as SQLite compares those of a column without a type; nothing is converted. */
+int vidx_filter_columns(vidx_index *index, const vidx_condition *conditions, size_t count, vidx_filter **filter,
+                        char **error);
 
 /* Ends the use of a filter, with which no thread may be searching. To be done before the index is closed. NULL is
  * allowed. */

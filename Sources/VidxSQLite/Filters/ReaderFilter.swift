@@ -1,3 +1,4 @@
+package import VidxIndexes
 internal import VidxSegments
 
 /// A filter for the searches of one `IndexReader`, to be used again by any of them, on any thread. What it lets pass is
@@ -7,6 +8,8 @@ package final class ReaderFilter: Sendable {
     case text(FilterText)
     /// Ascending, each once.
     case rowIDs([Int64])
+    /// Tests of filter columns.
+    case conditions([FilterCondition])
   }
 
   /// What a search is made with.
@@ -31,6 +34,11 @@ package final class ReaderFilter: Sendable {
     last = Locked(nil)
   }
 
+  package init(_ conditions: [FilterCondition]) {
+    source = .conditions(conditions)
+    last = Locked(nil)
+  }
+
   /// What was resolved for this version of the index.
   func kept(_ version: UInt64) -> PreparedFilter? {
     last.withLock { last in
@@ -45,6 +53,7 @@ package final class ReaderFilter: Sendable {
   func rowIDs(_ run: (FilterText) throws -> (ids: [Int64], isPure: Bool)) throws -> (ids: [Int64], isPure: Bool) {
     switch source {
     case .rowIDs(let ids): (ids, true)
+    case .conditions: preconditionFailure("conditions are tested in segments and delta, and give no row ids")
     case .text(let text): try run(text)
     }
   }

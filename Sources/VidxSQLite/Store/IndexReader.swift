@@ -55,6 +55,11 @@ package final class IndexReader: Sendable {
     if let kept = filter.kept(version) {
       return ReaderFilter.Resolved(snapshot: snapshot, filter: kept, isCached: true)
     }
+    if case .conditions(let conditions) = filter.source {
+      let prepared = try snapshot.prepare(rowIDs: nil, conditions: conditions)
+      filter.keep(prepared, version)
+      return ReaderFilter.Resolved(snapshot: snapshot, filter: prepared, isCached: false)
+    }
     let (ids, isPure) = try filter.rowIDs { text in
       try state.withLock { state in try state.rowIDs(text, timeout: timeout) }
     }
@@ -171,6 +176,10 @@ package final class IndexReader: Sendable {
         switch filter.source {
         case .rowIDs(let ids):
           let prepared = try snapshot.prepare(rowIDs: ids)
+          filter.keep(prepared, version)
+          return ReaderFilter.Resolved(snapshot: snapshot, filter: prepared, isCached: false)
+        case .conditions(let conditions):
+          let prepared = try snapshot.prepare(rowIDs: nil, conditions: conditions)
           filter.keep(prepared, version)
           return ReaderFilter.Resolved(snapshot: snapshot, filter: prepared, isCached: false)
         case .text(let text):

@@ -49,9 +49,11 @@ package final class IndexSnapshot: @unchecked Sendable {
   /// Resolves row ids for searches of this snapshot.
   /// - Parameter rowIDs: ascending and distinct; those that are not in the index are counted and ignored.
   /// - Complexity: O(row ids x log gap), and O(rows / 64).
-  package func prepare(rowIDs: [Int64]) throws(StoreError) -> PreparedFilter {
+  package func prepare(
+    rowIDs: [Int64]?, conditions: [FilterCondition] = []
+  ) throws(StoreError) -> PreparedFilter {
     do throws(SegmentError) {
-      let preparation = FilterPreparation(rowIDs: rowIDs)
+      let preparation = FilterPreparation(rowIDs: rowIDs, conditions: conditions)
       for segment in segments { try preparation.add(segment.index, live: segment.filter?.entries) }
       if let delta { preparation.add(delta) }
       return preparation.finish(state: state)

@@ -1,0 +1,101 @@
+"""Filter columns through the package: build(filters=), search(filter=)."""
+
+import os
+import random
+import tempfile
+import unittest
+
+import numpy
+
+import vidx
+
+
+class FilterColumns(unittest.TestCase):
+    COUNT = 3000
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.path = os.path.join(cls.folder.name, "filters.db")
+        generator = numpy.random.default_rng(5)
+        cls.vectors = generator.standard_normal((cls.COUNT, 8)).astype(numpy.float32)
+        cls.labels = generator.integers(0, 40, cls.COUNT)
+        cls.sizes = generator.random(cls.COUNT)
+        cls.sizes[::7] = numpy.nan
+        cls.names = [None if i % 5 == 0 else b"b" if i % 11 == 0 else f"name {i % 30}" for i in range(cls.COUNT)]
+        vidx.build(cls.vectors, cls.path, type="flat", metric="l2",
+                   filters={"label": cls.labels, "size": cls.sizes, "a name": cls.names})
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    def expect(self, index, query, filter, mask):
+        passing = numpy.flatnonzero(mask)
+        distances = numpy.linalg.norm(self.vectors[passing] - query, axis=1)
+        wanted = passing[numpy.argsort(distances, kind="stable")][:10]
+        for _ in range(2):
+            found, _ = index.search(query, 10, filter=filter)
+            self.assertEqual(sorted(found), sorted(wanted), filter)
+        batch, _ = index.search_batch(numpy.array([query, query]), 10, filter=filter)
+        self.assertEqual(sorted(batch[1][batch[1] >= 0]), sorted(wanted), filter)
+        if index.last_search() is not None:
+            self.assertEqual(index.last_search()["rows_yielded"], len(passing))
+
+    def test_tests(self):
+        labels, sizes = self.labels, self.sizes
+        names = numpy.array(["" if name is None else str(name) for name in self.names])
+        missing = numpy.array([name is None for name in self.names])
+        cases = [
+            ({"label": 3}, labels == 3),
+            ({"LABEL": numpy.int64(3)}, labels == 3),
+            ({"label": 3.0}, labels == 3),
+            ({"label": [1, 2, 30]}, numpy.isin(labels, [1, 2, 30])),
+            ({"label": numpy.array([1, 2])}, numpy.isin(labels, [1, 2])),
+            ({"label": range(5, 9)}, (labels >= 5) & (labels < 9)),
+            ({"label": range(0)}, labels < 0),
+            ({"label": ("<", 5)}, labels < 5),
+            ({"label": ("between", 1, 5)}, (labels >= 1) & (labels <= 5)),
+            ({"label": ("<>", 3), "size": (">=", 0.5)}, (labels != 3) & (sizes >= 0.5)),
+            ({"size": None}, numpy.isnan(sizes)),
+            ({"size": ("is not null",), "a name": "name 7"}, ~numpy.isnan(sizes) & (names == "name 7")),
+            ({"a name": b"b"}, names == "b'b'"),
+            ({"a name": None}, missing),
+            ({"a name": ["name 1", None]}, names == "name 1"),
+            ({"label": "3"}, labels < 0),
+        ]
+        for snapshot in (False, True):
+            with vidx.open(self.path, snapshot=snapshot) as index:
+                for filter, mask in cases:
+                    self.expect(index, self.vectors[17], filter, mask)
+
+    def test_random_filters(self):
+        generator = random.Random(3)
+        with vidx.open(self.path) as index:
+            for _ in range(50):
+                low, high = sorted((generator.randrange(40), generator.randrange(40)))
+                bound = generator.random()
+                self.expect(index, self.vectors[generator.randrange(self.COUNT)],
+                            {"label": ("between", low, high), "size": ("<", bound)},
+                            (self.labels >= low) & (self.labels <= high) & (self.sizes < bound))
+
+    def test_what_is_refused(self):
+        query = self.vectors[0]
+        with vidx.open(self.path) as index:
+            for filter, message in (({"lable": 1}, "did you mean 'label'"), ({}, "must be a dict"),
+                                    ([1], "must be a dict"), ({1: 2}, "name of a filter column"),
+                                    ({"label": ("<", 1, 2)}, "has 1 values")):
+                with self.assertRaisesRegex(vidx.ArgumentError, message):
+                    index.search(query, filter=filter)
+            with self.assertRaisesRegex(vidx.ArgumentError, "neither where"):
+                index.search(query, filter={"label": 1}, where="1")
+        path = os.path.join(self.folder.name, "refused.db")
+        for filters, message in (({"label": [1]}, "1 values for 2"), ({"": [1, 2]}, "give it a name"),
+                                 ({"vector": [1, 2]}, "choose another name"), ({"a": [1, object()]}, "object|number")):
+            with self.assertRaisesRegex((vidx.ArgumentError, TypeError), message):
+                vidx.build(self.vectors[:2], path, filters=filters)
+        self.assertFalse(os.path.exists(path))
+
+
+if __name__ == "__main__":
+    unittest.main()
