@@ -203,9 +203,10 @@ class Run:
         for contender in contenders:
             self.build(contender)
         try:
-            for name in names:
-                cell = self.filtered.cell(name)
-                for k in ks:
+            # All cells of one k first: what is there when a run is stopped makes tables.
+            for k in ks:
+                for name in names:
+                    cell = self.filtered.cell(name)
                     begun = time.monotonic()
                     self.cell(contenders, cell, k)
                     print(f"  {name}, k = {k}: {time.monotonic() - begun:.0f} s", flush=True)

@@ -19,6 +19,8 @@ class Peer(Engine):
 
     name = "vidx"
     fresh = itertools.count()
+    # Whether searches take a plan by name.
+    plans = True
 
     def start(self):
         # The library of the last build, also where the package has been installed before it.
@@ -28,6 +30,7 @@ class Peer(Engine):
         import vidx
 
         self.library = vidx
+        self.plans = "plan=" in vidx.Index.search.__text_signature__
 
     def version(self):
         return self.library.__version__
@@ -62,7 +65,8 @@ class Peer(Engine):
             every = [{}, {"target_recall": 0.95}, {"target_recall": 0.99}]
             return (*modes((declared,), settings), *modes(sql, settings, **{LIKE: declared}),
                     *modes(("declared columns, target recall",), every, **{ALL: True}),
-                    *modes(("plan: exact",), [{"plan": "exact"}]), *modes((f"plan: {plan}",), settings, plan=plan))
+                    *modes(("plan: exact",), [{"exact": True}]),
+                    *(modes((f"plan: {plan}",), settings, plan=plan) if self.plans else ()))
 
         lists = shape.lists()
         probes = tuple(probes for probes in (*PROBES, 256, 512, lists) if probes <= lists)
