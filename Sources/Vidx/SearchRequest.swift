@@ -116,6 +116,8 @@ public struct SearchResult: Sendable, Equatable {
   public let isComplete: Bool
   /// Row ids that the filter let through, those without a vector included; nil without a filter.
   public var rowsYielded: Int? { filter?.rowsYielded }
+  /// Those of them that have no vector in the index: they are ignored. Nil without a filter.
+  public var rowsWithoutVector: Int? { filter?.rowsWithoutVector }
   /// nil without a filter.
   public let filter: Filter?
   public let counters: Counters

@@ -23,7 +23,8 @@ protocol Command: SendableMetatype {
 /// The program: picks the command, prints errors, decides the exit code.
 enum Tool {
   static let commands: [any Command.Type] = [
-    BuildCommand.self, ImportCommand.self, SearchCommand.self, SQLCommand.self, InfoCommand.self, CheckCommand.self,
+    BuildCommand.self, ImportCommand.self, SearchCommand.self, ExplainCommand.self, SQLCommand.self, InfoCommand.self,
+    CheckCommand.self,
     OptimizeCommand.self, BenchCommand.self, RecallCommand.self,
   ]
 

@@ -12,7 +12,7 @@ struct RecallCommand: Command {
       Options.index, Options.whereCondition, Options.idsFrom,
       Options.sample.explained("this many rows of the index are the queries (200)"), Options.k,
       Options.recall.explained("also find the setting with this recall (0.95 and 0.99)"), Options.seed,
-      Options.threads, Options.json,
+      Options.threads, Options.timeout, Options.json,
     ],
     lesson: """
       Rows of the index, drawn at random, are the queries; none counts as its own neighbour. Each is searched for
@@ -39,18 +39,20 @@ struct RecallCommand: Command {
   private let recalls: [Double]
   private let seed: UInt64
   private let threads: Int
+  private let timeout: Double?
   private let isJSON: Bool
 
   init(_ arguments: Arguments) throws {
     database = try arguments.database()
     index = try arguments.required(Options.index)
-    condition = try SearchCommand.filter(arguments)
+    condition = try SearchQuestion.filter(arguments)
     conditionText = arguments.string(Options.whereCondition) ?? arguments.string(Options.idsFrom)
     sample = try arguments.integer(Options.sample, in: 1...1_000_000) ?? 200
     k = try arguments.integer(Options.k, in: 1...10_000) ?? 10
     recalls = try BenchCommand.share(arguments, Options.recall).map { [$0] } ?? [0.95, 0.99]
     seed = UInt64(try arguments.integer(Options.seed, in: 0...Int.max) ?? 42)
     threads = try arguments.integer(Options.threads, in: 1...1024) ?? BuildOptions().threads
+    timeout = try Timeout.seconds(arguments)
     isJSON = arguments.has(Options.json)
   }
 
@@ -59,7 +61,7 @@ struct RecallCommand: Command {
     Interruption.listen()
     let bar = ProgressBar()
     defer { bar.finish() }
-    let report = try session.snapshot { try self.report(session, bar) }
+    let report = try Timeout.run(timeout, session) { try session.snapshot { try self.report(session, bar) } }
     bar.finish()
     if isJSON { report.json.forEach(Terminal.print) } else { Terminal.print(report.text(width: Terminal.width)) }
     return 0

@@ -8,7 +8,7 @@ struct SQLCommand: Command {
     name: "sql",
     summary: "run SQL in which vidx tables and functions work",
     operands: ["DB", "SQL"],
-    options: [Options.param, Options.json],
+    options: [Options.param, Options.timeout, Options.json],
     lesson: """
       Parameters are :name in the SQL. A value is a whole number, a number or text; @file.npy[3] is vector 3 (from 0)
       of a file.
@@ -24,11 +24,13 @@ struct SQLCommand: Command {
   private let database: String
   private let sql: String
   private let parameters: [String: String]
+  private let timeout: Double?
   private let isJSON: Bool
 
   init(_ arguments: Arguments) throws {
     database = try arguments.database()
     sql = arguments.operands[1]
+    timeout = try Timeout.seconds(arguments)
     isJSON = arguments.has(Options.json)
     var parameters: [String: String] = [:]
     for text in arguments.strings(Options.param) {
@@ -47,11 +49,13 @@ struct SQLCommand: Command {
     let session = try Session(path: database, mode: .readWrite)
     let values = try parameters.mapValues(Self.value)
     var unused = Set(values.keys)
-    let results = try session.script(sql, named: values) { name in
-      unused.remove(name)
-    } row: { row in
-      if isJSON { Terminal.print(Self.json(row)) }
-      return !isJSON
+    let results = try Timeout.run(timeout, session) {
+      try session.script(sql, named: values) { name in
+        unused.remove(name)
+      } row: { row in
+        if isJSON { Terminal.print(Self.json(row)) }
+        return !isJSON
+      }
     }
     for result in results where !result.columns.isEmpty && !isJSON {
       var table = TextTable(header: result.columns)

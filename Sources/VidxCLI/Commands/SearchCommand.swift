@@ -9,11 +9,7 @@ struct SearchCommand: Command {
     name: "search",
     summary: "find the rows nearest to a query, among those that pass a condition",
     operands: ["DB"],
-    options: [
-      Options.index, Options.vector, Options.queryFile, Options.row, Options.like, Options.field, Options.k,
-      Options.whereCondition, Options.idsFrom, Options.within, Options.after, Options.efSearch, Options.targetRecall,
-      Options.probes, Options.exact, Options.columns, Options.threads, Options.json,
-    ],
+    options: SearchQuestion.options + [Options.columns, Options.threads, Options.explain, Options.json],
     lesson: """
       Give the query in one of three ways:
 
@@ -48,126 +44,51 @@ struct SearchCommand: Command {
         vidx search packages.db --index packages_vectors --like 17 -k 20 --after 0.2927,7217
       """)
 
-  private enum Query {
-    case vector([Float])
-    case file(String, field: String?, row: Int?)
-    case like(Int64)
-  }
-
-  private let database: String
-  private let index: String
-  private let query: Query
-  private let k: Int
-  private let filter: RowFilter
-  private let settings: SearchSettings
+  private let question: SearchQuestion
   private let columns: [String]?
-  private let isPaged: Bool
   private let threads: Int
+  private let explains: Bool
   private let isJSON: Bool
 
   init(_ arguments: Arguments) throws {
-    database = try arguments.database()
-    index = try arguments.required(Options.index)
-    query = try Self.query(arguments)
-    k = try arguments.integer(Options.k, in: 1...Session.maximumK) ?? 10
-    filter = try Self.filter(arguments)
-    settings = try Self.settings(arguments)
-    isPaged = arguments.has(Options.after)
+    question = try SearchQuestion(arguments)
     columns = arguments.string(Options.columns).map { text in
       text.split(separator: ",").map { String($0.drop { $0 == " " }) }
     }
     threads = try arguments.integer(Options.threads, in: 1...1024) ?? BuildOptions().threads
+    explains = arguments.has(Options.explain)
     isJSON = arguments.has(Options.json)
   }
 
-  private static func settings(_ arguments: Arguments) throws -> SearchSettings {
-    let effort = [Options.efSearch, Options.targetRecall, Options.probes].filter(arguments.has)
-    if arguments.has(Options.exact), let other = effort.first {
-      throw UsageError("--exact and \(other.spelling) together: --exact compares every row; leave one out")
-    }
-    let page = try page(arguments, effort: effort)
-    return SearchSettings(
-      within: try arguments.number(Options.within),
-      efSearch: try arguments.integer(Options.efSearch, in: IndexLimits.efSearch),
-      targetRecall: try arguments.number(Options.targetRecall),
-      probes: try arguments.integer(Options.probes, in: 1...IndexLimits.lists.upperBound),
-      exact: arguments.has(Options.exact), after: page)
-  }
-
-  private static func page(_ arguments: Arguments, effort: [Option]) throws(UsageError) -> SearchCursor? {
-    guard let text = arguments.string(Options.after) else { return nil }
-    if let other = effort.first {
-      throw UsageError("--after and \(other.spelling) together: pages are exact; leave \(other.spelling) out")
-    }
-    if text == "start" { return .start }
-    let parts = text.split(separator: ",", omittingEmptySubsequences: false)
-    // Read as the 32-bit float it was printed from.
-    guard parts.count == 2, let distance = Float(parts[0]), !distance.isNaN, let id = Int64(parts[1]) else {
-      throw UsageError("--after \(text): DISTANCE,ROWID of the last row, or start, expected; for example 0.25,17")
-    }
-    return SearchCursor(distance: distance, id: id)
-  }
-
-  private static func query(_ arguments: Arguments) throws -> Query {
-    let given = [Options.vector, Options.queryFile, Options.like].filter(arguments.has)
-    guard given.count == 1 else {
-      let found = given.isEmpty ? "no query" : given.map(\.spelling).joined(separator: " and ") + " together"
-      throw UsageError("\(found): give one of --vector '[...]', --query-file FILE, --like ROWID")
-    }
-    if arguments.has(Options.row), !arguments.has(Options.queryFile) {
-      throw UsageError("--row picks a row of --query-file FILE; give that too, or leave --row out")
-    }
-    if let text = arguments.string(Options.vector) {
-      do throws(VectorLiteralError) { return .vector(try VectorLiteral.parse(text)) } catch {
-        throw UsageError("--vector: \(error)")
-      }
-    }
-    if let path = arguments.string(Options.queryFile) {
-      return .file(
-        path, field: arguments.string(Options.field), row: try arguments.integer(Options.row, in: 0...Int.max))
-    }
-    let text = try arguments.required(Options.like)
-    guard let id = Int64(text) else { throw UsageError("--like \(text): a row id, a whole number, expected") }
-    return .like(id)
-  }
-
-  static func filter(_ arguments: Arguments) throws(UsageError) -> RowFilter {
-    switch (arguments.string(Options.whereCondition), arguments.string(Options.idsFrom)) {
-    case (nil, nil): return .all
-    case (let condition?, nil): return .where(condition)
-    case (nil, let select?): return .idsFrom(select)
-    case (_?, _?): throw UsageError("--where and --ids-from together: put both conditions into --ids-from")
-    }
-  }
-
   func run() throws -> Int32 {
-    let session = try Session(path: database, mode: .read)
-    try session.snapshot {
-      let queries = try vectors(session)
-      let ids = try session.resolve(filter, index: index)
-      let lookup = try session.rowLookup(for: index, columns: columns)
-      let results = try session.search(
-        index, nearEach: queries, k: k, ids: ids, settings: settings, threads: threads)
-      for (number, result) in results.enumerated() {
-        let rows = try result.hits.map { try lookup?.values(of: $0.id) }
-        let output = SearchOutput(result: result, columns: lookup?.columns ?? [], rows: rows)
-        Terminal.print(
-          isJSON
-            ? output.json(query: number)
-            : output.text(query: queries.count > 1 ? number : nil, width: Terminal.width))
-        if isPaged, !isJSON, let last = result.hits.last, result.hits.count == k {
-          Terminal.print("next page: --after \(last.distance),\(last.id)")
-        }
-      }
-    }
+    let session = try Session(path: question.database, mode: .read)
+    try Timeout.run(question.timeout, session) { try session.snapshot { try search(session) } }
     return 0
   }
 
-  private func vectors(_ session: Session) throws -> [[Float]] {
-    switch query {
-    case .vector(let vector): [vector]
-    case .file(let path, let field, let row): try QueryFile.vectors(path, field: field, row: row)
-    case .like(let id): [try session.vector(of: id, in: index)]
+  private func search(_ session: Session) throws {
+    let queries = try question.vectors(session)
+    let clock = ContinuousClock()
+    var ids: [Int64]?
+    let filtering = try clock.measure { ids = try session.resolve(question.filter, index: question.index) }
+    let lookup = try session.rowLookup(for: question.index, columns: columns)
+    let results = try session.search(
+      question.index, nearEach: queries, k: question.k, ids: ids, settings: question.settings, threads: threads)
+    for (number, result) in results.enumerated() {
+      let rows = try result.hits.map { try lookup?.values(of: $0.id) }
+      let explanation = try explains ? question.explain(queries[number], ids, filtering, session) : nil
+      let output = SearchOutput(
+        result: result, columns: lookup?.columns ?? [], rows: rows, explanation: explanation)
+      print(output, query: queries.count > 1 ? number : nil)
     }
+  }
+
+  private func print(_ output: SearchOutput, query: Int?) {
+    if isJSON { return Terminal.print(output.json(query: query ?? 0)) }
+    Terminal.print(output.text(query: query, width: Terminal.width))
+    if let last = output.result.hits.last, question.isPaged, output.result.hits.count == question.k {
+      Terminal.print("next page: --after \(last.distance),\(last.id)")
+    }
+    if let explanation = output.explanation { Terminal.print("\n" + explanation.text(width: Terminal.width)) }
   }
 }

@@ -6,6 +6,7 @@ struct SearchOutput {
   let columns: [String]
   /// For each hit the values of `columns`; nil when the table has no such row.
   let rows: [[Value]?]
+  var explanation: Explanation?
 
   /// - Parameter query: its number, when there is more than one.
   func text(query: Int?, width: Int) -> String {
@@ -18,8 +19,10 @@ struct SearchOutput {
     let count = result.hits.count == 1 ? "1 row" : "\(result.hits.count) rows"
     let kind = result.isExact ? "exact" : "approximate"
     let rest = result.isComplete ? "" : ", incomplete"
+    let ignored = result.rowsWithoutVector ?? 0
+    let note = ignored == 0 ? "" : "; \(ignored) ids of the filter have no vector"
     let head = query.map { "query \($0)\n" } ?? ""
-    return head + table.render(width: width) + "\n(\(count), \(kind)\(rest); plan: \(result.plan))"
+    return head + table.render(width: width) + "\n(\(count), \(kind)\(rest); plan: \(result.plan)\(note))"
       + (query == nil ? "" : "\n")
   }
 
@@ -32,21 +35,32 @@ struct SearchOutput {
     return (scaled < 0 ? "-" : "") + padded.dropLast(4) + "." + padded.suffix(4)
   }
 
+  /// What an answer says of itself: members of an object.
+  static func write(_ result: SearchResult, _ json: inout JSONWriter) {
+    json.member("plan", result.plan)
+    json.key("exact")
+    json.bool(result.isExact)
+    json.key("complete")
+    json.bool(result.isComplete)
+    json.member("rows_scored", result.counters.rowsScored)
+    for (name, count) in [("rows_yielded", result.rowsYielded), ("rows_without_vector", result.rowsWithoutVector)] {
+      json.key(name)
+      if let count { json.integer(Int64(count)) } else { json.null() }
+    }
+    json.member("distance_computations", result.counters.distanceComputations)
+  }
+
   func json(query: Int) -> String {
     // A column of the user's own may be called "id" or "distance".
     let names = Array(ColumnNames.distinct(["id", "distance"] + columns).dropFirst(2))
     var json = JSONWriter()
     json.object { json in
       json.member("query", query)
-      json.member("plan", result.plan)
-      json.key("exact")
-      json.bool(result.isExact)
-      json.key("complete")
-      json.bool(result.isComplete)
-      json.member("rows_scored", result.counters.rowsScored)
-      json.key("rows_yielded")
-      if let count = result.rowsYielded { json.integer(Int64(count)) } else { json.null() }
-      json.member("distance_computations", result.counters.distanceComputations)
+      Self.write(result, &json)
+      if let explanation {
+        json.key("explain")
+        json.object { explanation.write(&$0) }
+      }
       json.key("hits")
       json.array { json in
         for (hit, row) in zip(result.hits, rows) {

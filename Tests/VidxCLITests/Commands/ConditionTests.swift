@@ -64,6 +64,37 @@ import Testing
     #expect(try sandbox.contents() == before)
   }
 
+  // MARK: Conditions that run for ever
+
+  private static let endless =
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n WHERE i < 0"
+
+  @Test(arguments: [
+    ["search", "t.db", "--index", "v", "--like", "1", "--ids-from", endless],
+    ["search", "t.db", "--index", "v", "--like", "1", "--where", "id IN (\(endless))"],
+    ["explain", "t.db", "--index", "v", "--like", "1", "--ids-from", endless],
+    ["recall", "t.db", "--index", "v", "--ids-from", endless], ["sql", "t.db", endless],
+  ])
+  func areGivenUp(arguments: [String]) throws {
+    let before = try sandbox.contents()
+    let outcome = try sandbox.start(arguments + ["--timeout", "0.2"]).wait()
+    #expect(outcome.status == 1)
+    #expect(outcome.output == "")
+    #expect(outcome.errors.hasPrefix("vidx: no answer within the time given; narrow"), "\(outcome.errors)")
+    #expect(outcome.errors.split(separator: "\n").count == 1)
+    #expect(try sandbox.contents() == before)
+  }
+
+  @Test func timeEnoughChangesNothing() throws {
+    let query = ["search", "t.db", "--index", "v", "--like", "1", "--json"]
+    #expect(try sandbox.start(query + ["--timeout", "60"]).wait().output == sandbox.start(query).wait().output)
+    for value in ["0", "-1", "soon", "1e300"] {
+      let outcome = try sandbox.start(query + ["--timeout", value]).wait()
+      #expect(outcome.status == 2, "\(value)")
+      #expect(outcome.errors.contains("--timeout"), "\(outcome.errors)")
+    }
+  }
+
   // MARK: What a filter yields
 
   @Test func idsWithoutAVectorAreCounted() throws {
@@ -73,6 +104,7 @@ import Testing
     #expect(all["distance_computations"] as? Int == 60)
     let some = try object("-k", "60", "--ids-from", "SELECT id FROM things WHERE size < 7 UNION ALL SELECT 5")
     #expect(some["rows_yielded"] as? Int == 8)
+    #expect(some["rows_without_vector"] as? Int == 1)
     #expect(some["rows_scored"] as? Int == 7)
     #expect((some["hits"] as? [Any])?.count == 7)
     #expect(some["complete"] as? Bool == true)

@@ -1,0 +1,167 @@
+import Vidx
+import VidxIndexes
+import VidxSQLite
+
+/// What one search planned and what it took, for printing.
+struct Explanation {
+  /// What was asked: a condition or a SELECT; nil without a filter.
+  let filter: String?
+  let filterDuration: Duration
+  let parts: StoreExplanation
+  let result: SearchResult
+  let duration: Duration
+  let k: Int
+
+  private var rows: Int { parts.segments.reduce(parts.deltaRows) { $0 + $1.rows } }
+  private var passing: Int { parts.segments.reduce(parts.deltaPassing) { $0 + $1.passing } }
+
+  // MARK: For people
+
+  func text(width: Int) -> String {
+    (filterLines + parts.segments.map { segment($0, width: width) } + deltaLines + [answer]).joined(separator: "\n")
+  }
+
+  private var filterLines: [String] {
+    guard let filter, let yielded = result.rowsYielded else { return ["no filter: \(grouped(rows)) rows"] }
+    let without = result.rowsWithoutVector ?? 0
+    return [
+      "filter: \(filter)",
+      "  yielded \(grouped(yielded)) row ids in \(Self.milliseconds(filterDuration)); \(grouped(passing)) of "
+        + "\(grouped(rows)) rows pass (\(Self.percent(passing, of: rows)))"
+        + (without > 0 ? ", \(grouped(without)) of the ids have no vector and are ignored" : ""),
+    ]
+  }
+
+  private func segment(_ part: StoreExplanation.Part, width: Int) -> String {
+    let head =
+      "segment \(part.name): \(grouped(part.rows)) rows"
+      + (filter == nil ? "" : ", \(grouped(part.passing)) pass (\(Self.percent(part.passing, of: part.rows)))")
+    guard part.passing > 0 else { return head + ": nothing to search" }
+    var table = TextTable(header: ["  plan", "estimated us", "estimated scores", ""])
+    for (i, estimate) in part.estimates.enumerated() {
+      table.append([
+        TextTable.Cell(text: "  " + estimate.plan.rawValue),
+        TextTable.Cell(text: BenchReport.fixed(estimate.nanoseconds / 1_000, 1), isNumber: true),
+        TextTable.Cell(text: grouped(Int(estimate.scores.rounded())), isNumber: true),
+        TextTable.Cell(text: i == 0 && part.estimates.count > 1 ? "cheapest" : ""),
+      ])
+    }
+    let estimates = part.estimates.isEmpty ? "" : "\n" + table.render(width: width)
+    return head + estimates + "\n  \(reason(part)): \(Self.work(part.counters)) in \(Self.milliseconds(part.duration))"
+  }
+
+  /// What answered, and why.
+  private func reason(_ part: StoreExplanation.Part) -> String {
+    guard let cheapest = part.estimates.first, part.estimates.count > 1 else {
+      return "answered by \(part.plan.rawValue)"
+    }
+    if cheapest.plan == part.plan { return "answered by \(part.plan.rawValue), the cheapest" }
+    if part.estimates.contains(where: { $0.plan == part.plan }) {
+      return "answered by \(part.plan.rawValue): \(cheapest.plan.rawValue) met too few rows that pass, or the settings "
+        + "say so"
+    }
+    return "answered by \(part.plan.rawValue), as the settings say"
+  }
+
+  private var deltaLines: [String] {
+    guard parts.deltaRows > 0 else { return [] }
+    return [
+      "new rows, not in a segment yet: \(grouped(parts.deltaRows)), \(grouped(parts.deltaPassing)) pass: all scored"
+    ]
+  }
+
+  private var answer: String {
+    let count = result.hits.count == 1 ? "1 row" : "\(grouped(result.hits.count)) rows"
+    return "answer: \(count) of k = \(grouped(k)), \(result.isExact ? "exact" : "approximate"), "
+      + "\(result.isComplete ? "complete" : "incomplete: there may be more within the distance; --exact proves")"
+      + "; plan: \(result.plan); \(Self.work(result.counters)) in \(Self.milliseconds(duration))"
+  }
+
+  private static func work(_ counters: SearchCounters) -> String {
+    work(counters.distanceComputations, counters.rowsScored, counters.nodesExpanded, counters.listsProbed)
+  }
+
+  private static func work(_ counters: SearchResult.Counters) -> String {
+    work(counters.distanceComputations, counters.rowsScored, counters.nodesExpanded, counters.listsProbed)
+  }
+
+  private static func work(_ distances: Int, _ rows: Int, _ nodes: Int, _ lists: Int) -> String {
+    "\(grouped(distances)) distance computations, \(grouped(rows)) rows scored"
+      + (nodes > 0 ? ", \(grouped(nodes)) nodes followed" : "") + (lists > 0 ? ", \(grouped(lists)) lists scanned" : "")
+  }
+
+  private static func milliseconds(_ duration: Duration) -> String {
+    BenchReport.fixed(duration / .milliseconds(1), 3) + " ms"
+  }
+
+  private static func percent(_ part: Int, of whole: Int) -> String {
+    whole == 0 ? "0 %" : BenchReport.fixed(100 * Double(part) / Double(whole), 2) + " %"
+  }
+
+  // MARK: For programs
+
+  func json(query: Int) -> String {
+    var json = JSONWriter()
+    json.object { json in
+      json.member("query", query)
+      json.member("k", k)
+      SearchOutput.write(result, &json)
+      write(&json)
+    }
+    return json.text
+  }
+
+  /// The members of an object.
+  func write(_ json: inout JSONWriter) {
+    json.key("filter")
+    if let filter {
+      json.object { json in
+        json.member("sql", filter)
+        json.member("rows_yielded", result.rowsYielded ?? 0)
+        json.member("rows_passing", passing)
+        json.member("rows_without_vector", result.rowsWithoutVector ?? 0)
+        json.key("selectivity")
+        json.number(rows == 0 ? 0 : Double(passing) / Double(rows))
+        json.key("milliseconds")
+        json.number(filterDuration / .milliseconds(1))
+      }
+    } else {
+      json.null()
+    }
+    json.member("rows", rows)
+    json.key("segments")
+    json.array { json in parts.segments.forEach { Self.write($0, &json) } }
+    json.key("delta")
+    json.object { json in
+      json.member("rows", parts.deltaRows)
+      json.member("rows_passing", parts.deltaPassing)
+    }
+    json.key("milliseconds")
+    json.number(duration / .milliseconds(1))
+  }
+
+  private static func write(_ part: StoreExplanation.Part, _ json: inout JSONWriter) {
+    json.object { json in
+      json.member("file", part.name)
+      json.member("rows", part.rows)
+      json.member("rows_passing", part.passing)
+      json.key("estimates")
+      json.array { json in
+        for estimate in part.estimates {
+          json.object { json in
+            json.member("plan", estimate.plan.rawValue)
+            json.key("scores")
+            json.number(estimate.scores)
+            json.key("microseconds")
+            json.number(estimate.nanoseconds / 1_000)
+          }
+        }
+      }
+      json.member("plan", part.plan.rawValue)
+      json.member("distance_computations", part.counters.distanceComputations)
+      json.member("rows_scored", part.counters.rowsScored)
+      json.key("milliseconds")
+      json.number(part.duration / .milliseconds(1))
+    }
+  }
+}
