@@ -73,6 +73,8 @@ class Shapes:
         self.sqlite = sqlite3.connect(path, isolation_level=None)
         self.sqlite.enable_load_extension(True)
         self.sqlite.load_extension(EXTENSION)
+        making, self.declared = queries.filter_columns()
+        self.sqlite.executescript(making)
         self.server = postgresql.Server(os.path.join(folder, "data"))
         self.postgres = self.connect()
         postgres.copy(path, self.postgres)
@@ -117,7 +119,10 @@ class Shapes:
         theirs, filter_first, stream, _ = queries.shapes()[letter]
         sets = self.parameters(letter)
         ours = [self.encoded(one, lambda vector: vector.tobytes()) for one in sets]
-        for name, sql in (("filter first", filter_first), ("ordered stream", stream)):
+        ways = [("filter first", filter_first), ("ordered stream", stream)]
+        if letter in self.declared:
+            ways.append(("filter columns", self.declared[letter]))
+        for name, sql in ways:
             yield Way("vidx", name, lambda one, sql=sql: self.sqlite.execute(sql, one).fetchall(), ours)
         encoded = [self.encoded(one, postgresql.encoded) for one in sets]
         for (scan, ef), connection in self.connections.items():

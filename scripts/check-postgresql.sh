@@ -16,7 +16,8 @@ skip() {
 "$python" -c 'import numpy, sqlite3; sqlite3.connect(":memory:").enable_load_extension(True)' 2>/dev/null ||
   skip "no Python with NumPy that loads SQLite extensions; scripts/install-packages.sh test installs one"
 
-mapfile -t wanted < <(sed -n '/^# pgvector/,/^$/p' Benchmarks/requirements.txt | grep == || true)
+wanted=()
+while read -r line; do wanted+=("$line"); done < <(sed -n '/^# pgvector/,/^$/p' Benchmarks/requirements.txt | grep ==)
 [ ${#wanted[@]} -gt 0 ] || { echo "check-postgresql: requirements.txt names nothing for pgvector" >&2; exit 1; }
 if [ "$(cat "$packages/installed" 2>/dev/null)" != "${wanted[*]}" ]; then
   rm -rf "$packages"

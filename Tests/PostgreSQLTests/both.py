@@ -51,6 +51,7 @@ class Both:
         postgresql.accept(self.postgres)
         self.sqlite = self.another_sqlite()
         atexit.register(self.sqlite.close)
+        self.sqlite.executescript(pages.filter_columns()[0])
 
     def another_sqlite(self):
         database = sqlite3.connect(self.path, isolation_level=None)

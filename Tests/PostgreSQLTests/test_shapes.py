@@ -6,7 +6,7 @@ import numpy
 
 from both import KINDS, TestCase, both, queries, skip_unless_installed
 
-from queries import shapes
+from queries import filter_columns, shapes
 
 setUpModule = skip_unless_installed
 NEVER, ALWAYS = "2000-01-01 00:00:00", "2100-01-01 00:00:00"
@@ -89,6 +89,18 @@ class ShapeTests(TestCase):
 
     def test_e_what_is_remembered_of_a_user(self):
         self.check("e")
+
+    def test_filter_columns_give_the_same_rows(self):
+        for letter, sql in filter_columns()[1].items():
+            for parameters in sets(letter):
+                theirs = self.both.ask_postgres(shapes()[letter][0], parameters)
+                ours = self.both.ask_vidx(sql, parameters, "")
+                shown = {name: value for name, value in parameters.items() if not isinstance(value, numpy.ndarray)}
+                self.assert_same(theirs, ours, order(letter), f"({letter}) {shown}", parameters["k"])
+                # At default settings k rows come, too.
+                approximate = self.both.ask_vidx(sql, parameters, "", exact=False)
+                if "within" not in parameters:
+                    self.assertEqual(len(approximate), len(theirs), f"({letter}) {shown}")
 
     def test_the_page_has_all_five(self):
         self.assertEqual(sorted(shapes()), list("abcde"))

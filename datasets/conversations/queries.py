@@ -13,13 +13,24 @@ K = 10
 LONG_AGO, FAR_OFF = "2000-01-01 00:00:00", "2100-01-01 00:00:00"
 
 
+def sections():
+    """The page's, from their headings on."""
+    with open(os.path.join(HERE, "..", "..", "docs", "POSTGRESQL.md"), encoding="utf-8") as file:
+        return re.split(r"^## ", file.read(), flags=re.M)
+
+
+def filter_columns():
+    """-> the statements that make indexes with filter columns, and by letter the queries that use them."""
+    (section,) = [section for section in sections() if section.startswith("Filter columns")]
+    making, *asking = re.findall(r"```sql\n(.*?)```", section, re.S)
+    return making, dict(zip("bce", asking, strict=True))
+
+
 @functools.cache
 def shapes():
     """By letter: PostgreSQL's, filter first, the stream, and the command."""
-    with open(os.path.join(HERE, "..", "..", "docs", "POSTGRESQL.md"), encoding="utf-8") as file:
-        sections = re.split(r"^## ", file.read(), flags=re.M)
     found = {}
-    for section in sections:
+    for section in sections():
         letter = re.match(r"\(([a-z])\) ", section)
         if letter:
             texts = re.findall(r"```sql\n(.*?)```", section, re.S)
