@@ -202,7 +202,7 @@ import Testing
 
   @Test func declaresTheColumns() {
     #expect(
-      Column.declaration(table: "my \"t\"")
+      Column.declaration(table: "my \"t\"", filterColumns: [])
         == "CREATE TABLE x(vector, distance HIDDEN, k HIDDEN, ef_search HIDDEN, probes HIDDEN, target_recall HIDDEN, "
         + "exact HIDDEN, after_distance HIDDEN, after_rowid HIDDEN, \"my \"\"t\"\"\" HIDDEN)"
     )
