@@ -50,7 +50,7 @@ VIDX_CODE_ENTRY_POINTS(bits, 1, popcount)
 #include "code_blocks.h"
 
 /* Rows are in the lanes: counts add up in place. */
-VIDX_INLINE void bits_block_dots_popcount(const vidx_code_query *query, const uint8_t *block, int32_t *dots) {
+VIDX_INLINE void bits_of_block(const vidx_code_query *query, const uint8_t *block, int32_t *dots) {
   __m512i counts[4];
 #pragma clang loop unroll(full)
   for (int plane = 0; plane < 4; plane++) counts[plane] = _mm512_setzero_si512();
@@ -67,12 +67,18 @@ VIDX_INLINE void bits_block_dots_popcount(const vidx_code_query *query, const ui
   }
   __m512i high = _mm512_sub_epi32(counts[2], _mm512_add_epi32(counts[3], counts[3]));
   __m512i low = _mm512_add_epi32(counts[0], _mm512_add_epi32(counts[1], counts[1]));
-  _mm512_storeu_si512(dots, _mm512_add_epi32(low, _mm512_slli_epi32(high, 2)));
+  _mm512_store_si512(dots, _mm512_add_epi32(low, _mm512_slli_epi32(high, 2)));
 }
 
-static size_t bits_blocks_popcount(VIDX_BLOCK_PARAMETERS) {
-  return vidx_code_blocks_form(bits_block_dots_popcount, 1, query, blocks, count, share, limit, ids, out, bounds);
+/* Nothing is gained by several at once: what is loaded is the least of it. */
+VIDX_INLINE void bits_block_dots_popcount(const vidx_code_query *const *queries, int query_count, const uint8_t *block,
+                                          size_t block_bytes, int block_count, int32_t (*dots)[VIDX_BLOCK_ROWS]) {
+  for (int b = 0; b < block_count; b++)
+    for (int q = 0; q < query_count; q++)
+      bits_of_block(queries[q], block + (size_t)b * block_bytes, dots[b * query_count + q]);
 }
+
+VIDX_BLOCK_ENTRY_POINT(bits, 1, popcount)
 
 #pragma clang attribute pop
 

@@ -38,6 +38,11 @@ import VidxVectors
     unsafe self.coded = coded.raw
     self.memory = memory
     memory.reset(k: k)
+    // Where all is looked at in order, so that a batch takes the same scores.
+    let tightens =
+      mustBeExact && index.coded.areBoundsCertain && 2 * k <= SearchScratch.blockCapacity
+      && (filter?.ordinalCount ?? index.vectorCount) == index.vectorCount
+    memory.tightensAt = tightens ? Self.firstTightened : .max
     commonError =
       index.coded.codec == .f16 && query.metric == .cosine
       ? unsafe Float((coded.raw.pointee.error_scale + coded.raw.pointee.error_constant) * 1.0001) : nil
@@ -54,17 +59,18 @@ import VidxVectors
         let size = unsafe filter.ordinals.copyMembers(of: &rest, to: scratch.ids, limit: SearchScratch.blockCapacity)
         if size == 0 { break }
         try scanIDs(size, scratch)
+        memory.scored += size
         count += size
       }
     } else {
       while !rest.isEmpty {
         let size = min(SearchScratch.blockCapacity, rest.count)
         try scanRun(rest.lowerBound, size, scratch)
+        try addScored(size, scratch)
         rest = rest.lowerBound + size..<rest.upperBound
       }
       count = ordinals.count
     }
-    memory.scored += count
     return count
   }
 
@@ -84,44 +90,61 @@ import VidxVectors
     if share < 1 { for i in 0..<count { unsafe errors[i] *= share } }
     // Only what may come in is looked at one by one.
     let near = unsafe vidx_select_of_products(errors, scores, count, memory.found.limit, ids)
-    if near > 0 { Self.take(near, of: scratch, from: start, into: &memory.found) }
+    if near > 0 { takePlaces(near, start, scratch) }
   }
 
-  /// Takes the places in `scratch.ids` of a run. One access to the candidates, not one for each.
-  private static func take(
-    _ count: Int, of scratch: SearchScratch, from start: Int, into found: inout ScanCandidates
-  ) {
+  /// Takes the places in `scratch.ids` of a run.
+  private func takePlaces(_ count: Int, _ start: Int, _ scratch: SearchScratch) {
     let (scores, errors, ids) = unsafe (scratch.scores, scratch.errors, scratch.ids)
-    var i = 0
-    while i < count {
+    // Gathered in place: places ascend.
+    for i in 0..<count {
       let place = unsafe Int(ids[i])
-      unsafe found.take(scores[place], errors[place], UInt32(truncatingIfNeeded: start &+ place))
-      i &+= 1
+      unsafe scores[i] = scores[place]
+      unsafe errors[i] = errors[place]
     }
-    found.settleIfDoubled()
+    unsafe memory.found.take(scores, errors, ids, count, from: start)
   }
 
-  /// Looks at the vectors from ordinal `start` on, whose codes are in transposed blocks; there is no filter.
-  func scan(
-    blocks: UnsafeRawPointer, _ kernel: vidx_code_blocks, _ start: Int, _ count: Int, _ scratch: SearchScratch
-  ) {
-    let (scores, errors, ids) = unsafe (scratch.scores, scratch.errors, scratch.ids)
-    let near = unsafe kernel(coded, blocks, count, share, memory.found.limit, ids, scores, errors)
-    for i in 0..<near { unsafe ids[i] &+= UInt32(truncatingIfNeeded: start) }
-    if near > 0 { Self.take(near, of: scratch, into: &memory.found) }
+  /// What the kernel of transposed blocks wants to know; where it is to write what it finds is another's business.
+  func look(_ ids: UnsafeMutablePointer<UInt32>, _ floats: UnsafeMutablePointer<Float>) -> vidx_block_scan {
+    unsafe vidx_block_scan(
+      query: coded, share: share, limit: memory.found.limit, ids: ids, scores: floats, bounds: floats, found: 0)
+  }
+
+  /// Takes what such a look at a run of vectors has found.
+  /// - Returns: how much more room there is for candidates.
+  func take(_ look: vidx_block_scan, from start: Int) -> Int {
+    let before = held
+    unsafe memory.found.take(look.scores, look.bounds, look.ids, look.found, from: start)
+    return held - before
+  }
+
+  /// What has a lower bound above it is not among the k nearest.
+  var limit: Float { memory.found.limit }
+
+  /// Counts codes that have been looked at; from time to time scores the best candidates in full: the score of the
+  /// k-th is far below the k-th upper bound, and excludes most of the candidates to come.
+  func addScored(_ count: Int, _ scratch: SearchScratch) throws(SegmentError) {
     memory.scored += count
+    if memory.scored < memory.tightensAt || memory.scored >= index.vectorCount { return }
+    while memory.tightensAt <= memory.scored { memory.tightensAt *= 4 }
+    let k = memory.found.k
+    let count = unsafe scratch.order.copyLeast(2 * k, of: memory.found, to: scratch.ids)
+    if count < k { return }
+    unsafe try index.scoreBlock(query, scratch.ids, count, scratch.scores)
+    scratch.nearest.reset(k: k)
+    for i in 0..<count {
+      unsafe scratch.nearest.offer(Hit(score: scratch.scores[i], rowID: Int64(scratch.ids[i])))
+    }
+    memory.found.tighten(to: scratch.nearest.threshold)
+    memory.rescored += count
   }
 
-  /// Takes the first ordinals in `scratch.ids`.
-  private static func take(_ count: Int, of scratch: SearchScratch, into found: inout ScanCandidates) {
-    let (scores, errors, ids) = unsafe (scratch.scores, scratch.errors, scratch.ids)
-    var i = 0
-    while i < count {
-      unsafe found.take(scores[i], errors[i], ids[i])
-      i &+= 1
-    }
-    found.settleIfDoubled()
-  }
+  /// How many more codes to look at before scores are taken.
+  var untilTightened: Int { memory.tightensAt - memory.scored }
+
+  /// Codes looked at when scores are first taken.
+  private static let firstTightened = 512
 
   /// Scores the codes of the first ordinals in `scratch.ids`.
   private func scanIDs(_ count: Int, _ scratch: SearchScratch) throws(SegmentError) {
@@ -130,7 +153,7 @@ import VidxVectors
     if !rows.isVerified { unsafe try rows.verify(ids, count) }
     unsafe kernels.boundedIDs(coded, rows.base, rows.stride, ids, count, scores, errors)
     for i in 0..<count { unsafe errors[i] *= share }
-    Self.take(count, of: scratch, into: &memory.found)
+    unsafe memory.found.take(scores, errors, ids, count)
   }
 
   /// Candidates that memory is held for.
@@ -149,12 +172,13 @@ import VidxVectors
     into hits: UnsafeMutablePointer<Hit>, _ scratch: SearchScratch, _ counters: inout SearchCounters
   ) throws(SegmentError) -> Int {
     try refine(scratch, &counters)
-    let k = memory.found.k
+    let (k, order) = (memory.found.k, scratch.order)
     scratch.nearest.reset(k: k)
-    memory.orderFirst()
-    var done = try score(&memory.order, k: k, scratch)
-    memory.orderRest(limit: scratch.nearest.threshold)
-    done += try score(&memory.order, k: k, scratch)
+    order.putFirst(&memory.found)
+    var done = memory.rescored
+    done += try score(&order.heap, k: k, scratch)
+    order.putRest(of: memory.found, limit: scratch.nearest.threshold)
+    done += try score(&order.heap, k: k, scratch)
     counters.add(scores: memory.scored, rowBytes: index.coded.rows.stride)
     counters.add(scores: done, rowBytes: index.configuration.vectorBytes)
     counters.reranked += done
@@ -189,16 +213,18 @@ import VidxVectors
   private func refine(_ scratch: SearchScratch, _ counters: inout SearchCounters) throws(SegmentError) {
     guard let extensions = index.coded.extensions, let refine = unsafe index.coded.kernels.refine else { return }
     let rows = index.coded.rows
-    let count = memory.startAgain()
+    let (scores, errors, ids) = unsafe (scratch.scores, scratch.errors, scratch.ids)
+    scratch.order.startAgain(&memory.found)
+    let left = scratch.order.left
+    let count = left.count
     var start = 0
     while start < count {
       let size = min(SearchScratch.blockCapacity, count - start)
-      for i in 0..<size { unsafe scratch.ids[i] = memory.left[start + i].tag }
-      unsafe try extensions.verify(scratch.ids, size)
+      for i in 0..<size { unsafe ids[i] = left.items[start + i].tag }
+      unsafe try extensions.verify(ids, size)
       unsafe refine(
-        coded, rows.base, rows.stride, extensions.base, extensions.stride, scratch.ids, size, scratch.scores,
-        scratch.errors)
-      Self.take(size, of: scratch, into: &memory.found)
+        coded, rows.base, rows.stride, extensions.base, extensions.stride, ids, size, scores, errors)
+      unsafe memory.found.take(scores, errors, ids, size)
       start += size
     }
     counters.add(scores: count, rowBytes: rows.stride + extensions.stride)

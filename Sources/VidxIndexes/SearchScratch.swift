@@ -37,8 +37,9 @@ struct Candidate {
   let insertCandidates = unsafe vidx_kernels_active().pointee.insert_candidates
   /// The nearest rows so far, of a search that meets them in no order.
   var nearest = TopK(k: 0)
-  /// What a scan of codes has found.
+  /// What a scan of codes has found, and what puts it in order.
   let scan = ScanMemory()
+  let order = ScanOrder()
   /// Nodes that a filtered walk has still to follow.
   var open = CandidateHeap()
   /// The query as the segment's codes want it; nil where there are none.

@@ -56,12 +56,23 @@ typedef void (*vidx_code_bounded_ids)(const vidx_code_query *query, const void *
 typedef void (*vidx_code_bounded_rows)(const vidx_code_query *query, const void *rows, size_t stride, size_t count,
                                        float *out, float *bounds);
 
-/* Rows of integer codes in blocks of sixteen, transposed by vidx_code_transpose: `count` of them. Writes the places,
- * the estimates and `share` times the bounds of those whose estimate less that is at most `limit`, ascending, and
- * returns how many they are; `ids`, `out` and `bounds` have room for all. Estimates and bounds have the same bits. */
-enum { VIDX_BLOCK_ROWS = 16 };
-typedef size_t (*vidx_code_blocks)(const vidx_code_query *query, const void *blocks, size_t count, float share,
-                                   float limit, uint32_t *ids, float *out, float *bounds);
+/* A query that looks at blocks, and what it finds: `ids`, `scores` and `bounds` have room for all rows. */
+typedef struct {
+  const vidx_code_query *query;
+  float share; /* of the bounds that is used, above 0 */
+  float limit;
+  uint32_t *ids;
+  float *scores;
+  float *bounds;
+  size_t found;
+} vidx_block_scan;
+
+/* Rows of integer codes in blocks of sixteen, transposed by vidx_code_transpose: `count` of them, at which 1 to
+ * VIDX_BLOCK_SCANS queries of one space look. Each gets the places, the estimates and `share` times the bounds of those
+ * rows whose estimate less that is at most `limit`, ascending, and how many they are. Estimates and bounds have the
+ * same bits as those of rows. */
+enum { VIDX_BLOCK_ROWS = 16, VIDX_BLOCK_SCANS = 4 };
+typedef void (*vidx_code_blocks)(vidx_block_scan *scans, size_t scan_count, const void *blocks, size_t count);
 
 /* Estimates from one-bit rows together with the extension rows of the same ids; bounds may be NULL. */
 typedef void (*vidx_code_refine)(const vidx_code_query *query, const void *base, size_t stride, const void *extensions,

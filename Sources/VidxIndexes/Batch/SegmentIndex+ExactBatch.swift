@@ -24,14 +24,14 @@ extension SegmentIndex {
     try batch.scan(0..<vectorCount, nil, scratch)
     var answers = [BatchAnswer?](repeating: nil, count: queries.count)
     var aside: [Int] = []
-    for (number, scan) in batch.scans.enumerated() {
+    for number in queries.indices {
       if batch.isAside[number] {
         aside.append(number)
         continue
       }
       var counters = SearchCounters()
       counters.rowsScored = filter?.entryCount ?? entryCount
-      let hits = try collect(scan, k: k, scratch, &counters)
+      let hits = try collect(batch.finished(number, scratch), k: k, scratch, &counters)
       answers[number] = BatchAnswer(answer: SegmentAnswer(hits: hits, plan: .exact), counters: counters)
     }
     if !aside.isEmpty {

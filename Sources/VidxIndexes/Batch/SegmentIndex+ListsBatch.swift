@@ -11,18 +11,48 @@ extension SegmentIndex {
   ) throws(SegmentError) -> [BatchAnswer] {
     let scratch = self.scratch.take()
     defer { self.scratch.give(scratch) }
+    let visits = try visits(lists, queries, k: k, probes: asked, filter, scratch)
+    if !coded.areScanned {
+      let tile = QueryTile(self, queries, k: k, filter: filter)
+      try visits.forEach { (list, visitors) throws(SegmentError) in
+        try tile.score(lists.ordinals(of: list), visitors)
+      }
+      return zip(tile.nearest, visits.plans).map { nearest, plan in
+        BatchAnswer(answer: SegmentAnswer(hits: nearest.sorted(), plan: plan.plan), counters: plan.counters)
+      }
+    }
+    let batch = scans(of: queries, k: k, filter: filter, mustBeExact: false, room: room)
+    try visits.forEach { (list, visitors) throws(SegmentError) in
+      try batch.scan(lists.ordinals(of: list), visitors, scratch)
+    }
+    var answers: [BatchAnswer] = []
+    for (number, plan) in visits.plans.enumerated() {
+      if batch.isAside[number] {
+        answers.append(try searchAlone(queries[number], k: k, probes: asked, filter: filter))
+        continue
+      }
+      var counters = plan.counters
+      let hits = try collect(batch.finished(number, scratch), k: k, scratch, &counters)
+      answers.append(BatchAnswer(answer: SegmentAnswer(hits: hits, plan: plan.plan), counters: counters))
+    }
+    return answers
+  }
+
+  /// Plans as `searchLists` for one query goes: it holds as many hits as it has met rows, k at most.
+  private func visits(
+    _ lists: IVFLists, _ queries: [PreparedQuery], k: Int, probes asked: Int?, _ filter: EntryFilter?,
+    _ scratch: SearchScratch
+  ) throws(SegmentError) -> ListVisits {
     let sizes = ListSizes(self, lists, filter)
     let probes = lists.clampedProbes(asked)
     let passing = filter?.ordinalCount ?? vectorCount
     let wanted = filter == nil ? 0 : vectorCount * probes / lists.listCount / 2
-    var visitors = [[UInt32]](repeating: [], count: lists.listCount)
-    var plans: [(counters: SearchCounters, plan: SegmentPlan)] = []
+    var visits = ListVisits(lists: lists.listCount)
     for (number, query) in queries.enumerated() {
       var counters = SearchCounters()
       var queue = try lists.rank(query, scratch, &counters)
       var probed = 0
       var scored = 0
-      // As in `searchLists` for one: it holds as many hits as it has met rows, k at most.
       while scored < passing, probed < probes || counters.rowsScored < k || scored < wanted,
         let list = queue.pop(&counters)
       {
@@ -31,37 +61,37 @@ extension SegmentIndex {
         probed += 1
         scored += size.vectors
         counters.rowsScored += size.rows
-        visitors[list].append(UInt32(number))
+        visits.append(number, list, isFirst: probed == 1 && coded.areScanned)
       }
       counters.listsProbed += probed
       let isExact = scored >= passing && coded.areListsCertain
       if !coded.areScanned { counters.add(scores: scored, rowBytes: configuration.vectorBytes) }
-      plans.append((counters, isExact ? .exact : .lists))
+      visits.plans.append((counters, isExact ? .exact : .lists))
     }
-    if coded.areScanned {
-      let batch = scans(of: queries, k: k, filter: filter, mustBeExact: false, room: room)
-      for list in visitors.indices where !visitors[list].isEmpty {
-        try batch.scan(lists.ordinals(of: list), visitors[list], scratch)
-      }
-      var answers: [BatchAnswer] = []
-      for (number, plan) in plans.enumerated() {
-        if batch.isAside[number] {
-          answers.append(try searchAlone(queries[number], k: k, probes: asked, filter: filter))
-          continue
-        }
-        var counters = plan.counters
-        let hits = try collect(batch.scans[number], k: k, scratch, &counters)
-        answers.append(BatchAnswer(answer: SegmentAnswer(hits: hits, plan: plan.plan), counters: counters))
-      }
-      return answers
-    }
-    let tile = QueryTile(self, queries, k: k, filter: filter)
-    for list in visitors.indices where !visitors[list].isEmpty {
-      try tile.score(lists.ordinals(of: list), visitors[list])
-    }
-    return zip(tile.nearest, plans).map { nearest, plan in
-      BatchAnswer(answer: SegmentAnswer(hits: nearest.sorted(), plan: plan.plan), counters: plan.counters)
-    }
+    return visits
+  }
+}
+
+/// Which queries, by number, scan which lists.
+private struct ListVisits {
+  var plans: [(counters: SearchCounters, plan: SegmentPlan)] = []
+  /// Of codes, each query scans its nearest list first: what that excludes need not be kept of all others.
+  private var first: [[UInt32]]
+  private var others: [[UInt32]]
+
+  init(lists: Int) {
+    first = Array(repeating: [], count: lists)
+    others = first
+  }
+
+  mutating func append(_ query: Int, _ list: Int, isFirst: Bool) {
+    if isFirst { first[list].append(UInt32(query)) } else { others[list].append(UInt32(query)) }
+  }
+
+  /// Hands out each list with those that scan it, and lists that are the first of some with these before all.
+  func forEach(_ body: (Int, [UInt32]) throws(SegmentError) -> Void) throws(SegmentError) {
+    for list in first.indices where !first[list].isEmpty { try body(list, first[list]) }
+    for list in others.indices where !others[list].isEmpty { try body(list, others[list]) }
   }
 }
 

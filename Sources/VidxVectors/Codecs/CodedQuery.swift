@@ -4,14 +4,16 @@ package import CVidxKernels
 @safe package final class CodedQuery {
   package let space: CodecSpace
   private let query: UnsafeMutablePointer<vidx_code_query>
+  /// Holds what follows: one piece, since batches make a query for each of theirs.
+  private let memory: AlignedBuffer
   /// The query, or what a row decodes to, zero padded.
-  private let floats: AlignedBuffer
+  private let floats: UnsafeMutablePointer<Float>
   /// r = P(q - g).
-  private let rotated: AlignedBuffer
-  private let values: AlignedBuffer
+  private let rotated: UnsafeMutablePointer<Float>
+  private let values: UnsafeMutablePointer<Int8>
   /// What one-bit rows are scored with: four bits a value, bit planes.
-  private let planes: AlignedBuffer?
-  private let codes: AlignedBuffer
+  private let planes: UnsafeMutablePointer<UInt8>?
+  private let codes: UnsafeMutablePointer<UInt8>
   // Of the prepared query: |q|, |r|, and how far the rounded r is from r.
   private var length = 0.0
   private var rotatedLength = 0.0
@@ -22,18 +24,24 @@ package import CVidxKernels
     self.space = space
     let dimensions = space.dimensions
     let codec = space.parameters.codec
-    floats = AlignedBuffer(byteCount: 4 * Codec.padded(dimensions, to: 32), zeroed: true)
-    rotated = AlignedBuffer(byteCount: 4 * Codec.padded(dimensions, to: 32), zeroed: true)
-    values = AlignedBuffer(byteCount: dimensions + Int(VIDX_QUERY_PADDING), zeroed: true)
-    codes = AlignedBuffer(byteCount: dimensions, zeroed: true)
-    planes = codec.isOneBit ? AlignedBuffer(byteCount: Codec.padded(dimensions, to: 128) / 2) : nil
+    let floatBytes = 4 * Codec.padded(dimensions, to: 32)
+    let valueBytes = Codec.padded(dimensions + Int(VIDX_QUERY_PADDING), to: 64)
+    let codeBytes = Codec.padded(dimensions, to: 64)
+    let planeBytes = codec.isOneBit ? Codec.padded(dimensions, to: 128) / 2 : 0
+    memory = AlignedBuffer(byteCount: 2 * floatBytes + valueBytes + codeBytes + planeBytes, zeroed: true)
+    unsafe floats = memory.floats
+    unsafe rotated = memory.floats + floatBytes / 4
+    let bytes = unsafe memory.bytes + 2 * floatBytes
+    unsafe values = bytes.assumingMemoryBound(to: Int8.self)
+    unsafe codes = (bytes + valueBytes).assumingMemoryBound(to: UInt8.self)
+    unsafe planes = planeBytes > 0 ? (bytes + valueBytes + codeBytes).assumingMemoryBound(to: UInt8.self) : nil
     unsafe query = .allocate(capacity: 1)
     unsafe query.initialize(to: vidx_code_query())
     unsafe query.pointee.dimensions = dimensions
     unsafe query.pointee.code_bytes = codec.codeBytes(dimensions: dimensions)
-    unsafe query.pointee.floats = UnsafePointer(floats.floats)
-    unsafe query.pointee.values = UnsafePointer(values.bytes.assumingMemoryBound(to: Int8.self))
-    unsafe query.pointee.planes = planes.map { unsafe UnsafePointer($0.bytes.assumingMemoryBound(to: UInt8.self)) }
+    unsafe query.pointee.floats = UnsafePointer(floats)
+    unsafe query.pointee.values = UnsafePointer(values)
+    unsafe query.pointee.planes = planes.map { unsafe UnsafePointer($0) }
   }
 
   deinit { unsafe query.deallocate() }
@@ -45,14 +53,14 @@ package import CVidxKernels
   /// - Complexity: under 1 us for 384 dimensions.
   package func prepare(_ vector: UnsafePointer<Float>) {
     let dimensions = space.dimensions
-    unsafe floats.floats.update(from: vector, count: dimensions)
+    unsafe floats.update(from: vector, count: dimensions)
     length = unsafe space.dot(vector, vector).squareRoot()
     guard space.parameters.codec.isInteger else { return boundComponents() }
     let origin = unsafe space.origin.map { unsafe UnsafePointer($0.floats) }
-    unsafe space.subtract(origin, from: vector, rotated.floats)
-    let distance = unsafe space.dot(rotated.floats, rotated.floats)
+    unsafe space.subtract(origin, from: vector, rotated)
+    let distance = unsafe space.dot(rotated, rotated)
     let alongOrigin = unsafe origin.map { unsafe space.dot(vector, $0) } ?? 0
-    unsafe space.rotate(rotated.floats)
+    unsafe space.rotate(rotated)
     roundRotated()
     setCentre(
       score: space.parameters.metric == .l2 ? distance : -alongOrigin, squaredDistance: distance, isMoved: false)
@@ -61,7 +69,7 @@ package import CVidxKernels
   /// Makes ready for rows coded around `centre`, when `prepare` has been called: costs two dot products.
   package func moveCentre(_ centre: UnsafePointer<Float>) {
     guard space.parameters.codec.isInteger else { return }
-    let along = unsafe space.dot(floats.floats, centre)
+    let along = unsafe space.dot(floats, centre)
     let centreNorm = unsafe space.dot(centre, centre)
     // In double: what cancels here is far below what codes resolve.
     let distance = max(length * length - 2 * along + centreNorm, 0)
@@ -80,13 +88,13 @@ package import CVidxKernels
   /// The kernels' bounds are then infinite.
   /// - Complexity: under 1 us for 384 dimensions; rotates nothing.
   package func prepare(row: UnsafeRawPointer, extension extensionRow: UnsafeRawPointer? = nil) {
-    let scratch = unsafe codes.bytes.assumingMemoryBound(to: UInt8.self)
+    let scratch = unsafe codes
     guard space.parameters.codec.isInteger else {
-      _ = unsafe space.decode(row, extension: nil, codes: scratch, into: floats.floats)
-      length = unsafe space.dot(floats.floats, floats.floats).squareRoot()
+      _ = unsafe space.decode(row, extension: nil, codes: scratch, into: floats)
+      length = unsafe space.dot(floats, floats).squareRoot()
       return boundComponents()
     }
-    let add = unsafe Double(space.decode(row, extension: extensionRow, codes: scratch, into: rotated.floats))
+    let add = unsafe Double(space.decode(row, extension: extensionRow, codes: scratch, into: rotated))
     roundRotated()
     // l2: add = |v - g|^2. Otherwise add = -<g, v - g>, and the score of the origin is -<g, v>.
     let originNorm = space.originLength * space.originLength
@@ -96,15 +104,13 @@ package import CVidxKernels
 
   private func roundRotated() {
     var fit = vidx_query_fit()
-    let bytes = unsafe values.bytes.assumingMemoryBound(to: Int8.self)
-    unsafe space.table.pointee.fit_query(rotated.floats, space.dimensions, bytes, &fit)
+    unsafe space.table.pointee.fit_query(rotated, space.dimensions, values, &fit)
     unsafe query.pointee.scale = fit.scale
     unsafe query.pointee.sum = Double(fit.sum)
     rotatedLength = fit.norm.squareRoot()
     lost = lost(fit)
-    guard let planes else { return }
-    let planeBytes = unsafe planes.bytes.assumingMemoryBound(to: UInt8.self)
-    unsafe space.table.pointee.fit_planes(rotated.floats, space.dimensions, planeBytes, &fit)
+    guard let planes = unsafe planes else { return }
+    unsafe space.table.pointee.fit_planes(rotated, space.dimensions, planes, &fit)
     unsafe query.pointee.coarse_scale = Self.coarseShrinkage * fit.scale
     unsafe query.pointee.coarse_sum = Double(fit.sum)
     let (rounding, shrinkage) = (lost(fit), 1 - Self.coarseShrinkage)
@@ -167,7 +173,7 @@ extension CodedQuery {
     let rounding = 4 * space.scoreError
     let dimensions = Double(space.dimensions)
     var sum = 0.0
-    for i in 0..<space.dimensions { unsafe sum += Double(floats.floats[i].magnitude) }
+    for i in 0..<space.dimensions { unsafe sum += Double(floats[i].magnitude) }
     unsafe query.pointee.error_rounding = rounding
     switch space.parameters.metric {
     case .cosine, .innerProduct:

@@ -3,7 +3,7 @@ import VidxVectors
 
 @Suite struct CodeExtremesTests {
   /// Vectors at the limits of what an index takes, by name.
-  private static func extremes(_ dimensions: Int) -> [[Float]] {
+  static func extremes(_ dimensions: Int) -> [[Float]] {
     let huge = Float(0x1p62) / Float(dimensions).squareRoot()
     func oneHot(_ at: Int, _ value: Float) -> [Float] { (0..<dimensions).map { $0 == at ? value : 0 } }
     let wave = (0..<dimensions).map { Float($0 % 7) - 3 }

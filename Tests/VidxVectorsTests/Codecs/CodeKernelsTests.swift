@@ -118,49 +118,6 @@ import VidxVectors
     }
   }
 
-  @Test("Transposed blocks have the rows' bits, and what is below the limit", arguments: codeISAs, integerCodecs)
-  func blocksAgree(isa: String, codec: Codec) throws {
-    for dimensions in codedDimensions + [16_000] {
-      let metric = codedMetrics[dimensions % 3]
-      guard let blocks = unsafe try CodeKernels(codec, metric, isa: isa).blocks else { return }
-      let vectors = modelVectors(count: 37, dimensions: dimensions, unit: metric == .cosine, seed: 5)
-      let space = try standardSpace(codec, metric, dimensions: dimensions, origin: mean(vectors), isa: isa)
-      let rows = try CodedRows(space, vectors)
-      let query = prepared(space, vectors[3])
-      let expected = try rows.estimates(query, isa: isa, refined: false)
-      let transposed = AlignedBuffer(byteCount: 48 * rows.stride)
-      for (count, share) in [(1, 1), (15, 0.5), (16, 1), (17, 1), (37, 0.25)] as [(Int, Float)] {
-        unsafe vidx_code_transpose(rows.first, rows.stride, count, transposed.bytes)
-        let block = unsafe UnsafeRawPointer(transposed.bytes + (count - 1) / 16 * 16 * rows.stride)
-        let isFilled = unsafe Self.isFilled(block, words: rows.stride / 4, from: (count - 1) % 16)
-        #expect(isFilled, "\(count) rows")
-        let lowers = expected[..<count].map { $0.score - $0.bound * share }
-        for limit in [.infinity, lowers.sorted()[count / 2], -.infinity] {
-          var ids = [UInt32](repeating: 99, count: count)
-          var scores = [Float](repeating: -7, count: count)
-          var bounds = scores
-          let found = unsafe blocks(query.raw, transposed.bytes, count, share, limit, &ids, &scores, &bounds)
-          let wanted = (0..<count).filter { lowers[$0] <= limit }
-          #expect(ids[..<found].elementsEqual(wanted.map { UInt32($0) }), "dimensions \(dimensions)")
-          #expect(scores[..<found].elementsEqual(wanted.map { expected[$0].score }))
-          #expect(bounds[..<found].elementsEqual(wanted.map { expected[$0].bound * share }))
-          #expect(scores[found...].allSatisfy { $0 == -7 }, "wrote beyond")
-        }
-      }
-    }
-  }
-
-  /// Whether the rows of a block from `last` on are all the same.
-  private static func isFilled(_ block: UnsafeRawPointer, words: Int, from last: Int) -> Bool {
-    for word in 0..<words {
-      let value = unsafe block.load(fromByteOffset: 4 * (16 * word + last), as: UInt32.self)
-      for row in last..<16 {
-        if unsafe block.load(fromByteOffset: 4 * (16 * word + row), as: UInt32.self) != value { return false }
-      }
-    }
-    return true
-  }
-
   private static func check(
     _ rows: CodedRows, _ query: CodedQuery, isa: String, expected: [Float], bounds: [Float]
   ) throws {
