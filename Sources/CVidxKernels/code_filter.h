@@ -38,6 +38,8 @@ VIDX_INLINE vidx_block_filter vidx_block_filter_of(const vidx_block_scan *scan, 
   vidx_block_filter f = {0};
   /* A limit far beyond what it is compared with may round to either side of it. */
   f.limit = (float)(scan->limit + __builtin_fabs(scan->limit) * 0x1p-22 + share * query->error_constant + 0x1p-60);
+  /* Bounds may overflow before they are multiplied with the share. */
+  if (scan->limit < -0x1p100f) f.limit = __builtin_inff();
   f.constant = (float)query->constant;
   f.magnitude = __builtin_fabsf(f.constant);
   f.scale = vidx_filter_factor(scale, &f.limit);

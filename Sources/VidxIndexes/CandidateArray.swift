@@ -6,6 +6,9 @@
   /// Candidates that memory is held for.
   private(set) var capacity = 0
 
+  /// What is held at least, if anything is: 4 KiB.
+  static let least = 512
+
   init() { unsafe items = .allocate(capacity: 0) }
 
   func deallocate() { unsafe items.deallocate() }
@@ -15,7 +18,7 @@
 
   /// Makes room for so many more. What there is may move.
   mutating func reserve(_ more: Int) {
-    if count + more > capacity { resize(max(count + more, 2 * capacity)) }
+    if count + more > capacity { resize(max(count + more, 2 * capacity, Self.least)) }
   }
 
   /// Takes over what has been written behind the last, where there was room.

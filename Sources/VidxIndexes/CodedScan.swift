@@ -38,10 +38,7 @@ import VidxVectors
     unsafe self.coded = coded.raw
     self.memory = memory
     memory.reset(k: k)
-    // Where all is looked at in order, so that a batch takes the same scores.
-    let tightens =
-      mustBeExact && index.coded.areBoundsCertain && 2 * k <= SearchScratch.blockCapacity
-      && (filter?.ordinalCount ?? index.vectorCount) == index.vectorCount
+    let tightens = mustBeExact && index.coded.areBoundsCertain && 2 * k <= SearchScratch.blockCapacity
     memory.tightensAt = tightens ? Self.firstTightened : .max
     commonError =
       index.coded.codec == .f16 && query.metric == .cosine
@@ -59,7 +56,7 @@ import VidxVectors
         let size = unsafe filter.ordinals.copyMembers(of: &rest, to: scratch.ids, limit: SearchScratch.blockCapacity)
         if size == 0 { break }
         try scanIDs(size, scratch)
-        memory.scored += size
+        try addScored(size, scratch)
         count += size
       }
     } else {
@@ -74,7 +71,19 @@ import VidxVectors
     return count
   }
 
-  private func scanRun(_ start: Int, _ count: Int, _ scratch: SearchScratch) throws(SegmentError) {
+  /// Looks at some vectors, all of which pass.
+  /// - Parameter ordinals: at most a block's.
+  func scan(
+    _ ordinals: UnsafePointer<UInt32>, _ count: Int, _ scratch: SearchScratch
+  ) throws(SegmentError) {
+    unsafe scratch.ids.update(from: ordinals, count: count)
+    try scanIDs(count, scratch)
+    try addScored(count, scratch)
+  }
+
+  /// Looks at consecutive vectors, all of which pass; `addScored` is to follow.
+  /// - Parameter count: at most a block's.
+  func scanRun(_ start: Int, _ count: Int, _ scratch: SearchScratch) throws(SegmentError) {
     let (rows, kernels) = (index.coded.rows, index.coded.kernels)
     let (scores, errors, ids) = unsafe (scratch.scores, scratch.errors, scratch.ids)
     if let section = rows.section, !section.isVerified {

@@ -102,6 +102,11 @@ final class ScanMemory {
 
   /// Gives its memory back.
   func release() { found.release() }
+
+  /// Gives back what a scan rarely needs.
+  func trim() {
+    if found.capacity > CandidateArray.least || found.k > CandidateArray.least { release() }
+  }
 }
 
 /// What a scan that is over puts its candidates in order with: kept from scan to scan.

@@ -20,6 +20,8 @@ package import VidxVectors
   let reranker: Reranker
   let structure: Structure
   let scratch: ScratchPool
+  /// Memory of batches over codes.
+  let batches = ObjectPool<BatchMemory>()
 
   enum Structure: Sendable {
     case flat

@@ -7,21 +7,13 @@ extension SegmentIndex {
   func scans(
     of queries: [PreparedQuery], k: Int, filter: EntryFilter?, mustBeExact: Bool, room: Int = CodedBatch.mostRoom
   ) -> CodedBatch {
-    CodedBatch(
-      self,
-      queries.map {
-        CodedScan(self, $0, CodedQuery(coded.space), ScanMemory(), k: k, filter: filter, mustBeExact: mustBeExact)
-      },
-      isFiltered: (filter?.ordinalCount ?? vectorCount) < vectorCount, room: room)
-  }
-
-  /// The hits of a scan that is over; its memory is given back.
-  func collect(
-    _ scan: CodedScan, k: Int, _ scratch: SearchScratch, _ counters: inout SearchCounters
-  ) throws(SegmentError) -> [Hit] {
-    defer { scan.release() }
-    return unsafe try collect(k: k) { (hits) throws(SegmentError) in
-      unsafe try scan.finish(into: hits, scratch, &counters)
+    let memory = batches.take() ?? BatchMemory(coded)
+    memory.reserve(queries.count)
+    let scans = queries.enumerated().map { number, query in
+      CodedScan(
+        self, query, memory.queries[number], memory.scans[number], k: k, filter: filter, mustBeExact: mustBeExact)
     }
+    let passing = (filter?.ordinalCount ?? vectorCount) < vectorCount ? filter?.ordinals : nil
+    return CodedBatch(self, scans, memory, passing: passing, room: room)
   }
 }

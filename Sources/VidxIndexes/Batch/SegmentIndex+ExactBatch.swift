@@ -31,7 +31,7 @@ extension SegmentIndex {
       }
       var counters = SearchCounters()
       counters.rowsScored = filter?.entryCount ?? entryCount
-      let hits = try collect(batch.finished(number, scratch), k: k, scratch, &counters)
+      let hits = try batch.hits(number, k: k, scratch, &counters)
       answers[number] = BatchAnswer(answer: SegmentAnswer(hits: hits, plan: .exact), counters: counters)
     }
     if !aside.isEmpty {

@@ -32,7 +32,7 @@ extension SegmentIndex {
         continue
       }
       var counters = plan.counters
-      let hits = try collect(batch.finished(number, scratch), k: k, scratch, &counters)
+      let hits = try batch.hits(number, k: k, scratch, &counters)
       answers.append(BatchAnswer(answer: SegmentAnswer(hits: hits, plan: plan.plan), counters: counters))
     }
     return answers
