@@ -29,6 +29,8 @@ from results import FOLDER, Writer
 TARGETS = filter_tables.TARGETS
 # Seconds that a pass of looking for settings takes at most, and how many queries it asks at least.
 PASS, FEWEST = 0.3, 30
+# Recalls of the same queries that differ by less are the same.
+SAME = 0.002
 QUESTION_TIMEOUT = 120
 
 
@@ -114,18 +116,23 @@ class Run:
                 way.contender.quit()
             raise
 
-    def point(self, way, number, cell, k, at_most=None):
-        """The recall of a setting, which is asked for once; of so many queries, else as many as time allows."""
+    def point(self, way, number, cell, k, beside=None):
+        """The recall of a setting, which is asked for once, of as many queries as time allows. `beside`: the point of
+        another way at this setting; where the answers are as good on the same queries, its recall is that of more."""
         if number not in way.known:
-            setting, ids = way.settings[number], os.path.join(self.scratch, "filtered.npy")
-            probe = self.ask(way, "search", setting, k=k, at_most=10, filtered=True)
+            setting, path = way.settings[number], os.path.join(self.scratch, "filtered.npy")
+            for _ in range(2):  # the first to warm up: filters may be prepared in it
+                probe = self.ask(way, "search", setting, k=k, at_most=10, filtered=True)
             pace = probe["p50_us"] / 1e6
-            at_most = at_most or min(len(cell.filters), max(FEWEST if pace < 0.1 else 10, int(PASS / pace)))
-            answer = self.ask(way, "search", setting, k=k, at_most=at_most, ids=ids, filtered=True)
+            at_most = min(len(cell.filters), max(FEWEST if pace < 0.1 else 10, int(PASS / pace)))
+            answer = self.ask(way, "search", setting, k=k, at_most=at_most, ids=path, filtered=True)
+            ids = np.load(path)
+            recall = cell.recall(ids, k)
+            if beside and len(ids) <= len(beside["ids"]) and recall >= cell.recall(beside["ids"][: len(ids)], k) - SAME:
+                recall = beside["recall"]
             way.known[number] = {
-                "setting": setting, "recall": cell.recall(np.load(ids), k), "answered": answer["calls"],
-                "at_most": at_most, "pace": answer["p50_us"] / 1e6,
-                "qps": [], "cpu_qps": [], "p50_us": [], "p95_us": [], "p99_us": []}
+                "setting": setting, "recall": recall, "answered": answer["calls"], "at_most": at_most, "ids": ids,
+                "pace": answer["p50_us"] / 1e6, "qps": [], "cpu_qps": [], "p50_us": [], "p95_us": [], "p99_us": []}
         return way.known[number]
 
     def seek(self, way, cell, k, others):
@@ -136,7 +143,7 @@ class Run:
             if beside:
                 for point in beside.points:
                     number = way.settings.index({**point["setting"], "mode": way.mode, LIKE: way.like})
-                    way.points.append(self.point(way, number, cell, k, point["at_most"]))
+                    way.points.append(self.point(way, number, cell, k, point))
                 return
             if way.settings[0].get(ALL):
                 numbers = range(len(way.settings))
@@ -168,7 +175,7 @@ class Run:
             except Failed as failed:
                 self.fail(failed, **way.contender.facts(), mode=way.mode, cell=cell.name)
                 told = {}
-            kept = {name: value for name, value in point.items() if name not in ("at_most", "pace")}
+            kept = {name: value for name, value in point.items() if name not in ("at_most", "pace", "ids")}
             for name in ("p50_us", "p95_us", "p99_us"):
                 kept[name] = float(np.median(kept[name]))
             self.writer.write(
