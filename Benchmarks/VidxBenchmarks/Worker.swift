@@ -127,7 +127,8 @@ final class Worker {
       passes.append(now() - start)
     }
     let gigabytes = Double(section.byteCount) / 1e9
-    return "{\"gigabytes_per_second\": \(gigabytes / passes.sorted()[4]), \"gigabytes\": \(gigabytes), \"checksum\": \(sum)}"
+    return "{\"gigabytes_per_second\": \(gigabytes / passes.sorted()[4]), \"gigabytes\": \(gigabytes), "
+      + "\"checksum\": \(sum)}"
   }
 
   private static func sum(_ words: UnsafeBufferPointer<UInt64>) -> UInt64 {
