@@ -19,29 +19,44 @@ import Testing
 
     static int fail(char *error) { return printf("%s\\n", error); }
 
-    /* The allocations of the second round of queries. */
-    static int measure(const char *name, const char *type, const char *codec, unsigned flags) {
+    /* The allocations of the second round of queries; those go to all rows, or to the even ones. */
+    static int measure(const char *name, const char *type, const char *codec, unsigned flags, int filtered) {
       const char *const options[] = {type, codec, strstr(type, "ivf") ? "lists=70" : NULL, NULL};
       char *error = NULL;
       vidx_index *index = NULL;
+      vidx_search_settings settings = {0};
+      vidx_search_report report;
+      const vidx_value even = {.type = VIDX_INTEGER, .integer = 0};
       size_t before = vidx_test_allocations(), found = 0, all = 0;
       if (vidx_build("a.db", name, vectors, rows, dimensions, NULL, options, 1, NULL, NULL, &error)) return fail(error);
       if (vidx_test_allocations() == before) return printf("nothing is counted\\n");
       if (vidx_open("a.db", name, flags, &index, &error)) return fail(error);
+      if (filtered) {
+        vidx_filter *filter;
+        if (vidx_filter_where(index, "rowid % 2 = ?", &even, 1, &filter, &error)) return fail(error);
+        settings.filter = filter;
+      }
       for (int round = 0; round < 2; round++) {
         before = vidx_test_allocations();
         for (int i = 0; i < queries; i++) {
           int64_t ids[k];
           float distances[k];
-          if (vidx_search(index, vectors + i * 7 * dimensions, dimensions, k, NULL, ids, distances, &found, &error))
+          if (vidx_search(index, vectors + i * 7 * dimensions, dimensions, k, &settings, ids, distances, &found,
+                          &error))
             return fail(error);
+          vidx_last_search(&report);
+          if (report.rows_yielded != (filtered ? rows / 2 : 0) || report.filter_cached != (filtered && all > 0))
+            return printf("%zu rows yielded\\n", (size_t)report.rows_yielded);
+          for (size_t j = 0; j < found; j++)
+            if (filtered && ids[j] % 2) return printf("row %lld passed\\n", (long long)ids[j]);
           all += found;
         }
       }
       size_t count = vidx_test_allocations() - before;
+      vidx_filter_free((vidx_filter *)settings.filter);
       vidx_close(index);
       if (count || all != 2 * queries * k)
-        printf("%s %s, flags %u: %zu allocations, %zu rows\\n", type, codec, flags, count, all);
+        printf("%s %s, flags %u, filter %d: %zu allocations, %zu rows\\n", type, codec, flags, filtered, count, all);
       return 0;
     }
 
@@ -53,10 +68,10 @@ import Testing
         state = state * 1664525u + 1013904223u;
         vectors[i] = (float)(state >> 8) / (1 << 24) - 0.5f;
       }
-      for (int i = 0; i < 18; i++) {
+      for (int i = 0; i < 36; i++) {
         char name[8];
         snprintf(name, sizeof name, "v%d", i);
-        if (measure(name, types[i % 3], codecs[i / 3 % 3], i < 9 ? 0 : VIDX_SNAPSHOT)) return 1;
+        if (measure(name, types[i % 3], codecs[i / 3 % 3], i % 18 < 9 ? 0 : VIDX_SNAPSHOT, i >= 18)) return 1;
       }
       return puts("done") < 0;
     }
