@@ -33,6 +33,7 @@ final class Worker {
     case "load": return try load(words)
     case "build": return try build(words.first ?? "", options)
     case "search": return try search(options)
+    case "filtered": return try filtered(options)
     case "bandwidth": return try bandwidth()
     case "writes": return try writes(options)
     default: throw UsageError(description: "unknown command \(command)")
@@ -90,7 +91,7 @@ final class Worker {
         try queries.map { try database.session.search("vectors", near: $0, k: k, settings: settings) }
       }
     let seconds = now() - start
-    if let path = options["out"] { try write(answers, k: k, to: path) }
+    if let path = options["out"] { try write(answers.map { $0.hits.map(\.id) }, k: k, to: path) }
     let computed = answers.reduce(0) { $0 + $1.counters.distanceComputations }
     let read = answers.reduce(0) { $0 + $1.counters.bytesRead }
     let (distances, bytes) = (Double(computed) / Double(queries.count), Double(read) / Double(queries.count))
@@ -98,13 +99,41 @@ final class Worker {
       + "\"bytes_per_query\": \(bytes)}"
   }
 
+  private func filtered(_ options: [String: String]) throws -> String {
+    guard let database, let segment = try database.session.summary(of: "vectors").segments.first,
+      let masks = options["masks"], let numbers = options["of"]
+    else { throw UsageError(description: "build first; filtered masks=FILE of=FILE") }
+    let index = try SegmentIndex.open(path: "\(database.path)-vidx/\(segment.file)")
+    let searches = try FilteredSearches(index, masks: masks, numbers: numbers)
+    let k = options["k"].flatMap { Int($0) } ?? 10
+    let parameters = SearchParameters(
+      efSearch: options["ef"].flatMap { Int($0) }, targetRecall: options["recall"].flatMap { Double($0) },
+      probes: options["probes"].flatMap { Int($0) }, plan: options["plan"].flatMap { SegmentPlan(rawValue: $0) })
+    var lines: [String] = []
+    // The first pass warms up.
+    for pass in 0..<4 {
+      let (hits, seconds, counters, plans) = try searches.run(queries, k: k, parameters)
+      if pass == 0 { continue }
+      if let path = options["out"] { try write(hits.map { $0.map(\.rowID) }, k: k, to: path) }
+      let count = Double(queries.count)
+      let chosen = plans.map { "\"\($0.key)\": \($0.value)" }.joined(separator: ", ")
+      let each = { (number: Int) in Double(number) / count }
+      lines.append(
+        "{\"seconds\": \(seconds), \"queries\": \(queries.count), "
+          + "\"distances\": \(each(counters.distanceComputations)), "
+          + "\"rows\": \(each(counters.rowsScored)), \"reranked\": \(each(counters.reranked)), "
+          + "\"lists\": \(each(counters.listsProbed)), \"plans\": {\(chosen)}}")
+    }
+    return "[\(lines.joined(separator: ", "))]"
+  }
+
   /// Little-endian int64 row numbers (from 0), queries x k; -1 where there is none.
-  private func write(_ answers: [SearchResult], k: Int, to path: String) throws {
+  private func write(_ answers: [[Int64]], k: Int, to path: String) throws {
     var ids: [Int64] = []
     for answer in answers {
       // The session numbers rows from 1.
-      ids += answer.hits.map { $0.id - 1 }
-      ids += Array(repeating: -1, count: k - answer.hits.count)
+      ids += answer.map { $0 - 1 }
+      ids += Array(repeating: -1, count: k - answer.count)
     }
     guard let file = unsafe fopen(path, "wb") else { throw UsageError(description: "cannot write \(path)") }
     let written = unsafe fwrite(ids, 8, ids.count, file)
@@ -127,8 +156,8 @@ final class Worker {
       passes.append(now() - start)
     }
     let gigabytes = Double(section.byteCount) / 1e9
-    return "{\"gigabytes_per_second\": \(gigabytes / passes.sorted()[4]), \"gigabytes\": \(gigabytes), "
-      + "\"checksum\": \(sum)}"
+    let median = passes.sorted()[passes.count / 2]
+    return "{\"gigabytes_per_second\": \(gigabytes / median), \"gigabytes\": \(gigabytes), \"checksum\": \(sum)}"
   }
 
   private static func sum(_ words: UnsafeBufferPointer<UInt64>) -> UInt64 {

@@ -4,6 +4,9 @@
 //   build KIND key=value ...         build a segment; keys: metric, m, efc, lists, threads
 //   search key=value ...             answer every query once; keys: k, ef, probes, out (file for ids and distances),
 //                                    batch (1: all in one call), threads (of that)
+//   filtered key=value ...           answer every query under filters that are ready; keys: masks (file of bytes,
+//                                    rows x filters), of (file of bytes: the filter of each query), k, ef, recall,
+//                                    probes, plan, out
 //   bandwidth                        stream the vectors once: GB/s this machine reads
 //   writes                           insert 11,000 rows into the rest of the vectors and merge; key: directory
 //   quit

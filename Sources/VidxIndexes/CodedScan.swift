@@ -165,6 +165,9 @@ import VidxVectors
     unsafe memory.found.take(scores, errors, ids, count)
   }
 
+  /// About the k-th least estimate; infinite until there are k.
+  var kthEstimate: Float { memory.found.limit - memory.found.error }
+
   /// Candidates that memory is held for.
   var held: Int { memory.found.capacity }
 

@@ -2,13 +2,17 @@ package import VidxSegments
 package import VidxVectors
 
 /// The rows of one segment that a search may return, and their vectors. Immutable once made; any thread may read.
-@safe package final class EntryFilter: Sendable {
+@safe package final class EntryFilter: @unchecked Sendable {
+  // @unchecked: made by one owner, then only read.
+
   /// The passing entries.
   package let entries: RowSet
   package let entryCount: Int
   /// The vectors that have a passing entry.
   let ordinals: RowSet
   let ordinalCount: Int
+  /// Of each list, the logarithm of the number of its vectors that pass, minus infinity for none; nil without lists.
+  private(set) var logCounts: [Float]?
 
   /// - Parameter entries: a set over the segment's entries; the filter keeps it, so do not change it afterwards.
   /// - Complexity: O(entryCount / 64), plus O(passing rows) where rows share vectors.
@@ -19,6 +23,7 @@ package import VidxVectors
     guard index.rows.hasSharedVectors else {
       ordinals = entries
       ordinalCount = entryCount
+      logCounts = try index.lists?.logCounts(of: ordinals)
       return
     }
     let set = RowSet(capacity: index.vectorCount)
@@ -37,5 +42,6 @@ package import VidxVectors
     }
     ordinals = set
     ordinalCount = set.count
+    logCounts = try index.lists?.logCounts(of: ordinals)
   }
 }

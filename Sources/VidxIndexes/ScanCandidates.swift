@@ -10,6 +10,8 @@ struct ScanCandidates {
   /// What has a lower bound above it is not among the k nearest: the k-th least upper bound, infinite before there is,
   /// or what k scores have shown.
   private(set) var limit = Float.infinity
+  /// How far the upper bound that is the limit is from its estimate, about: errors differ little.
+  private(set) var error: Float = 0
   /// So many candidates are looked through for what the limit has come to exclude.
   private var settlesAt = ScanCandidates.leastSettled
 
@@ -24,6 +26,7 @@ struct ScanCandidates {
     items.removeAll()
     uppers.reset(k: k)
     limit = .infinity
+    error = 0
     settlesAt = Self.leastSettled
   }
 
@@ -57,6 +60,7 @@ struct ScanCandidates {
         if score + error < limit {
           unsafe uppers.offer(Hit(score: score + error, rowID: Int64(ids[i] &+ first)))
           limit = min(limit, uppers.threshold)
+          self.error = error
         }
       }
       i &+= 1
@@ -67,7 +71,11 @@ struct ScanCandidates {
   }
 
   /// Lowers the limit to what k scores are at most.
-  mutating func tighten(to limit: Float) { self.limit = min(self.limit, limit) }
+  mutating func tighten(to limit: Float) {
+    if limit >= self.limit { return }
+    self.limit = limit
+    error = 0
+  }
 
   /// Drops what the limit has come to exclude.
   fileprivate mutating func settle() {

@@ -11,17 +11,25 @@ package struct SearchParameters: Sendable, Equatable {
   package var probes: Int?
   /// Score every row that passes.
   package var exact: Bool
+  /// Answers by this plan where the segment has it; nil for the one that is expected to cost least. For measurements.
+  package var plan: SegmentPlan?
 
   package static let defaultEfSearch = 40
+  /// The recall that searches under a filter aim at when they are not told.
+  static let leastFilteredRecall = 0.95
 
   /// Every row that passes is scored: `exact` says so, or a target of 1.
   package var isExact: Bool { exact || (targetRecall ?? 0) >= 1 }
 
-  package init(efSearch: Int? = nil, targetRecall: Double? = nil, probes: Int? = nil, exact: Bool = false) {
+  package init(
+    efSearch: Int? = nil, targetRecall: Double? = nil, probes: Int? = nil, exact: Bool = false,
+    plan: SegmentPlan? = nil
+  ) {
     self.efSearch = efSearch
     self.targetRecall = targetRecall
     self.probes = probes
     self.exact = exact
+    self.plan = plan
   }
 }
 

@@ -89,7 +89,7 @@ package enum SegmentBuilder {
       options.progress(BuildProgress(stage: .coding, done: 0, total: distinct.count))
       coding = try Self.code(distinct, codec, mean, options)
       options.progress(BuildProgress(stage: .coding, done: distinct.count, total: distinct.count))
-      guard case .graph(let builder) = structure, distinct.count > 0 else {
+      guard case .graph(let builder, _, _) = structure, distinct.count > 0 else {
         calibration = nil
         return
       }
@@ -135,18 +135,39 @@ package enum SegmentBuilder {
   /// What lies over the vectors, and the order it wants them in.
   private enum Structure {
     case flat
-    case lists(IVFBuilder)
-    case graph(HNSWBuilder)
+    case lists(IVFBuilder, MeasuredLists?)
+    /// A graph, and lists beside it for searches under filters.
+    case graph(HNSWBuilder, IVFBuilder?, MeasuredLists?)
 
     init(_ distinct: DistinctVectors, _ survivors: Survivors?, _ options: BuildOptions) throws {
       switch distinct.configuration.kind {
       case .flat:
         self = .flat
       case .ivfflat:
-        self = .lists(try IVFBuilder(distinct, base: survivors?.lists, options: options))
+        let lists = try IVFBuilder(
+          distinct, lists: distinct.configuration.lists, .full, base: survivors?.lists, options: options)
+        self = .lists(lists, try Self.measure(distinct, lists, options))
       case .hnsw:
-        self = .graph(try HNSWBuilder.build(distinct, survivors, options))
+        let graph = try HNSWBuilder.build(distinct, survivors, options)
+        guard distinct.count >= Self.leastVectorsOfLists, distinct.configuration.metric != .l1 else {
+          self = .graph(graph, nil, nil)
+          return
+        }
+        let asked = IVFParameters.listsBesideGraph(vectorCount: distinct.count)
+        let lists = try IVFBuilder(distinct, lists: asked, .brief, base: survivors?.lists, options: options)
+        self = .graph(graph, lists, try Self.measure(distinct, lists, options))
       }
+    }
+
+    /// Below so many vectors, those that pass a filter are soon scored.
+    private static let leastVectorsOfLists = 4_096
+
+    /// Distances of l1 say nothing of angles.
+    private static func measure(
+      _ distinct: DistinctVectors, _ lists: IVFBuilder, _ options: BuildOptions
+    ) throws -> MeasuredLists? {
+      if distinct.configuration.metric == .l1 { return nil }
+      return try MeasuredLists(distinct, lists, options: options)
     }
 
     /// Whether searches are to be measured on a sample.
@@ -162,7 +183,7 @@ package enum SegmentBuilder {
       switch self {
       case .flat:
         return try ScanCodecChooser(distinct, mean: mean, share: nil, options: options).choose(options: options)
-      case .lists(let builder):
+      case .lists(let builder, _):
         let share = Double(IVFParameters.defaultProbes(lists: builder.listCount)) / Double(builder.listCount)
         return try ScanCodecChooser(distinct, mean: mean, share: share, options: options).choose(options: options)
       case .graph:
@@ -172,8 +193,11 @@ package enum SegmentBuilder {
 
     /// The distinct vector at each place in the file; nil for their own order.
     var order: [UInt32]? {
-      if case .lists(let builder) = self { return builder.order }
-      return nil
+      switch self {
+      case .flat: nil
+      case .lists(let lists, _): lists.order
+      case .graph(_, let lists, _): lists?.order
+      }
     }
 
     /// Where vectors went in the file.
@@ -187,8 +211,12 @@ package enum SegmentBuilder {
     func write(to writer: inout SegmentWriter) throws(SegmentError) {
       switch self {
       case .flat: break
-      case .lists(let builder): try builder.write(to: &writer)
-      case .graph(let builder): try builder.write(to: &writer)
+      case .lists(let lists, let measured):
+        try writer.write(.parameters, lists.parameters.encoded)
+        try lists.write(measured, to: &writer)
+      case .graph(let graph, let lists, let measured):
+        try graph.write(order: lists?.order, to: &writer)
+        try lists?.write(measured, to: &writer)
       }
     }
   }
@@ -235,7 +263,7 @@ struct Survivors {
     newOrdinals = map
     count = distinct.count
     if case .hnsw(let graph) = index.structure { self.graph = graph } else { graph = nil }
-    if case .ivfflat(let lists) = index.structure { self.lists = lists } else { lists = nil }
+    lists = index.lists
   }
 
   /// The filter columns of the rows that live on.

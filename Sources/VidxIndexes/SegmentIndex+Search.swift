@@ -4,8 +4,7 @@ package import VidxVectors
 extension SegmentIndex {
   /// The k nearest rows, or all that pass when they are fewer.
   ///
-  /// Exact when few rows pass: a graph walk scores about 16 vectors for each candidate it keeps, and more the fewer
-  /// of them pass, so below `16 ef / share` passing rows scoring them all is both cheaper and right.
+  /// In the way that is expected to cost least (`SearchPlanner`); exact, and says so, when all that pass were scored.
   /// - Parameters:
   ///   - k: at least 0.
   ///   - filter: the rows that may be returned; nil for all.
@@ -33,25 +32,61 @@ extension SegmentIndex {
   ) throws(SegmentError) -> SegmentOutcome {
     precondition(query.dimensions == configuration.dimensions, "a query of \(query.dimensions) dimensions")
     if k <= 0 || vectorCount == 0 || filter?.ordinalCount == 0 { return SegmentOutcome(count: 0, plan: .exact) }
-    let isExact = parameters.isExact
-    switch structure {
-    case .hnsw(let graph):
-      let limits = graph.limits(parameters, k: k)
-      if isExact || isCheaperExact(ef: limits.ef, filter: filter) { break }
-      if let count = unsafe try searchGraph(
-        graph, query, k: k, limits, filter: filter, into: hits, counters: &counters)
+    switch plan(k: k, parameters, filter) {
+    case .exact: break
+    case .graph:
+      if case .hnsw(let graph) = structure,
+        let outcome = unsafe try searchGraphOrElse(
+          graph, query, k: k, parameters, filter: filter, into: hits, counters: &counters)
       {
-        return SegmentOutcome(count: count, plan: .graph)
+        return outcome
       }
-    case .ivfflat(let lists):
-      if isExact { break }
-      return unsafe try searchLists(
-        lists, query, k: k, probes: parameters.probes, filter: filter, into: hits, counters: &counters)
-    case .flat:
-      break
+    case .lists:
+      if let outcome = unsafe try searchLists(
+        query, k: k, parameters, filter: filter, into: hits, counters: &counters)
+      {
+        return outcome
+      }
     }
     let count = unsafe try searchExact(query, k: k, filter: filter, into: hits, counters: &counters)
     return SegmentOutcome(count: count, plan: .exact)
+  }
+
+  private func plan(k: Int, _ parameters: SearchParameters, _ filter: EntryFilter?) -> SegmentPlan {
+    // What most searches are needs no estimates.
+    if filter == nil, case .hnsw(let graph) = structure, parameters.plan == nil, !parameters.isExact,
+      vectorCount > 64 * graph.limits(parameters, k: k).ef
+    {
+      return .graph
+    }
+    return SearchPlanner(self, k: k, parameters: parameters, filter: filter).plan
+  }
+
+  /// By lists; nil where there are none.
+  private func searchLists(
+    _ query: PreparedQuery, k: Int, _ parameters: SearchParameters, filter: EntryFilter?,
+    into hits: UnsafeMutablePointer<Hit>, counters: inout SearchCounters
+  ) throws(SegmentError) -> SegmentOutcome? {
+    guard let lists else { return nil }
+    if let reach = lists.reach, usesReach(parameters, filter) {
+      return unsafe try searchReach(
+        lists, query, k: k, base: reachBase(reach, parameters), filter: filter, into: hits, counters: &counters)
+    }
+    guard case .ivfflat = structure else { return nil }
+    return unsafe try searchLists(
+      lists, query, k: k, probes: parameters.probes, filter: filter, into: hits, counters: &counters)
+  }
+
+  /// By the graph; where it meets too few that pass, by lists. Nil where that is no way either.
+  private func searchGraphOrElse(
+    _ graph: HNSWGraph, _ query: PreparedQuery, k: Int, _ parameters: SearchParameters, filter: EntryFilter?,
+    into hits: UnsafeMutablePointer<Hit>, counters: inout SearchCounters
+  ) throws(SegmentError) -> SegmentOutcome? {
+    let limits = graph.limits(parameters, k: k)
+    let count = unsafe try searchGraph(graph, query, k: k, limits, filter: filter, into: hits, counters: &counters)
+    if let count { return SegmentOutcome(count: count, plan: .graph) }
+    if filter == nil { return nil }
+    return unsafe try searchLists(query, k: k, parameters, filter: filter, into: hits, counters: &counters)
   }
 
   /// An array of what a search writes.
@@ -63,12 +98,6 @@ extension SegmentIndex {
     defer { unsafe memory.deallocate() }
     let count = unsafe try search(memory)
     return unsafe Array(UnsafeBufferPointer(start: memory, count: count))
-  }
-
-  private func isCheaperExact(ef: Int, filter: EntryFilter?) -> Bool {
-    let passing = filter?.ordinalCount ?? vectorCount
-    let share = Double(passing) / Double(vectorCount)
-    return Double(passing) * share <= 16 * Double(ef)
   }
 
   private func searchGraph(

@@ -19,6 +19,8 @@ package import VidxVectors
   package let coded: CodedVectors
   let reranker: Reranker
   let structure: Structure
+  /// The lists of the vectors: an IVFFlat index consists of them, a graph may have them beside it.
+  let lists: IVFLists?
   let scratch: ScratchPool
   /// Memory of batches over codes.
   let batches = ObjectPool<BatchMemory>()
@@ -54,17 +56,20 @@ package import VidxVectors
     switch description.indexKind {
     case .flat:
       structure = .flat
+      lists = nil
     case .ivfflat:
       let lists = try IVFLists(file, metric: metric)
       configuration.lists = lists.listCount
       configuration.seed = lists.seed
       structure = .ivfflat(lists)
+      self.lists = lists
     case .hnsw:
       let graph = try HNSWGraph(file, vectors: vectors, metric: metric)
       configuration.m = Int(graph.parameters.m)
       configuration.efConstruction = Int(graph.parameters.efConstruction)
       configuration.seed = graph.parameters.seed
       structure = .hnsw(graph)
+      lists = try IVFLists.beside(graph.parameters, file, metric: metric)
     }
     self.configuration = configuration
     // Only a graph remembers which vectors it has met.
@@ -152,10 +157,10 @@ package import VidxVectors
     var problems = try rows.problems()
     problems += try columns?.problems() ?? []
     switch structure {
-    case .flat: break
-    case .ivfflat(let lists): problems += try lists.problems()
+    case .flat, .ivfflat: break
     case .hnsw(let graph): problems += try graph.problems()
     }
+    if let lists { problems += try lists.problems() }
     return problems
   }
 }

@@ -24,9 +24,9 @@ package enum SectionKind: UInt32, Sendable, CaseIterable {
   case upperLinks = 10
   /// HNSW: the ordinals that have upper links.
   case upperOrdinals = 11
-  /// IVF: f32, lists x `stride`.
+  /// Lists: f32, lists x `stride`.
   case centroids = 12
-  /// IVF: u32, lists + 1: where each list begins, in ordinals.
+  /// Lists: u32, lists + 1: where each list begins, in ordinals.
   case listStarts = 13
   /// What must be known to score the codes (docs/CODECS.md): 16 bytes, and an origin of `dimensions` f32 or none.
   case codecParameters = 14
@@ -36,7 +36,7 @@ package enum SectionKind: UInt32, Sendable, CaseIterable {
   case extensions = 16
   /// HNSW: which settings of a search reach which recall.
   case calibration = 17
-  /// IVF: the centroids in codec int8. Only from 64 lists on, and not under l1.
+  /// Lists: the centroids in codec int8. Only from 64 lists on, and not under l1.
   case centroidCodes = 18
   /// u32 a filter column: how many distinct values it has. Only of indexes that declare filter columns, as the next.
   case filterColumns = 19
@@ -50,6 +50,10 @@ package enum SectionKind: UInt32, Sendable, CaseIterable {
   case filterEntries = 23
   /// u32, `entryCount` a column: which value each entry has.
   case filterRanks = 24
+  /// f32, lists: how far the vectors of each list lie from its centroid (root mean square).
+  case listSpreads = 25
+  /// How far searches have to go through the lists for a recall.
+  case listReach = 26
 }
 
 extension SectionKind {
@@ -90,6 +94,8 @@ extension SectionKind: CustomStringConvertible {
     case .filterStarts: "filterStarts"
     case .filterEntries: "filterEntries"
     case .filterRanks: "filterRanks"
+    case .listSpreads: "listSpreads"
+    case .listReach: "listReach"
     }
   }
 }

@@ -1,6 +1,5 @@
 import Foundation
 import Testing
-import VidxFiles
 import VidxIndexes
 import VidxSegments
 import VidxVectors
@@ -55,12 +54,11 @@ import VidxVectors
 
   static let here = URL(filePath: #filePath).deletingLastPathComponent()
   static let committed = here.appending(path: "CounterThresholds.json")
-  static let data = here.appending(path: "../../datasets/debian-packages").standardized
 
   @Test func searchesCostNoMoreAndFindNoLess() throws {
     let folder = TemporaryFolder()
-    let source = try Self.packages()
-    let queries = try Self.vectors("queries.npy")
+    let source = try DemoData.packages()
+    let queries = try DemoData.queries()
     var indexes: [Index: SegmentIndex] = [:]
     for index in Set(Self.settings.map(\.index)) {
       let codec = try #require(CodecChoice(name: index.codec))
@@ -91,9 +89,9 @@ import VidxVectors
   /// 32 links.
   @Test func bytesReadAreThoseOfTheRows() throws {
     let folder = TemporaryFolder()
-    let source = try Self.packages()
+    let source = try DemoData.packages()
     let query = try PreparedQuery(
-      #require(Self.vectors("queries.npy").first), dimensions: source.dimensions, metric: .cosine)
+      #require(DemoData.queries().first), dimensions: source.dimensions, metric: .cosine)
     for codec in [Codec.f32, .int8] {
       let codeBytes = codec == .f32 ? 4 * 384 : codec.rowBytes(dimensions: 384)
       let graph = try folder.build(
@@ -115,29 +113,17 @@ import VidxVectors
   /// The exact figures above are measured against themselves: this ties them to double precision.
   @Test func exactSearchIsExact() throws {
     let folder = TemporaryFolder()
-    let source = try Self.packages()
+    let source = try DemoData.packages()
     let index = try folder.build(source, IndexConfiguration(dimensions: source.dimensions, kind: .flat))
     let rows = source.rowIDs.indices.map { row in
       let start = row * source.dimensions
       return (id: source.rowIDs[row], vector: Array(source.vectors[start..<start + source.dimensions]))
     }
-    for query in try Self.vectors("queries.npy").prefix(3) {
+    for query in try DemoData.queries().prefix(3) {
       let found = try index.nearest(query, k: Self.k).hits
       let truth = bruteForce(query, rows, .cosine)
       #expect(recall(found, truth, k: Self.k, .cosine, 1e-6) == 1)
     }
-  }
-
-  private static func packages() throws -> ArraySource {
-    let vectors = try vectors("packages.npy")
-    return ArraySource(
-      rowIDs: vectors.indices.map { Int64($0 + 1) }, vectors: vectors.flatMap { $0 },
-      dimensions: vectors.first?.count ?? 0)
-  }
-
-  private static func vectors(_ name: String) throws -> [[Float]] {
-    let file = try NPYFile(path: data.appending(path: name).path(percentEncoded: false))
-    return try (0..<file.count).map { try file.vector($0) }
   }
 
   private static func measure(

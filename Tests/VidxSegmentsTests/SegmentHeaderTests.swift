@@ -42,16 +42,16 @@ struct SegmentHeaderTests {
     #expect(SectionKind.allCases.count <= HeaderLayout.maximumSectionCount)
   }
 
-  @Test("A newer version is refused with both numbers", arguments: [3, 4, 0x7FFF_FFFF, UInt32.max])
+  @Test("A newer version is refused with both numbers", arguments: [4, 5, 0x7FFF_FFFF, UInt32.max])
   func newerVersion(version: UInt32) {
-    let error = SegmentError.newerVersion(found: version, supported: 2, path: Self.path)
+    let error = SegmentError.newerVersion(found: version, supported: 3, path: Self.path)
     #expect(throws: error) { try Self.decode(patching: [(8, littleEndian([version]))]) }
-    #expect(error.message.contains("version \(version)") && error.message.contains("up to 2"))
+    #expect(error.message.contains("version \(version)") && error.message.contains("up to 3"))
   }
 
   @Test("A version that a flipped bit made is damage, not a newer version")
   func damagedVersion() {
-    let error = #expect(throws: SegmentError.self) { try Self.decode(resealed: false, patching: [(8, [3])]) }
+    let error = #expect(throws: SegmentError.self) { try Self.decode(resealed: false, patching: [(8, [4])]) }
     guard case .headerChecksumMismatch = error else {
       Issue.record("\(String(describing: error))")
       return

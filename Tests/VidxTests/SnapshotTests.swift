@@ -34,8 +34,8 @@ import Vidx
         settings.after = last.cursor
         // Nearest of all, and taken away what is still to come.
         try other.transaction {
-          try other.insert(query, id: Int64(1_000 + ids.count), into: "v")
-          try other.delete(id: truth[399], from: "v")
+          _ = try other.insert(query, id: Int64(1_000 + ids.count), into: "v")
+          _ = try other.delete(id: truth[399], from: "v")
         }
       }
     }

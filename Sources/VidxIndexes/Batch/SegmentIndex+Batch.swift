@@ -23,7 +23,8 @@ extension SegmentIndex {
   ) throws(SegmentError) -> [BatchAnswer] {
     precondition(
       queries.allSatisfy { $0.dimensions == configuration.dimensions }, "queries of other dimensions")
-    let isTiled = k > 0 && vectorCount > 0 && filter?.ordinalCount != 0 && isScanned(parameters) && queries.count > 1
+    let isTiled =
+      k > 0 && vectorCount > 0 && filter?.ordinalCount != 0 && isScanned(parameters, filter) && queries.count > 1
     let size = isTiled ? tileQueries(queries.count, k: k, threads: threads) : 8
     let parts = Parallel.map((queries.count + size - 1) / size, threads: threads) { part in
       let range = part * size..<min((part + 1) * size, queries.count)
@@ -37,9 +38,14 @@ extension SegmentIndex {
     return answers
   }
 
-  private func isScanned(_ parameters: SearchParameters) -> Bool {
-    if case .hnsw = structure { return parameters.isExact }
-    return true
+  /// Whether which vectors a query scans is known beforehand.
+  private func isScanned(_ parameters: SearchParameters, _ filter: EntryFilter?) -> Bool {
+    if parameters.isExact { return true }
+    return switch structure {
+    case .flat: true
+    case .ivfflat: !usesReach(parameters, filter) && parameters.plan == nil
+    case .hnsw: false
+    }
   }
 
   /// Queries to a tile: an equal share for each thread, within what memory the hits may take.

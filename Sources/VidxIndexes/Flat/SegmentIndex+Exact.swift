@@ -25,7 +25,8 @@ extension SegmentIndex {
     if k <= 0 || vectorCount == 0 { return 0 }
     let scratch = self.scratch.take()
     defer { self.scratch.give(scratch) }
-    if coded.areBoundsCertain {
+    let passing = filter?.ordinalCount ?? vectorCount
+    if coded.areBoundsCertain, !ScoreCosts.areVectorsCheaper(self, passing: passing) {
       let scan = CodedScan(self, query, scratch.queryOfCodes, scratch.scan, k: k, filter: filter, mustBeExact: true)
       _ = try scan.scan(0..<vectorCount, scratch)
       counters.rowsScored += filter?.entryCount ?? entryCount
@@ -73,16 +74,12 @@ extension SegmentIndex {
     _ query: PreparedQuery, _ filter: EntryFilter, _ scratch: SearchScratch, _ nearest: inout TopK,
     _ counters: inout SearchCounters
   ) throws(SegmentError) {
-    var count = 0
-    try filter.ordinals.forEach { (ordinal) throws(SegmentError) in
-      unsafe scratch.ids[count] = UInt32(ordinal)
-      count += 1
-      if count == SearchScratch.blockCapacity {
-        try scoreBlock(query, count, filter, scratch, &nearest)
-        count = 0
-      }
+    var rest = 0..<vectorCount
+    while true {
+      let count = unsafe filter.ordinals.copyMembers(of: &rest, to: scratch.ids, limit: SearchScratch.blockCapacity)
+      if count == 0 { break }
+      try scoreBlock(query, count, filter, scratch, &nearest)
     }
-    try scoreBlock(query, count, filter, scratch, &nearest)
     counters.add(scores: filter.ordinalCount, rowBytes: configuration.vectorBytes)
     counters.rowsScored += filter.entryCount
   }

@@ -39,17 +39,20 @@ import VidxVectors
     return parameters.map { CodecSpace($0) }
   }
 
-  /// Writes for each list a score that the true one is not below.
+  /// Writes a score for each list.
   /// - Parameters:
   ///   - query: of `space`.
+  ///   - asBounds: what the true score is not below, instead of an estimate of it.
   ///   - scratch: whose `scores` are overwritten.
   ///   - out: room for as many floats as there are lists.
-  func bounds(
-    _ query: CodedQuery, _ floats: UnsafePointer<Float>, _ scratch: SearchScratch, _ out: UnsafeMutablePointer<Float>
+  func score(
+    _ query: CodedQuery, _ floats: UnsafePointer<Float>, _ scratch: SearchScratch, _ out: UnsafeMutablePointer<Float>,
+    asBounds: Bool
   ) throws(SegmentError) {
     if !rows.isVerified { try rows.verifyAll() }
     guard let base = unsafe rows.bytes.baseAddress else { return }
     unsafe query.prepare(floats)
+    if !asBounds { return unsafe kernels.rows(query.raw, base, stride, count, out) }
     let errors = unsafe scratch.scores
     var start = 0
     while start < count {

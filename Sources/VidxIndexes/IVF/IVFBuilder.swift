@@ -6,11 +6,19 @@ import VidxVectors
 /// An older segment's centroids are kept while the number of vectors stays between half and twice what they were
 /// trained on; beyond that they are trained anew.
 struct IVFBuilder {
+  /// How much trouble the training takes.
+  enum Training {
+    /// Until it converges.
+    case full
+    /// A few steps over a smaller sample: lists that serve beside a graph.
+    case brief
+  }
+
   /// The distinct vector at each place in the file: by list, within a list as they were added.
   let order: [UInt32]
-  private let listStarts: [UInt32]
-  private let centroids: VectorMatrix
-  private let parameters: IVFParameters
+  let listStarts: [UInt32]
+  let centroids: VectorMatrix
+  let parameters: IVFParameters
   private let metric: Metric
 
   var listCount: Int { centroids.count }
@@ -20,19 +28,21 @@ struct IVFBuilder {
   ///   - base: the lists of the segment it grows from.
   /// - Throws: `BuildError.cancelled`, `SegmentError` when the base is damaged.
   /// - Complexity: O(vectors x lists x dimensions) as matrix products, the training up to 17 times that of its sample.
-  init(_ distinct: DistinctVectors, base: IVFLists?, options: BuildOptions) throws {
+  init(
+    _ distinct: DistinctVectors, lists asked: Int, _ training: Training, base: IVFLists?, options: BuildOptions
+  ) throws {
     let configuration = distinct.configuration
     metric = configuration.metric
     let vectors = unsafe VectorRows(
       distinct.vectors, count: distinct.count, dimensions: configuration.dimensions, owner: distinct.buffer)
     var trained = 0
-    if let base, Self.isWorthKeeping(base, configuration, vectorCount: distinct.count) {
+    if let base, Self.isWorthKeeping(base, lists: asked, vectorCount: distinct.count) {
       centroids = try Self.centroids(of: base)
       parameters = base.parameters
     } else {
-      (centroids, trained) = try Self.train(vectors, configuration, options)
+      (centroids, trained) = try Self.train(vectors, lists: asked, training, configuration, options)
       parameters = IVFParameters(
-        listCount: UInt32(centroids.count), requestedLists: UInt32(configuration.lists),
+        listCount: UInt32(centroids.count), requestedLists: UInt32(asked),
         trainedVectors: UInt32(distinct.count), seed: configuration.seed)
     }
     let lists = try Self.assign(vectors, to: centroids, configuration.metric, after: trained, options)
@@ -41,22 +51,25 @@ struct IVFBuilder {
     listStarts = sorted.starts
   }
 
-  /// Writes the sections of the lists; the vectors themselves are the segment's.
-  func write(to writer: inout SegmentWriter) throws(SegmentError) {
-    try writer.write(.parameters, parameters.encoded)
+  /// Writes the sections that an inverted file and lists beside a graph have in common; the vectors themselves are the
+  /// segment's.
+  func write(_ measured: MeasuredLists?, to writer: inout SegmentWriter) throws(SegmentError) {
     try writer.begin(.centroids)
     unsafe try writer.append(centroids.bytes)
     try writer.write(.listStarts, listStarts)
     if let codes = CentroidCodes.encode(centroids, metric) { try writer.write(.centroidCodes, codes) }
+    guard let measured else { return }
+    try writer.write(.listSpreads, measured.spreads)
+    try writer.write(.listReach, measured.reach.encoded)
   }
 
   /// Lists of another number than asked for, or trained on far fewer or more vectors, are trained anew.
   private static func isWorthKeeping(
-    _ base: IVFLists, _ configuration: IndexConfiguration, vectorCount: Int
+    _ base: IVFLists, lists: Int, vectorCount: Int
   ) -> Bool {
     let trained = Int(base.parameters.trainedVectors)
     let isAsked =
-      configuration.lists == Int(base.parameters.requestedLists) || configuration.lists == base.listCount
+      lists == Int(base.parameters.requestedLists) || lists == base.listCount
     return isAsked && vectorCount < 2 * trained && 2 * vectorCount > trained
   }
 
@@ -69,16 +82,20 @@ struct IVFBuilder {
 
   /// - Returns: the centroids, and the vectors it has assigned in all its steps: what of the stage is done.
   private static func train(
-    _ vectors: VectorRows, _ configuration: IndexConfiguration, _ options: BuildOptions
+    _ vectors: VectorRows, lists: Int, _ training: Training, _ configuration: IndexConfiguration,
+    _ options: BuildOptions
   ) throws(BuildError) -> (centroids: VectorMatrix, assigned: Int) {
-    let asked = configuration.lists > 0 ? configuration.lists : IVFParameters.defaultLists(vectorCount: vectors.count)
+    let asked = lists > 0 ? lists : IVFParameters.defaultLists(vectorCount: vectors.count)
     let metric = configuration.metric
-    let sample = TrainingSample(vectors, metric: metric, lists: asked, seed: configuration.seed)
+    let sample = TrainingSample(
+      vectors, metric: metric, lists: asked, perList: training == .full ? TrainingSample.enoughPerList : 32,
+      seed: configuration.seed)
     // Nothing with a direction to train on: one list, with the zero vector for a centroid.
     if sample.points.count == 0 { return (VectorMatrix(count: 1, dimensions: vectors.dimensions), 0) }
-    let settings = KMeans.Options(
+    var settings = KMeans.Options(
       lists: asked, isSpherical: metric == .cosine || metric == .innerProduct, seed: configuration.seed,
       threads: options.threads)
+    if training == .brief { settings.iterations = 4 }
     let pointCount = sample.points.count
     let total = pointCount * settings.iterations + vectors.count
     let outcome = try KMeans.train(sample.points, options: settings, isCancelled: options.isCancelled) { steps in

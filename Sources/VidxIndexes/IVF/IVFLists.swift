@@ -2,34 +2,69 @@ import CVidxKernels
 import VidxSegments
 import VidxVectors
 
-/// The lists of an inverted file (IVFFlat), mapped from a segment. Immutable: any thread may search.
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// The lists of an inverted file, mapped from a segment. Immutable: any thread may search. An IVFFlat index consists of
+/// them; a graph has them beside it, for searches under filters.
 ///
 /// Ordinals are in the order of their lists: list i owns ordinals starts[i]..<starts[i + 1], so a list is one stretch
 /// of the vectors. Within a list they are in the order in which rows were added: a filter on time or on row ids then
 /// passes runs, and runs of failing rows are skipped 64 at a time.
 @safe final class IVFLists: Sendable {
   let parameters: IVFParameters
+  /// How far searches have to go for a recall; nil where nobody measured.
+  let reach: ListReach?
+  /// See `SectionKind.listSpreads`; there where `reach` is.
+  private let spreads: Section?
   let vectorCount: Int
   let metric: Metric
   let dimensions: Int
   let centroids: Section
   private let codes: CentroidCodes?
   private let starts: Section
+  private let whole = Locked<[Float]?>(nil)
   private let kernels: VectorKernels
 
   var listCount: Int { Int(parameters.listCount) }
   var seed: UInt64 { parameters.seed }
 
+  /// The lists of an IVFFlat segment.
   /// - Throws: `SegmentError` when a section is missing or has another length than the parameters say.
-  init(_ file: SegmentFile, metric: Metric) throws(SegmentError) {
+  convenience init(_ file: SegmentFile, metric: Metric) throws(SegmentError) {
+    let parameters = try IVFParameters(file.section(.parameters, expecting: IVFParameters.byteCount))
+    try self.init(file, metric: metric, parameters, reach: try ListReach(file))
+  }
+
+  /// The lists beside a graph.
+  /// - Returns: nil where there are none.
+  static func beside(_ graph: HNSWParameters, _ file: SegmentFile, metric: Metric) throws(SegmentError) -> IVFLists? {
+    guard let byteCount = file.byteCount(of: .listStarts), let reach = try ListReach(file) else { return nil }
+    let lists = byteCount / 4 - 1
+    guard lists >= 1, IndexLimits.lists.contains(lists) else {
+      throw .invalidContent(section: .listStarts, offset: 0, path: file.path)
+    }
+    let parameters = IVFParameters(
+      listCount: UInt32(lists), requestedLists: 0, trainedVectors: reach.trainedVectors, seed: graph.seed)
+    return try IVFLists(file, metric: metric, parameters, reach: reach)
+  }
+
+  private init(
+    _ file: SegmentFile, metric: Metric, _ parameters: IVFParameters, reach: ListReach?
+  ) throws(SegmentError) {
     let description = file.description
     let vectors = description.vectorCount
     vectorCount = vectors
     self.metric = metric
     dimensions = description.dimensions
     kernels = VectorKernels(metric)
-    parameters = try IVFParameters(file.section(.parameters, expecting: IVFParameters.byteCount))
+    self.parameters = parameters
+    self.reach = reach
     let lists = Int(parameters.listCount)
+    spreads = try reach.map { (_) throws(SegmentError) in try file.section(.listSpreads, expecting: lists * 4) }
     let stride = VectorLayout.stride(dimensions: dimensions)
     centroids = try file.section(.centroids, expecting: lists * stride * 4)
     codes = try CentroidCodes(file, metric: metric, lists: lists)
@@ -51,12 +86,41 @@ import VidxVectors
     min(max(probes ?? IVFParameters.defaultProbes(lists: listCount), 1), listCount)
   }
 
+  /// The lists in the order of what is expected of them, and these expectations, in the memory of `scratch.pool`.
+  ///
+  /// By the centroids' codes where there are codes: expectations are no more certain than estimates are.
+  /// - Parameter logCounts: of each list, the logarithm of the number of vectors that pass; minus infinity for none.
+  /// - Complexity: O(lists x dimensions); each list taken from the queue costs O(lists / 8).
+  func rank(
+    _ query: PreparedQuery, reach base: Float, _ logCounts: UnsafePointer<Float>, _ scratch: SearchScratch,
+    _ counters: inout SearchCounters
+  ) throws(SegmentError) -> (queue: ListQueue, expectations: ListExpectations) {
+    guard let reach, let spreads else { preconditionFailure("lists without a reach") }
+    if !spreads.isVerified { try spreads.verifyAll() }
+    let queueFloats = (ListQueue.byteCount(lists: listCount) + 63) / 64 * 16
+    scratch.reservePool((queueFloats * 4 + ListExpectations.byteCount(lists: listCount)) / 8 + 1)
+    let scores = unsafe try score(query, scratch, &counters, asBounds: false)
+    let expectations = unsafe ListExpectations(
+      metric, queryLength: query.length, base: base, slope: reach.slope, scores + queueFloats, scores: scores,
+      spreads: spreads.floats, logCounts: logCounts, count: listCount)
+    return (unsafe ListQueue(scores, count: listCount, areBounds: false), expectations)
+  }
+
   /// Scores every centroid, by its code where there are codes, and returns the lists as a queue, nearest first, in the
   /// memory of `scratch.pool`.
   /// - Complexity: O(lists x dimensions); each list taken from the queue costs O(square root of lists).
   func rank(
     _ query: PreparedQuery, _ scratch: SearchScratch, _ counters: inout SearchCounters
   ) throws(SegmentError) -> RankedLists {
+    let memory = unsafe try score(query, scratch, &counters, asBounds: true)
+    return unsafe RankedLists(self, query, ListQueue(memory, count: listCount, areBounds: codes != nil))
+  }
+
+  /// Scores every centroid into the memory of `scratch.pool`, which has room for a queue.
+  /// - Parameter asBounds: scores from codes are lessened by what they may be too high.
+  private func score(
+    _ query: PreparedQuery, _ scratch: SearchScratch, _ counters: inout SearchCounters, asBounds: Bool
+  ) throws(SegmentError) -> UnsafeMutablePointer<Float> {
     let lists = listCount
     if !centroids.isVerified { try centroids.verifyAll() }
     scratch.reservePool(ListQueue.byteCount(lists: lists) / MemoryLayout<Candidate>.stride + 1)
@@ -64,11 +128,11 @@ import VidxVectors
     let memory = unsafe UnsafeMutableRawPointer(scratch.pool).assumingMemoryBound(to: Float.self)
     counters.add(scores: lists, rowBytes: codes?.stride ?? stride * 4)
     if let codes {
-      unsafe try codes.bounds(scratch.centroidQuery(codes.space), query.floats, scratch, memory)
+      unsafe try codes.score(scratch.centroidQuery(codes.space), query.floats, scratch, memory, asBounds: asBounds)
     } else {
       unsafe kernels.rows(query.floats, centroids.floats, stride, lists, stride, memory)
     }
-    return unsafe RankedLists(self, query, ListQueue(memory, count: lists, areBounds: codes != nil))
+    return unsafe memory
   }
 
   /// The score of one centroid; the centroids are verified.
@@ -125,5 +189,36 @@ import VidxVectors
     }
     counters.add(scores: scored, rowBytes: VectorLayout.stride(dimensions: lists.dimensions) * 4)
     return list
+  }
+}
+
+extension IVFLists {
+  /// Of each list, the logarithm of how many of its vectors are in a set; minus infinity for none.
+  /// - Complexity: O(vectors / 64 + lists).
+  func logCounts(of ordinals: RowSet) throws(SegmentError) -> [Float]? {
+    if reach == nil { return nil }
+    var logs: [Float] = []
+    logs.reserveCapacity(listCount)
+    var start = Int(try starts.load(UInt32.self, at: 0))
+    for list in 0..<listCount {
+      let end = Int(try starts.load(UInt32.self, at: list + 1))
+      guard start <= end, end <= vectorCount else {
+        throw .invalidContent(section: .listStarts, offset: list * 4, path: starts.path)
+      }
+      let count = ordinals.count(in: start..<end)
+      logs.append(count == 0 ? -.infinity : log(Float(count)))
+      start = end
+    }
+    return logs
+  }
+}
+
+extension IVFLists {
+  /// The same for all vectors.
+  func wholeLogCounts() throws(SegmentError) -> [Float]? {
+    if let known = whole.withLock({ $0 }) { return known }
+    let counts = try logCounts(of: RowSet(capacity: vectorCount, full: true))
+    whole.withLock { $0 = counts }
+    return counts
   }
 }

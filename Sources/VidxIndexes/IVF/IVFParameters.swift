@@ -26,6 +26,11 @@ struct IVFParameters: Sendable, Equatable {
     return min(max(advised, 1), IndexLimits.lists.upperBound)
   }
 
+  /// Lists beside a graph of so many vectors: their square root, so that ranking them costs what scanning a list does.
+  static func listsBesideGraph(vectorCount: Int) -> Int {
+    min(max(Int(Double(vectorCount).squareRoot()), 1), IndexLimits.lists.upperBound)
+  }
+
   /// Lists to scan when a query does not say, as pgvector advises: the square root of their number.
   static func defaultProbes(lists: Int) -> Int { max(1, Int(Double(lists).squareRoot().rounded())) }
 }

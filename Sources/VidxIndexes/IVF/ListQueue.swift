@@ -68,6 +68,21 @@ import VidxVectors
     return nil
   }
 
+  /// Takes the nearest list of those that entered with their score, and the score.
+  @inline(__always)
+  mutating func popScored() -> (list: Int, score: Float)? {
+    if count == 0 { return nil }
+    var least: Float = 0
+    let group = unsafe vidx_nearest_of_products(groups, nil, groupCount, &least)
+    let start = group &* groupSize
+    let list = unsafe start &+ vidx_nearest_of_products(nearness + start, nil, size(of: group), &least)
+    let score = unsafe -nearness[list]
+    unsafe nearness[list] = Self.taken
+    updateGroup(group)
+    count &-= 1
+    return (list, score)
+  }
+
   @inline(__always)
   private func size(of group: Int) -> Int { min(groupSize, listCount &- group &* groupSize) }
 

@@ -60,7 +60,7 @@ extension SegmentIndex {
   /// Scores a run of vectors, all of which have a passing row.
   /// - Returns: how many they are.
   @inline(never)
-  private func scan(
+  func scan(
     _ ordinals: Range<Int>, _ query: PreparedQuery, _ filter: EntryFilter?, _ scratch: SearchScratch,
     _ nearest: inout TopK, _ counters: inout SearchCounters
   ) throws(SegmentError) -> Int {
@@ -95,7 +95,7 @@ extension SegmentIndex {
   /// Scores the vectors of a run that have a passing row.
   /// - Returns: how many they are.
   @inline(never)
-  private func scanPassing(
+  func scanPassing(
     _ ordinals: Range<Int>, _ query: PreparedQuery, _ filter: EntryFilter, _ scratch: SearchScratch,
     _ nearest: inout TopK, _ counters: inout SearchCounters
   ) throws(SegmentError) -> Int {

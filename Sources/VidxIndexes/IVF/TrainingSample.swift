@@ -8,7 +8,7 @@ import VidxVectors
   let origin: [Float]
 
   /// Points per list above which more do not help: recall with 128 is that with 256 (docs/decisions/0003-ivf.md).
-  private static let enoughPerList = 128
+  static let enoughPerList = 128
   /// Points per list below which lists get poor (pgvector's `numSamples = lists * 50`).
   private static let leastPerList = 50
   /// The least sample worth taking (pgvector's).
@@ -17,16 +17,16 @@ import VidxVectors
   private static let byteLimit = 1 << 30
 
   /// How many of the vectors to train on.
-  static func size(vectorCount: Int, lists: Int, stride: Int) -> Int {
-    let wanted = max(enoughPerList * lists, least)
+  static func size(vectorCount: Int, lists: Int, perList: Int = enoughPerList, stride: Int) -> Int {
+    let wanted = max(perList * lists, least)
     let affordable = max(byteLimit / (stride * 4), leastPerList * lists)
     return min(vectorCount, wanted, affordable)
   }
 
   /// Takes a random sample, in the order of the vectors.
   /// - Parameter vectors: distinct.
-  init(_ vectors: VectorRows, metric: Metric, lists: Int, seed: UInt64) {
-    let size = Self.size(vectorCount: vectors.count, lists: lists, stride: vectors.stride)
+  init(_ vectors: VectorRows, metric: Metric, lists: Int, perList: Int = enoughPerList, seed: UInt64) {
+    let size = Self.size(vectorCount: vectors.count, lists: lists, perList: perList, stride: vectors.stride)
     if metric == .cosine, size == vectors.count {
       points = vectors
       origin = []

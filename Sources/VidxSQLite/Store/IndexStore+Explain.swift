@@ -50,6 +50,9 @@ extension IndexStore {
         duration: .zero)
       if let passing = try settling({ try passing(filter, in: view) }) {
         part.passing = passing.count
+        part.estimates = view.index.estimates(k: k, parameters: parameters, filter: passing.rows).map {
+          StoreExplanation.Estimate(plan: $0.plan, scores: $0.scores, nanoseconds: $0.nanoseconds)
+        }
         part.duration = try settling {
           try ContinuousClock().measure {
             part.plan = try view.index.search(

@@ -55,7 +55,9 @@ import VidxVectors
     for query in Self.queries.prefix(10) {
       var counters = SearchCounters()
       let prepared = try PreparedQuery(query, dimensions: Self.dimensions, metric: .l2)
-      let answer = try index.search(prepared, k: 10, parameters: SearchParameters(efSearch: 60), counters: &counters)
+      let answer = try index.search(
+        prepared, k: 10, parameters: SearchParameters(efSearch: 60, plan: .graph),
+        counters: &counters)
       #expect(answer.plan == .graph)
       #expect(counters.reranked >= 10)
       // Codes are walked; full vectors are read for few candidates.

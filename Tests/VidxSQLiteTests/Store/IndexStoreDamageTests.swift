@@ -144,11 +144,11 @@ struct IndexStoreDamageTests {
   @Test func aNewerSchemaIsRefused() throws {
     let database = try TestDatabase()
     let (connection, _) = try prepared(database)
-    try connection.execute("UPDATE v_config SET value = 2 WHERE key = 'version'")
-    let error = #expect(throws: StoreError.newerSchema(index: "v", found: 2, supported: 1)) {
+    try connection.execute("UPDATE v_config SET value = 3 WHERE key = 'version'")
+    let error = #expect(throws: StoreError.newerSchema(index: "v", found: 3, supported: 2)) {
       try IndexStore.open(connection)
     }
-    #expect(error?.message.contains("2") == true && error?.message.contains("1") == true)
+    #expect(error?.message.contains("3") == true && error?.message.contains("2") == true)
   }
 
   @Test(

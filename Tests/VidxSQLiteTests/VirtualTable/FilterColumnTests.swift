@@ -145,7 +145,7 @@ import VidxSQLite
       """
       WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)
       INSERT INTO v(rowid, vector, section, size)
-      SELECT i, vector_from_json('[' || i || ',0]'), 's' || (i % 30), i FROM n
+      SELECT i, '[' || i || ',0]', 's' || (i % 30), i FROM n
       """)
     return session
   }

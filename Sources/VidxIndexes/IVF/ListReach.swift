@@ -1,0 +1,165 @@
+import CVidxKernels
+import VidxSegments
+import VidxVectors
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// How far a search goes through lists: as long as those left are expected to hold a vector nearer than the k-th found.
+///
+/// A vector x of list c has, with d = |q - c|, r = |x - c| and the angle t between the two,
+///
+///     |q - x|^2 = d^2 + r^2 - 2 d r cos(t)
+///
+/// and is nearer than the k-th, at distance D, when cos(t) exceeds (d^2 + r^2 - D^2) / 2 d r. In many dimensions few
+/// cosines are large, and fewer by a constant factor for every step up: of the m passing vectors of a list about
+///
+///     m exp((base - (d^2 + r^2 - D^2) / 2 d r) / slope)
+///
+/// are nearer, with the list's own r. Lists are taken by what is expected of them, until the sum over those left is
+/// below 1. Slope and base, which stands for the recall aimed at, are measured when the segment is built, under filters
+/// of several selectivities and one that passes only vectors far from the query. The same base serves all of them
+/// (docs/PLANNER.md): what differs is how many pass where, and how near the k-th is.
+struct ListReach: Sendable, Equatable {
+  struct Step: Sendable, Equatable {
+    var base: Float
+    /// The least recall@10 over the filters of the sample.
+    var recall: Float
+    /// Vectors scored for a query on average, under filters that let `shares` pass.
+    var scored: SIMD4<Float>
+  }
+
+  /// Shares of the vectors that the uniform filters of the sample let pass.
+  static let shares: SIMD4<Float> = [1, 0.5, 0.1, 0.01]
+
+  /// Vectors there were when the centroids were trained.
+  var trainedVectors: UInt32 = 0
+  var slope = ListReach.defaultSlope
+  /// Ascending in base and in recall.
+  var steps: [Step] = []
+
+  static let defaultSlope: Float = 0.05
+  /// Beyond this, no list is left out: what remains missing was missed by chance or by codes.
+  static let largestBase: Float = 1
+
+  /// The base that reaches a recall, between two steps in proportion; all lists where none did.
+  func base(recall: Double) -> Float {
+    let recall = Float(recall)
+    guard let next = steps.firstIndex(where: { $0.recall >= recall }) else {
+      return steps.isEmpty ? 0.45 : .infinity
+    }
+    if next == 0 { return steps[0].base }
+    let (low, high) = (steps[next - 1], steps[next])
+    return low.base + (high.base - low.base) * (recall - low.recall) / (high.recall - low.recall)
+  }
+
+  /// How many vectors a search is expected to score that goes as far as `base`, of those a share of passes.
+  func scored(base: Float, share: Double) -> Double {
+    guard let last = steps.last else { return .infinity }
+    let step = steps.first { $0.base >= base } ?? last
+    // Piecewise linear between logarithms, and on as between the last two.
+    var i = 1
+    while i < Self.shares.scalarCount - 1, share < Double(Self.shares[i]) { i += 1 }
+    let (x0, x1) = (log(Double(Self.shares[i - 1])), log(Double(Self.shares[i])))
+    let (y0, y1) = (log(max(Double(step.scored[i - 1]), 1)), log(max(Double(step.scored[i]), 1)))
+    return exp(y0 + (y1 - y0) * (log(max(share, 1e-9)) - x0) / (x1 - x0))
+  }
+}
+
+// MARK: The section
+
+extension ListReach {
+  private static let headerWords = 8
+  private static let stepWords = 2 + shares.scalarCount
+  static let maxSteps = 64
+
+  var encoded: [UInt32] {
+    [UInt32(steps.count), trainedVectors, slope.bitPattern, 0, 0, 0, 0, 0]
+      + steps.flatMap { step in
+        [step.base.bitPattern, step.recall.bitPattern] + step.scored.indices.map { step.scored[$0].bitPattern }
+      }
+  }
+
+  /// - Returns: nil where the segment has none.
+  init?(_ file: SegmentFile) throws(SegmentError) {
+    guard let byteCount = file.byteCount(of: .listReach) else { return nil }
+    let section = try file.section(.listReach, expecting: byteCount)
+    func refusal(_ word: Int) -> SegmentError {
+      .invalidContent(section: .listReach, offset: word * 4, path: section.path)
+    }
+    guard byteCount >= Self.headerWords * 4 else { throw refusal(0) }
+    let count = Int(try section.load(UInt32.self, at: 0))
+    guard count <= Self.maxSteps, byteCount == (Self.headerWords + count * Self.stepWords) * 4 else { throw refusal(0) }
+    trainedVectors = try section.load(UInt32.self, at: 1)
+    slope = try section.load(Float.self, at: 2)
+    guard slope >= 0, slope <= 1 else { throw refusal(2) }
+    for i in 0..<count {
+      let first = Self.headerWords + i * Self.stepWords
+      var numbers: [Float] = []
+      for word in first..<first + Self.stepWords { numbers.append(try section.load(Float.self, at: word)) }
+      let step = Step(base: numbers[0], recall: numbers[1], scored: SIMD4(numbers[2...]))
+      let previous = steps.last
+      guard step.base > previous?.base ?? 0, step.base <= 2, step.recall >= previous?.recall ?? 0, step.recall <= 1,
+        step.scored.indices.allSatisfy({ step.scored[$0] >= 0 && step.scored[$0].isFinite })
+      else { throw refusal(first) }
+      steps.append(step)
+    }
+  }
+}
+
+// MARK: What is expected of lists
+
+/// What a query expects of each list, in memory of the search's scratch: three floats a list.
+@safe struct ListExpectations {
+  private let metric: Metric
+  private let squares: UnsafeMutablePointer<Float>
+  private let factors: UnsafeMutablePointer<Float>
+  private let logs: UnsafeMutablePointer<Float>
+  private let count: Int
+
+  static func byteCount(lists: Int) -> Int { lists * 12 }
+
+  /// Turns the scores of the centroids into the order in which lists are to be taken, least first.
+  /// - Parameters:
+  ///   - memory: `byteCount` bytes.
+  ///   - scores: of the centroids; overwritten.
+  ///   - spreads: root mean square distances of the lists' vectors from them.
+  ///   - logCounts: logarithms of the numbers of vectors that pass; of none, minus infinity.
+  init(
+    _ metric: Metric, queryLength: Float, base: Float, slope: Float, _ memory: UnsafeMutablePointer<Float>,
+    scores: UnsafeMutablePointer<Float>, spreads: UnsafePointer<Float>, logCounts: UnsafePointer<Float>, count: Int
+  ) {
+    self.metric = metric
+    self.count = count
+    unsafe squares = memory
+    unsafe factors = memory + count
+    unsafe logs = memory + 2 * count
+    let isProduct = metric == .innerProduct || metric == .l1
+    for i in 0..<count {
+      let spread = unsafe max(spreads[i], 1e-3)
+      let square = unsafe max(Self.square(scores[i], metric), 0)
+      let width = isProduct ? queryLength * spread : 2 * square.squareRoot() * spread
+      let factor = 1 / (max(width, 1e-6) * slope)
+      let log = unsafe logCounts[i] + base / slope
+      unsafe squares[i] = isProduct ? scores[i] : square + spread * spread
+      unsafe factors[i] = factor
+      unsafe logs[i] = log
+      unsafe scores[i] = logCounts[i] < 0 ? .greatestFiniteMagnitude : squares[i] - log / factor
+    }
+  }
+
+  /// A list that is being looked at holds no surprise any more.
+  func take(_ list: Int) { unsafe logs[list] = -.infinity }
+
+  /// About how many vectors of the lists not taken are nearer than this score.
+  func expected(within score: Float) -> Float {
+    unsafe vidx_expected_within(squares, factors, logs, Self.square(score, metric), count)
+  }
+
+  /// A squared distance; for inner products the score itself.
+  @inline(__always)
+  private static func square(_ score: Float, _ metric: Metric) -> Float { metric == .cosine ? 2 + 2 * score : score }
+}

@@ -1,0 +1,155 @@
+import CVidxKernels
+import VidxVectors
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// One question of the sample by which the reach of lists is measured: what searches of the lists would find under each
+/// of some filters, without scoring anything again.
+@safe struct ListTrial: Sendable {
+  /// What one setting found under one filter, as sums over questions.
+  struct Outcome: Sendable {
+    var found = 0
+    var wanted = 0
+    var scored = 0
+
+    static func += (a: inout Outcome, b: Outcome) {
+      a.found += b.found
+      a.wanted += b.wanted
+      a.scored += b.scored
+    }
+  }
+
+  /// Uniform filters of `ListReach.shares`, one that passes a twentieth of the lists, all far from the question, and
+  /// one that passes the twentieth of the vectors that is nearest to it.
+  static let filterCount = ListReach.shares.scalarCount + 2
+
+  private let queryLength: Float
+  /// Scores of the centroids.
+  private let centroids: [Float]
+  private let filters: [Filter]
+
+  private struct Filter: Sendable {
+    /// Of each list: the scores of its passing vectors.
+    var starts: [Int] = [0]
+    var scores: [Float] = []
+    var logCounts: [Float] = []
+    /// The k-th least score that passes.
+    var limit = Float.infinity
+    var wanted = 0
+  }
+
+  /// Scores of all vectors for each of some queries, row after row.
+  static func scores(_ queries: [PreparedQuery], _ distinct: DistinctVectors) -> AlignedBuffer {
+    let (count, stride) = (distinct.count, distinct.stride)
+    let out = AlignedBuffer(byteCount: queries.count * count * 4)
+    let rows = unsafe VectorKernels(distinct.configuration.metric).rows
+    let block = max(16, (256 << 10) / (stride * 4))
+    var start = 0
+    while start < count {
+      let width = min(block, count - start)
+      for (i, query) in queries.enumerated() {
+        unsafe rows(
+          query.floats, distinct.vectors + start * stride, stride, width, stride, out.floats + i * count + start)
+      }
+      start += width
+    }
+    return out
+  }
+
+  /// - Parameters:
+  ///   - position: of the query among the vectors: it is no answer to itself.
+  ///   - scores: of all vectors.
+  init(
+    _ query: PreparedQuery, position: Int, _ scores: UnsafePointer<Float>, _ distinct: DistinctVectors,
+    _ lists: IVFBuilder
+  ) {
+    queryLength = query.length
+    let kernels = VectorKernels(distinct.configuration.metric)
+    var centroids = [Float](repeating: 0, count: lists.listCount)
+    for list in centroids.indices {
+      unsafe centroids[list] = kernels.one(query.floats, lists.centroids.row(list), distinct.stride)
+    }
+    self.centroids = centroids
+    let far = Self.farLists(centroids, position)
+    let near = unsafe Self.twentieth(scores, count: distinct.count)
+    filters = (0..<Self.filterCount).map { number in
+      let isFar = number == ListReach.shares.scalarCount
+      let isNear = number == ListReach.shares.scalarCount + 1
+      let share = isFar || isNear ? 1 : ListReach.shares[number]
+      var filter = Filter()
+      for list in 0..<lists.listCount {
+        if !isFar || far.contains(list) {
+          for place in Int(lists.listStarts[list])..<Int(lists.listStarts[list + 1]) {
+            let member = Int(lists.order[place])
+            let score = unsafe scores[member]
+            if member == position || isNear && score > near { continue }
+            if Self.unit(member, number) < share { filter.scores.append(score) }
+          }
+        }
+        let count = filter.scores.count - filter.starts[list]
+        filter.logCounts.append(count == 0 ? -.infinity : log(Float(count)))
+        filter.starts.append(filter.scores.count)
+      }
+      filter.wanted = min(MeasuredLists.k, filter.scores.count)
+      var nearest = TopK(k: filter.wanted)
+      for score in filter.scores { nearest.offer(Hit(score: score, rowID: 0)) }
+      filter.limit = nearest.threshold
+      return filter
+    }
+  }
+
+  /// What about a twentieth of the scores are below.
+  private static func twentieth(_ scores: UnsafePointer<Float>, count: Int) -> Float {
+    let step = max(count / 2_000, 1)
+    let some = stride(from: 0, to: count, by: step).map { unsafe scores[$0] }.sorted()
+    return some[some.count / 20]
+  }
+
+  /// A twentieth of the lists: those about one in the farther half, as rows of one topic are.
+  private static func farLists(_ centroids: [Float], _ position: Int) -> Set<Int> {
+    let order = centroids.indices.sorted { (centroids[$0], $0) < (centroids[$1], $1) }
+    let count = max(order.count / 20, 1)
+    let first = order.count / 2 + (position &* 31) % max(order.count / 2 - count, 1)
+    return Set(order[first..<min(first + count, order.count)])
+  }
+
+  /// A number in 0..<1 that belongs to a vector.
+  private static func unit(_ member: Int, _ filter: Int) -> Float {
+    var generator = SeededGenerator(seed: UInt64(member) &* 8 &+ UInt64(filter))
+    return Float(generator.nextUnit())
+  }
+
+  /// A search of the lists under each filter.
+  func run(_ reach: (base: Float, slope: Float), _ spreads: [Float], _ metric: Metric) -> [Outcome] {
+    let count = centroids.count
+    let memory = AlignedBuffer(byteCount: ListExpectations.byteCount(lists: count) + count * 4)
+    return filters.map { filter in
+      let scores = unsafe memory.floats
+      for list in 0..<count { unsafe scores[list] = centroids[list] }
+      let expectations = unsafe ListExpectations(
+        metric, queryLength: queryLength, base: reach.base, slope: reach.slope, scores + count, scores: scores,
+        spreads: spreads, logCounts: filter.logCounts, count: count)
+      let order = centroids.indices.filter { filter.logCounts[$0] >= 0 }.sorted {
+        unsafe (scores[$0], $0) < (scores[$1], $1)
+      }
+      var outcome = Outcome(found: 0, wanted: filter.wanted, scored: 0)
+      var nearest = TopK(k: filter.wanted)
+      for list in order {
+        if nearest.threshold < .infinity, expectations.expected(within: nearest.threshold) < 1 { break }
+        expectations.take(list)
+        for place in filter.starts[list]..<filter.starts[list + 1] {
+          let score = filter.scores[place]
+          outcome.scored += 1
+          if score <= filter.limit { outcome.found += 1 }
+          if score < nearest.threshold { nearest.offer(Hit(score: score, rowID: Int64(place))) }
+        }
+      }
+      outcome.found = min(outcome.found, outcome.wanted)
+      return outcome
+    }
+  }
+}

@@ -1,0 +1,125 @@
+import VidxSegments
+import VidxVectors
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// The lists of a segment to be: how far their vectors are spread, and how far searches under filters have to go
+/// through them for a recall (`ListReach`).
+///
+/// Questions are vectors of the index, each without itself; the truth under each filter is that of their full scores.
+struct MeasuredLists: Sendable {
+  let spreads: [Float]
+  let reach: ListReach
+
+  /// - Throws: `BuildError.cancelled`.
+  /// - Complexity: O(questions x vectors x dimensions), from the cache, shared out to the threads.
+  init(_ distinct: DistinctVectors, _ lists: IVFBuilder, options: BuildOptions) throws {
+    let spreads = Self.spreads(distinct, lists)
+    self.spreads = spreads
+    var reach = ListReach()
+    reach.trainedVectors = lists.parameters.trainedVectors
+    if distinct.count >= Self.leastVectors {
+      let trials = try Self.trials(distinct, lists, options: options)
+      reach = Self.fitted(reach, trials, spreads, distinct.configuration.metric)
+    }
+    self.reach = reach
+  }
+
+  private static let questions = 96
+  static let k = 10
+  /// Below, a search scores all that pass.
+  private static let leastVectors = 2_000
+  private static let slopes: [Float] = [0.03, 0.045, 0.06]
+  private static let bases: [Float] = (1...40).map { Float($0) * 0.025 }
+
+  /// Root mean square distances of each list's vectors from its centroid.
+  private static func spreads(_ distinct: DistinctVectors, _ lists: IVFBuilder) -> [Float] {
+    let dimensions = distinct.configuration.dimensions
+    return (0..<lists.listCount).map { list in
+      let members = lists.order[Int(lists.listStarts[list])..<Int(lists.listStarts[list + 1])]
+      if members.isEmpty { return 0 }
+      // Of a long list some hundred say enough.
+      let step = max(members.count / 256, 1)
+      var sum = 0.0
+      var count = 0.0
+      let centroid = unsafe lists.centroids.row(list)
+      for place in stride(from: members.startIndex, to: members.endIndex, by: step) {
+        let vector = unsafe distinct.vectors + Int(members[place]) * distinct.stride
+        for d in 0..<dimensions {
+          let offset = unsafe vector[d] - centroid[d]
+          sum += Double(offset * offset)
+        }
+        count += 1
+      }
+      return Float((sum / count).squareRoot())
+    }
+  }
+
+  /// The smallest bases for the recalls, with the slope by which the fewest vectors are scored.
+  private static func fitted(
+    _ reach: ListReach, _ trials: [ListTrial], _ spreads: [Float], _ metric: Metric
+  ) -> ListReach {
+    var best = reach
+    var leastCost = Double.infinity
+    for slope in slopes {
+      var candidate = reach
+      candidate.slope = slope
+      for base in bases {
+        let bound = (base: base, slope: slope)
+        let outcomes = trials.map { $0.run(bound, spreads, metric) }
+        var sums = [ListTrial.Outcome](repeating: .init(), count: ListTrial.filterCount)
+        for outcome in outcomes { for i in sums.indices { sums[i] += outcome[i] } }
+        let recall = sums.map { $0.wanted == 0 ? 1 : Float($0.found) / Float($0.wanted) }.min() ?? 1
+        if let last = candidate.steps.last, recall <= last.recall { continue }
+        candidate.steps.append(
+          ListReach.Step(
+            base: base, recall: recall,
+            scored: SIMD4(sums.prefix(4).map { Float($0.scored) / Float(max(trials.count, 1)) })))
+        if recall >= 0.9995 { break }
+      }
+      let base = candidate.base(recall: 0.96)
+      let cost = ListReach.shares.indices.reduce(0) { sum, i in
+        sum + log(max(candidate.scored(base: base, share: Double(ListReach.shares[i])), 1))
+      }
+      if cost < leastCost { (best, leastCost) = (candidate, cost) }
+    }
+    return best
+  }
+
+  /// The questions, spread over the vectors, with what each vector scores.
+  private static func trials(
+    _ distinct: DistinctVectors, _ lists: IVFBuilder, options: BuildOptions
+  ) throws -> [ListTrial] {
+    let configuration = distinct.configuration
+    let step = distinct.count / questions
+    let found = Locked([ListTrial?](repeating: nil, count: questions))
+    let failure = Locked<VectorError?>(nil)
+    Parallel.chunks(questions, chunk: 8, threads: options.threads) { _, range in
+      if options.isCancelled() { return }
+      do throws(VectorError) {
+        let positions = range.map { $0 * step + ($0 * 7919) % step }
+        let queries = try positions.map { (position) throws(VectorError) in
+          let vector = unsafe UnsafeBufferPointer(
+            start: distinct.vectors + position * distinct.stride, count: configuration.dimensions)
+          return unsafe try PreparedQuery(
+            vector, dimensions: configuration.dimensions, metric: configuration.metric)
+        }
+        let scores = ListTrial.scores(queries, distinct)
+        for (i, number) in range.enumerated() {
+          let trial = unsafe ListTrial(
+            queries[i], position: positions[i], scores.floats + i * distinct.count, distinct, lists)
+          found.withLock { $0[number] = trial }
+        }
+      } catch {
+        failure.withLock { $0 = error }
+      }
+    }
+    if options.isCancelled() { throw BuildError.cancelled }
+    if let error = failure.withLock({ $0 }) { throw error }
+    return found.withLock { $0.compactMap { $0 } }
+  }
+}

@@ -1,0 +1,158 @@
+import VidxVectors
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// Chooses how a segment answers, by what each way is expected to cost (docs/PLANNER.md).
+///
+/// A pure function of the segment, the filter's size and the settings: equal questions get equal plans, on every
+/// machine and at every time. What it cannot know, how the filter lies to the query, the searches find out: a walk that
+/// meets too few passing vectors gives up, and lists end when what is left is too far.
+struct SearchPlanner {
+  /// What one way would cost.
+  struct Estimate: Sendable, Equatable {
+    var plan: SegmentPlan
+    /// Vectors and centroids scored, as expected under a filter that is independent of the query.
+    var scores: Double
+    var nanoseconds: Double
+  }
+
+  let exact: Estimate
+  private(set) var graph: Estimate?
+  private(set) var lists: Estimate?
+  private var forced: SegmentPlan?
+
+  /// What there is to choose among, cheapest first.
+  var estimates: [Estimate] { [exact, graph, lists].compactMap { $0 }.sorted { $0.nanoseconds < $1.nanoseconds } }
+
+  var plan: SegmentPlan {
+    if let forced { return forced }
+    var best = exact
+    if let graph, graph.nanoseconds < best.nanoseconds { best = graph }
+    if let lists, lists.nanoseconds < best.nanoseconds { best = lists }
+    return best.plan
+  }
+
+  init(_ index: SegmentIndex, k: Int, parameters: SearchParameters, filter: EntryFilter?) {
+    let passing = Double(filter?.ordinalCount ?? index.vectorCount)
+    let costs = ScoreCosts(index)
+    exact = Self.exact(index, passing, costs)
+    if parameters.isExact { return }
+    let share = min(passing / Double(max(index.vectorCount, 1)), 1)
+    if case .hnsw(let found) = index.structure {
+      let limits = found.limits(parameters, k: k)
+      graph = Self.graph(found, limits, share: share, costs)
+    }
+    if let found = index.lists, let reach = found.reach, index.usesReach(parameters, filter) {
+      let base = index.reachBase(reach, parameters)
+      let scored = min(reach.scored(base: base, share: share) * Self.growth(k), passing)
+      lists = Estimate(
+        plan: .lists, scores: Double(found.listCount) + scored,
+        nanoseconds: costs.listsStart + Double(found.listCount) * costs.centroid + scored * costs.code)
+    } else if case .ivfflat = index.structure {
+      // Where the settings say how many lists to scan, nothing is left to choose.
+      forced = .lists
+    }
+    switch parameters.plan {
+    case .exact: forced = .exact
+    case .graph where graph != nil: forced = .graph
+    case .lists where lists != nil: forced = .lists
+    default: break
+    }
+  }
+
+  private static func exact(_ index: SegmentIndex, _ passing: Double, _ costs: ScoreCosts) -> Estimate {
+    let byVectors = costs.start + passing * costs.vector
+    let isCoded = index.coded.areScanned && index.coded.areBoundsCertain
+    let byCodes = costs.codesStart + passing * costs.codeAndBound
+    return Estimate(plan: .exact, scores: passing, nanoseconds: isCoded ? min(byVectors, byCodes) : byVectors)
+  }
+
+  /// Under a filter a walk scores more vectors the fewer pass, but not as many times more: near the query it has met
+  /// most of those that pass before (docs/PLANNER.md).
+  private static func graph(
+    _ graph: HNSWGraph, _ limits: WalkLimits, share: Double, _ costs: ScoreCosts
+  ) -> Estimate {
+    let calibration = graph.calibration
+    let step = calibration.steps.first { Int($0.ef) >= limits.ef } ?? calibration.steps.last
+    let known = step.map { Double($0.distances) * max(Double(limits.ef) / Double(max($0.ef, 1)), 1) }
+    let scores = (known ?? 16 * Double(limits.ef)) * pow(max(share, 1e-9), -0.6)
+    return Estimate(plan: .graph, scores: scores, nanoseconds: scores * costs.node + costs.start)
+  }
+
+  /// The reach was measured for ten rows: the more are asked for, the farther the last.
+  private static func growth(_ k: Int) -> Double { max(1, (Double(k) / 10).squareRoot()) }
+}
+
+/// What scoring takes, in nanoseconds on the machine of docs/PLANNER.md. Only their ratios count, and these hardly
+/// differ between machines: they are ratios of cache lines. Measured at every opening they would differ from one to the
+/// next, and so would plans and answers.
+struct ScoreCosts {
+  /// Of a code of a list; of one of any vectors, with what its certain bound lets through; of a code met in a graph.
+  let code: Double
+  let codeAndBound: Double
+  let node: Double
+  /// Of a full vector; of a centroid.
+  let vector: Double
+  let centroid: Double
+  /// Of a search; of one that compares codes of all that pass; of one by lists.
+  let start = 2_000.0
+  let codesStart = 14_000.0
+  let listsStart = 12_000.0
+
+  init(_ index: SegmentIndex) {
+    let codeLines = Double(index.coded.rows.stride) / 64
+    let vectorLines = Double(index.configuration.stride * 4) / 64
+    code = 6 + 2 * codeLines
+    codeAndBound = code + 4
+    node = 25 + 5 * codeLines
+    vector = 15 + 4 * vectorLines
+    centroid = 3 + vectorLines / 2
+  }
+
+  /// So few vectors are scored sooner than their codes and then the nearest.
+  static func areVectorsCheaper(_ index: SegmentIndex, passing: Int) -> Bool {
+    let costs = ScoreCosts(index)
+    return costs.start + Double(passing) * costs.vector < costs.codesStart + Double(passing) * costs.codeAndBound
+  }
+}
+
+extension SegmentIndex {
+  /// What a search would choose among, cheapest first.
+  package func estimates(
+    k: Int, parameters: SearchParameters, filter: EntryFilter?
+  ) -> [(plan: SegmentPlan, scores: Double, nanoseconds: Double)] {
+    SearchPlanner(self, k: k, parameters: parameters, filter: filter).estimates.map {
+      (plan: $0.plan, scores: $0.scores, nanoseconds: $0.nanoseconds)
+    }
+  }
+
+  /// Whether lists are gone through as far as a recall takes. An IVFFlat index that is told how many to scan, and one
+  /// without a filter that is told nothing, scans that many.
+  func usesReach(_ parameters: SearchParameters, _ filter: EntryFilter?) -> Bool {
+    guard case .ivfflat = structure else { return true }
+    if parameters.probes != nil { return false }
+    return parameters.targetRecall != nil || (filter?.ordinalCount ?? vectorCount) < vectorCount
+  }
+
+  /// The base of the reach that settings ask for. Who gives an efSearch gets what searches without a filter find by
+  /// it, and no less than who asks for nothing.
+  ///
+  /// Aims at 0.4 of the misses: of questions unlike the indexed vectors (a user's words against descriptions) twice as
+  /// many were missed as of those that it was measured with.
+  func reachBase(_ reach: ListReach, _ parameters: SearchParameters) -> Float {
+    reach.base(recall: 1 - 0.4 * (1 - aimedRecall(parameters)))
+  }
+
+  private func aimedRecall(_ parameters: SearchParameters) -> Double {
+    if parameters.efSearch == nil, let recall = parameters.targetRecall { return recall }
+    guard case .hnsw(let graph) = structure, let ef = parameters.efSearch else {
+      return SearchParameters.leastFilteredRecall
+    }
+    let step = graph.calibration.steps.last { Int($0.ef) <= ef }
+    return min(max(Double(step?.recall ?? 0), SearchParameters.leastFilteredRecall), 0.995)
+  }
+}
