@@ -80,9 +80,6 @@ uint32_t vidx_crc32c_software(uint32_t crc, const void *_Nullable data, size_t l
 void vidx_sgemm_nt(const float *a, size_t lda, const float *b, size_t ldb, float *c, size_t ldc, size_t m, size_t n,
                    size_t k, int threads);
 
-/* About the sum of exp(logs[i] - (squares[i] - square) * factors[i]). */
-float vidx_expected_within(const float *squares, const float *factors, const float *logs, float square, size_t count);
-
 /* Where biases[i] - products[i] is least (biases NULL: -products[i]), the first of equals, and how much that is.
  * count >= 1; no NaN. */
 size_t vidx_nearest_of_products(const float *products, const float *_Nullable biases, size_t count, float *least);

@@ -86,24 +86,22 @@ import VidxVectors
     min(max(probes ?? IVFParameters.defaultProbes(lists: listCount), 1), listCount)
   }
 
-  /// The lists in the order of what is expected of them, and these expectations, in the memory of `scratch.pool`.
+  /// The lists in the order of what the nearest of their passing vectors may score, in the memory of `scratch.pool`.
   ///
-  /// By the centroids' codes where there are codes: expectations are no more certain than estimates are.
+  /// By the centroids' codes where there are codes: these bounds are no more certain than estimates are.
   /// - Parameter logCounts: of each list, the logarithm of the number of vectors that pass; minus infinity for none.
-  /// - Complexity: O(lists x dimensions); each list taken from the queue costs O(lists / 8).
+  /// - Complexity: O(lists x dimensions); each list taken from the queue costs O(square root of lists).
   func rank(
     _ query: PreparedQuery, reach base: Float, _ logCounts: UnsafePointer<Float>, _ scratch: SearchScratch,
     _ counters: inout SearchCounters
-  ) throws(SegmentError) -> (queue: ListQueue, expectations: ListExpectations) {
+  ) throws(SegmentError) -> ListQueue {
+    let memory = unsafe try score(query, scratch, &counters, asBounds: false)
     guard let reach, let spreads else { preconditionFailure("lists without a reach") }
     if !spreads.isVerified { try spreads.verifyAll() }
-    let queueFloats = (ListQueue.byteCount(lists: listCount) + 63) / 64 * 16
-    scratch.reservePool((queueFloats * 4 + ListExpectations.byteCount(lists: listCount)) / 8 + 1)
-    let scores = unsafe try score(query, scratch, &counters, asBounds: false)
-    let expectations = unsafe ListExpectations(
-      metric, queryLength: query.length, base: base, slope: reach.slope, scores + queueFloats, scores: scores,
-      spreads: spreads.floats, logCounts: logCounts, count: listCount)
-    return (unsafe ListQueue(scores, count: listCount, areBounds: false), expectations)
+    let bound = ListBound(metric, queryLength: query.length, base: base, slope: reach.slope)
+    let radii = unsafe spreads.floats
+    for i in 0..<listCount { unsafe memory[i] = bound(memory[i], radii[i], logCounts[i]) }
+    return unsafe ListQueue(memory, count: listCount, areBounds: false)
   }
 
   /// Scores every centroid, by its code where there are codes, and returns the lists as a queue, nearest first, in the

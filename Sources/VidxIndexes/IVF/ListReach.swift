@@ -1,4 +1,3 @@
-import CVidxKernels
 import VidxSegments
 import VidxVectors
 
@@ -8,21 +7,21 @@ import VidxVectors
   import Darwin
 #endif
 
-/// How far a search goes through lists: as long as those left are expected to hold a vector nearer than the k-th found.
+/// How far a search goes through lists: as long as the next one may hold a vector nearer than the k-th found.
 ///
 /// A vector x of list c has, with d = |q - c|, r = |x - c| and the angle t between the two,
 ///
 ///     |q - x|^2 = d^2 + r^2 - 2 d r cos(t)
 ///
-/// and is nearer than the k-th, at distance D, when cos(t) exceeds (d^2 + r^2 - D^2) / 2 d r. In many dimensions few
-/// cosines are large, and fewer by a constant factor for every step up: of the m passing vectors of a list about
+/// and in many dimensions cos(t) is small and spreads little. The largest cosine among m vectors grows with ln m. So
+/// the nearest of the m passing vectors of a list is expected no nearer than
 ///
-///     m exp((base - (d^2 + r^2 - D^2) / 2 d r) / slope)
+///     d^2 + r^2 - 2 d r (base + slope ln m)
 ///
-/// are nearer, with the list's own r. Lists are taken by what is expected of them, until the sum over those left is
-/// below 1. Slope and base, which stands for the recall aimed at, are measured when the segment is built, under filters
-/// of several selectivities and one that passes only vectors far from the query. The same base serves all of them
-/// (docs/PLANNER.md): what differs is how many pass where, and how near the k-th is.
+/// with the list's own r, a slope for the segment, and a base for each recall; both are measured when the segment is
+/// built, under filters of several selectivities and one that passes only vectors far from the query. The same base
+/// serves all of them (docs/PLANNER.md): a list of which few vectors pass is left sooner, and what counts is not how
+/// many lists were seen, but how near the k-th passing vector is.
 struct ListReach: Sendable, Equatable {
   struct Step: Sendable, Equatable {
     var base: Float
@@ -110,56 +109,40 @@ extension ListReach {
   }
 }
 
-// MARK: What is expected of lists
+// MARK: Bounds
 
-/// What a query expects of each list, in memory of the search's scratch: three floats a list.
-@safe struct ListExpectations {
+/// What a list's centroid and spread say of the nearest of its vectors, in scores of the metric.
+struct ListBound {
   private let metric: Metric
-  private let squares: UnsafeMutablePointer<Float>
-  private let factors: UnsafeMutablePointer<Float>
-  private let logs: UnsafeMutablePointer<Float>
-  private let count: Int
+  private let base: Float
+  private let slope: Float
+  private let length: Float
 
-  static func byteCount(lists: Int) -> Int { lists * 12 }
-
-  /// Turns the scores of the centroids into the order in which lists are to be taken, least first.
-  /// - Parameters:
-  ///   - memory: `byteCount` bytes.
-  ///   - scores: of the centroids; overwritten.
-  ///   - spreads: root mean square distances of the lists' vectors from them.
-  ///   - logCounts: logarithms of the numbers of vectors that pass; of none, minus infinity.
-  init(
-    _ metric: Metric, queryLength: Float, base: Float, slope: Float, _ memory: UnsafeMutablePointer<Float>,
-    scores: UnsafeMutablePointer<Float>, spreads: UnsafePointer<Float>, logCounts: UnsafePointer<Float>, count: Int
-  ) {
+  init(_ metric: Metric, queryLength: Float, base: Float, slope: Float) {
     self.metric = metric
-    self.count = count
-    unsafe squares = memory
-    unsafe factors = memory + count
-    unsafe logs = memory + 2 * count
-    let isProduct = metric == .innerProduct || metric == .l1
-    for i in 0..<count {
-      let spread = unsafe max(spreads[i], 1e-3)
-      let square = unsafe max(Self.square(scores[i], metric), 0)
-      let width = isProduct ? queryLength * spread : 2 * square.squareRoot() * spread
-      let factor = 1 / (max(width, 1e-6) * slope)
-      let log = unsafe logCounts[i] + base / slope
-      unsafe squares[i] = isProduct ? scores[i] : square + spread * spread
-      unsafe factors[i] = factor
-      unsafe logs[i] = log
-      unsafe scores[i] = logCounts[i] < 0 ? .greatestFiniteMagnitude : squares[i] - log / factor
+    self.base = base
+    self.slope = slope
+    length = queryLength
+  }
+
+  /// - Parameters:
+  ///   - score: of the centroid.
+  ///   - spread: root mean square distance of the list's vectors from it.
+  ///   - logCount: logarithm of the number of vectors that pass; of none, minus infinity.
+  @inline(__always)
+  func callAsFunction(_ score: Float, _ spread: Float, _ logCount: Float) -> Float {
+    if logCount < 0 { return .greatestFiniteMagnitude }
+    let reach = base + slope * logCount
+    switch metric {
+    case .cosine:
+      // Of unit vectors: |q - c|^2 = 2 + 2 score.
+      let square = max(2 + 2 * score, 0)
+      return (square + spread * spread - 2 * reach * square.squareRoot() * spread) / 2 - 1
+    case .l2:
+      let square = max(score, 0)
+      return square + spread * spread - 2 * reach * square.squareRoot() * spread
+    case .innerProduct, .l1:
+      return score - reach * length * spread
     }
   }
-
-  /// A list that is being looked at holds no surprise any more.
-  func take(_ list: Int) { unsafe logs[list] = -.infinity }
-
-  /// About how many vectors of the lists not taken are nearer than this score.
-  func expected(within score: Float) -> Float {
-    unsafe vidx_expected_within(squares, factors, logs, Self.square(score, metric), count)
-  }
-
-  /// A squared distance; for inner products the score itself.
-  @inline(__always)
-  private static func square(_ score: Float, _ metric: Metric) -> Float { metric == .cosine ? 2 + 2 * score : score }
 }

@@ -23,9 +23,8 @@ import VidxVectors
     }
   }
 
-  /// Uniform filters of `ListReach.shares`, one that passes a twentieth of the lists, all far from the question, and
-  /// one that passes the twentieth of the vectors that is nearest to it.
-  static let filterCount = ListReach.shares.scalarCount + 2
+  /// Uniform filters of `ListReach.shares`, then one that passes a twentieth of the lists, all far from the question.
+  static let filterCount = ListReach.shares.scalarCount + 1
 
   private let queryLength: Float
   /// Scores of the centroids.
@@ -75,19 +74,15 @@ import VidxVectors
     }
     self.centroids = centroids
     let far = Self.farLists(centroids, position)
-    let near = unsafe Self.twentieth(scores, count: distinct.count)
     filters = (0..<Self.filterCount).map { number in
       let isFar = number == ListReach.shares.scalarCount
-      let isNear = number == ListReach.shares.scalarCount + 1
-      let share = isFar || isNear ? 1 : ListReach.shares[number]
+      let share = isFar ? 1 : ListReach.shares[number]
       var filter = Filter()
       for list in 0..<lists.listCount {
         if !isFar || far.contains(list) {
           for place in Int(lists.listStarts[list])..<Int(lists.listStarts[list + 1]) {
             let member = Int(lists.order[place])
-            let score = unsafe scores[member]
-            if member == position || isNear && score > near { continue }
-            if Self.unit(member, number) < share { filter.scores.append(score) }
+            if member != position, Self.unit(member, number) < share { unsafe filter.scores.append(scores[member]) }
           }
         }
         let count = filter.scores.count - filter.starts[list]
@@ -100,13 +95,6 @@ import VidxVectors
       filter.limit = nearest.threshold
       return filter
     }
-  }
-
-  /// What about a twentieth of the scores are below.
-  private static func twentieth(_ scores: UnsafePointer<Float>, count: Int) -> Float {
-    let step = max(count / 2_000, 1)
-    let some = stride(from: 0, to: count, by: step).map { unsafe scores[$0] }.sorted()
-    return some[some.count / 20]
   }
 
   /// A twentieth of the lists: those about one in the farther half, as rows of one topic are.
@@ -125,22 +113,17 @@ import VidxVectors
 
   /// A search of the lists under each filter.
   func run(_ reach: (base: Float, slope: Float), _ spreads: [Float], _ metric: Metric) -> [Outcome] {
-    let count = centroids.count
-    let memory = AlignedBuffer(byteCount: ListExpectations.byteCount(lists: count) + count * 4)
+    let bound = ListBound(metric, queryLength: queryLength, base: reach.base, slope: reach.slope)
     return filters.map { filter in
-      let scores = unsafe memory.floats
-      for list in 0..<count { unsafe scores[list] = centroids[list] }
-      let expectations = unsafe ListExpectations(
-        metric, queryLength: queryLength, base: reach.base, slope: reach.slope, scores + count, scores: scores,
-        spreads: spreads, logCounts: filter.logCounts, count: count)
-      let order = centroids.indices.filter { filter.logCounts[$0] >= 0 }.sorted {
-        unsafe (scores[$0], $0) < (scores[$1], $1)
+      var order: [(bound: Float, list: Int)] = []
+      for list in centroids.indices where filter.logCounts[list] >= 0 {
+        order.append((bound(centroids[list], spreads[list], filter.logCounts[list]), list))
       }
+      order.sort { $0 < $1 }
       var outcome = Outcome(found: 0, wanted: filter.wanted, scored: 0)
       var nearest = TopK(k: filter.wanted)
-      for list in order {
-        if nearest.threshold < .infinity, expectations.expected(within: nearest.threshold) < 1 { break }
-        expectations.take(list)
+      for (bound, list) in order {
+        if bound > nearest.threshold { break }
         for place in filter.starts[list]..<filter.starts[list + 1] {
           let score = filter.scores[place]
           outcome.scored += 1

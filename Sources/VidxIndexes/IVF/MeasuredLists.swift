@@ -33,8 +33,8 @@ struct MeasuredLists: Sendable {
   static let k = 10
   /// Below, a search scores all that pass.
   private static let leastVectors = 2_000
-  private static let slopes: [Float] = [0.03, 0.045, 0.06]
-  private static let bases: [Float] = (1...40).map { Float($0) * 0.025 }
+  private static let slopes: [Float] = [0.03, 0.05, 0.07]
+  private static let bases: [Float] = (4...40).map { Float($0) * 0.025 }
 
   /// Root mean square distances of each list's vectors from its centroid.
   private static func spreads(_ distinct: DistinctVectors, _ lists: IVFBuilder) -> [Float] {

@@ -2,8 +2,8 @@ import VidxSegments
 import VidxVectors
 
 extension SegmentIndex {
-  /// The k nearest rows of lists, as many of these as it takes until those left are expected to hold no nearer
-  /// one (`ListReach`).
+  /// The k nearest rows of lists, as many of these as may hold a passing vector nearer than the k-th found
+  /// (`ListReach`).
   ///
   /// Lists without a passing vector cost nothing, those with few are left sooner, and there are k rows whenever k pass:
   /// before k are found no list is too far. Exact, and says so, when all that pass were scored.
@@ -17,8 +17,7 @@ extension SegmentIndex {
     defer { self.scratch.give(scratch) }
     let passing = filter?.ordinalCount ?? vectorCount
     guard let logCounts = try logCounts(lists, filter) else { preconditionFailure("lists without a reach") }
-    let ranked = try rank(lists, query, base, logCounts, scratch, &counters)
-    var queue = ranked.queue
+    var queue = try rank(lists, query, base, logCounts, scratch, &counters)
     let codes =
       coded.areScanned
       ? CodedScan(self, query, scratch.queryOfCodes, scratch.scan, k: k, filter: filter, mustBeExact: false) : nil
@@ -26,9 +25,8 @@ extension SegmentIndex {
     var probed = 0
     var scored = 0
     while scored < passing, let next = queue.popScored() {
-      let kth = codes?.kthEstimate ?? scratch.nearest.threshold
-      if kth < .infinity, ranked.expectations.expected(within: kth) < 1 { break }
-      ranked.expectations.take(next.list)
+      let limit = codes?.kthEstimate ?? scratch.nearest.threshold
+      if next.score > limit { break }
       let ordinals = try lists.ordinals(of: next.list)
       if ordinals.isEmpty { continue }
       if let codes {
@@ -54,7 +52,7 @@ extension SegmentIndex {
   private func rank(
     _ lists: IVFLists, _ query: PreparedQuery, _ base: Float, _ logCounts: [Float], _ scratch: SearchScratch,
     _ counters: inout SearchCounters
-  ) throws(SegmentError) -> (queue: ListQueue, expectations: ListExpectations) {
+  ) throws(SegmentError) -> ListQueue {
     let ranked = unsafe logCounts.withUnsafeBufferPointer { counts in
       Result { () throws(SegmentError) in
         unsafe try lists.rank(query, reach: base, counts.baseAddress.unsafelyUnwrapped, scratch, &counters)
