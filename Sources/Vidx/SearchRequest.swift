@@ -17,8 +17,8 @@ public struct SearchSettings: Sendable, Equatable {
   public var within: Double?
   /// HNSW: candidates kept while walking the graph; nil for 40.
   public var efSearch: Int?
-  /// HNSW: the share of the true neighbours to find, above 0 to 1, as measured when the index was built; 1 is exact.
-  /// `efSearch` goes before it, unless it is 1.
+  /// HNSW and IVFFlat: the share of the true neighbours to find, above 0 to 1, as measured when the index was built; 1
+  /// is exact. `efSearch` and `probes` go before it, unless it is 1.
   public var targetRecall: Double?
   /// IVFFlat: lists scanned; nil for the square root of their number.
   public var probes: Int?

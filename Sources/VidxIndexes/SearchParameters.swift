@@ -4,8 +4,8 @@ package import VidxVectors
 package struct SearchParameters: Sendable, Equatable {
   /// HNSW: candidates kept while walking the graph; nil for 40, as in pgvector.
   package var efSearch: Int?
-  /// HNSW: the share of the true neighbours to find, above 0 to 1; what that takes was measured when the segment was
-  /// built. `efSearch` goes before it, but 1 asks for an exact answer of any kind of index.
+  /// HNSW and IVFFlat: the share of the true neighbours to find, above 0 to 1; what it takes was measured when the
+  /// segment was built. `efSearch` and `probes` go before it, but 1 asks for an exact answer of any kind of index.
   package var targetRecall: Double?
   /// IVFFlat: lists scanned; nil for the square root of their number.
   package var probes: Int?
