@@ -11,12 +11,15 @@ package import VidxVectors
   /// The vectors that have a passing entry.
   let ordinals: RowSet
   let ordinalCount: Int
+  /// Nobody asked for a filter: all rows pass but the dead.
+  let isOfLiveRows: Bool
   /// Of each list, the logarithm of the number of its vectors that pass, minus infinity for none; nil without lists.
   private(set) var logCounts: [Float]?
 
   /// - Parameter entries: a set over the segment's entries; the filter keeps it, so do not change it afterwards.
   /// - Complexity: O(entryCount / 64), plus O(passing rows) where rows share vectors.
-  package init(_ entries: RowSet, in index: SegmentIndex) throws(SegmentError) {
+  package init(_ entries: RowSet, in index: SegmentIndex, isOfLiveRows: Bool = false) throws(SegmentError) {
+    self.isOfLiveRows = isOfLiveRows
     precondition(entries.capacity == index.entryCount, "\(entries.capacity) bits for \(index.entryCount) entries")
     self.entries = entries
     entryCount = entries.count

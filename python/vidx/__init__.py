@@ -161,6 +161,8 @@ def _filter_column(name, values, count):
     if len(values) != count:
         raise ArgumentError(f"filters[{name!r}] has {len(values)} values for {count} vectors: give one for each")
     if isinstance(values, numpy.ndarray):
+        if values.ndim != 1:
+            raise ArgumentError(f"filters[{name!r}] has {values.ndim} dimensions: give one value for each vector")
         if values.dtype.kind in "iub" and (values.dtype != numpy.uint64 or not (values >> 63).any()):
             return name.encode(), numpy.ascontiguousarray(values, dtype=numpy.int64), "i"
         if values.dtype.kind == "f":

@@ -41,14 +41,15 @@ struct ListReach: Sendable, Equatable {
   var steps: [Step] = []
 
   static let defaultSlope: Float = 0.05
-  /// Beyond this, no list is left out: what remains missing was missed by chance or by codes.
-  static let largestBase: Float = 1
+  /// So far that no list is left out: where no base reached a recall, or nobody could be asked. Finite, so that no
+  /// bound is made of it that is no number.
+  static let farthest: Float = 1_000
 
   /// The base that reaches a recall, between two steps in proportion; all lists where none did.
   func base(recall: Double) -> Float {
     let recall = Float(recall)
     guard let next = steps.firstIndex(where: { $0.recall >= recall }) else {
-      return steps.isEmpty ? 0.45 : .infinity
+      return Self.farthest
     }
     if next == 0 { return steps[0].base }
     let (low, high) = (steps[next - 1], steps[next])

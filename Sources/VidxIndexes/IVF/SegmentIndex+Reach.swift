@@ -53,6 +53,7 @@ extension SegmentIndex {
     _ lists: IVFLists, _ query: PreparedQuery, _ base: Float, _ logCounts: [Float], _ scratch: SearchScratch,
     _ counters: inout SearchCounters
   ) throws(SegmentError) -> ListQueue {
+    precondition(logCounts.count == lists.listCount, "a filter that was made for another segment")
     let ranked = unsafe logCounts.withUnsafeBufferPointer { counts in
       Result { () throws(SegmentError) in
         unsafe try lists.rank(query, reach: base, counts.baseAddress.unsafelyUnwrapped, scratch, &counters)

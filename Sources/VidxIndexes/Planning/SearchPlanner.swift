@@ -51,7 +51,8 @@ struct SearchPlanner {
       let scored = min(reach.scored(base: base, share: share) * Self.growth(k), passing)
       lists = Estimate(
         plan: .lists, scores: Double(found.listCount) + scored,
-        nanoseconds: costs.listsStart + Double(found.listCount) * costs.centroid + scored * costs.code)
+        nanoseconds: costs.listsStart + Double(found.listCount) * costs.centroid + scored
+          * (index.coded.areScanned ? costs.code : costs.vector))
     } else if case .ivfflat = index.structure {
       // Where the settings say how many lists to scan, nothing is left to choose.
       forced = .lists
@@ -135,7 +136,12 @@ extension SegmentIndex {
   func usesReach(_ parameters: SearchParameters, _ filter: EntryFilter?) -> Bool {
     guard case .ivfflat = structure else { return true }
     if parameters.probes != nil { return false }
-    return parameters.targetRecall != nil || (filter?.ordinalCount ?? vectorCount) < vectorCount
+    return parameters.targetRecall != nil || isSelective(filter)
+  }
+
+  private func isSelective(_ filter: EntryFilter?) -> Bool {
+    guard let filter, !filter.isOfLiveRows else { return false }
+    return filter.ordinalCount < vectorCount
   }
 
   /// The base of the reach that settings ask for. Who gives an efSearch gets what searches without a filter find by

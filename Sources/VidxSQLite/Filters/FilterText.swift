@@ -22,6 +22,16 @@ package struct FilterText: Hashable, Sendable {
 
   /// What it takes in memory, roughly.
   var byteCount: Int { values.reduce(128 + sql.utf8.count) { $0 + $1.byteCount } }
+
+  /// By bytes, as SQLite compares: to Swift, texts that look the same are equal.
+  package static func == (a: FilterText, b: FilterText) -> Bool {
+    a.form == b.form && a.sql.utf8.elementsEqual(b.sql.utf8) && a.values == b.values
+  }
+
+  package func hash(into hasher: inout Hasher) {
+    hasher.combine(sql)
+    hasher.combine(values)
+  }
 }
 
 /// A value bound to a parameter. Equal only with the same type: SQLite tells 1 from 1.0 and from '1'.
@@ -34,6 +44,17 @@ package enum FilterValue: Hashable, Sendable {
   case blob([UInt8])
 
   package static func real(_ value: Double) -> FilterValue { .real(bits: value.bitPattern) }
+
+  package static func == (a: FilterValue, b: FilterValue) -> Bool {
+    switch (a, b) {
+    case (.null, .null): true
+    case (.integer(let x), .integer(let y)): x == y
+    case (.real(let x), .real(let y)): x == y
+    case (.text(let x), .text(let y)): x.utf8.elementsEqual(y.utf8)
+    case (.blob(let x), .blob(let y)): x == y
+    default: false
+    }
+  }
 
   var byteCount: Int {
     switch self {

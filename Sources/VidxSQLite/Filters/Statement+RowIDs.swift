@@ -39,7 +39,8 @@ private final class Deadline {
   private let end: ContinuousClock.Instant
   private(set) var hasPassed = false
 
-  init(seconds: Double) { end = ContinuousClock.now + .seconds(seconds) }
+  /// - Parameter seconds: infinite for some decades.
+  init(seconds: Double) { end = ContinuousClock.now + .seconds(min(seconds, 1e9)) }
 
   /// Runs the body on a connection that has no other progress handler.
   func watch<Result>(_ database: OpaquePointer?, _ body: () throws -> Result) rethrows -> Result {

@@ -27,6 +27,7 @@ extension IndexStore {
       return try batch.queries.map { query in
         var request = shared
         request.query = query
+        request.prepared = batch.prepared
         return try page(request, after: cursor)
       }
     }

@@ -50,7 +50,7 @@ final class SegmentView {
   func filter() throws -> EntryFilter? {
     guard let live else { return nil }
     if let liveFilter { return liveFilter }
-    let filter = try EntryFilter(live, in: index)
+    let filter = try EntryFilter(live, in: index, isOfLiveRows: true)
     liveFilter = filter
     return filter
   }

@@ -182,6 +182,18 @@ import VidxVectors
     }
   }
 
+  @Test("Rows that are dead are no filter that somebody asked for")
+  func deadRowsAreNoFilter() throws {
+    let data = try Data(IndexConfiguration(dimensions: 384, kind: .ivfflat, lists: 50), folder: TemporaryFolder())
+    let live = RowSet(capacity: data.index.entryCount, full: true)
+    live.remove(17)
+    let filter = try EntryFilter(live, in: data.index, isOfLiveRows: true)
+    var (own, whole) = (SearchCounters(), SearchCounters())
+    let answer = try data.index.search(data.queries[0], k: Self.k, filter: filter, counters: &own)
+    _ = try data.index.search(data.queries[0], k: Self.k, counters: &whole)
+    #expect(answer.plan == .lists && own.listsProbed == whole.listsProbed)
+  }
+
   @Test("Equal questions get equal plans and answers")
   func plansDoNotFlip() throws {
     let data = try Data(IndexConfiguration(dimensions: 384, kind: .hnsw), folder: TemporaryFolder())
