@@ -134,7 +134,8 @@ extension SegmentIndex {
   /// Whether lists are gone through as far as a recall takes. An IVFFlat index that is told how many to scan, and one
   /// without a filter that is told nothing, scans that many.
   func usesReach(_ parameters: SearchParameters, _ filter: EntryFilter?) -> Bool {
-    guard case .ivfflat = structure else { return true }
+    // Without a filter a graph is walked: ef_search says how far.
+    guard case .ivfflat = structure else { return isSelective(filter) }
     if parameters.probes != nil { return false }
     return parameters.targetRecall != nil || isSelective(filter)
   }
