@@ -24,7 +24,7 @@ struct MeasuredLists: Sendable {
     reach.trainedVectors = lists.parameters.trainedVectors
     if distinct.count >= Self.leastVectors {
       let trials = try Self.trials(distinct, lists, options: options)
-      reach = Self.fitted(reach, trials, spreads, distinct.configuration.metric)
+      reach = try Self.fitted(reach, trials, spreads, distinct.configuration.metric, options)
     }
     self.reach = reach
   }
@@ -61,16 +61,18 @@ struct MeasuredLists: Sendable {
 
   /// The smallest bases for the recalls, with the slope by which the fewest vectors are scored.
   private static func fitted(
-    _ reach: ListReach, _ trials: [ListTrial], _ spreads: [Float], _ metric: Metric
-  ) -> ListReach {
+    _ reach: ListReach, _ trials: [ListTrial], _ spreads: [Float], _ metric: Metric, _ options: BuildOptions
+  ) throws(BuildError) -> ListReach {
     var best = reach
     var leastCost = Double.infinity
     for slope in slopes {
       var candidate = reach
       candidate.slope = slope
       for base in bases {
-        let bound = (base: base, slope: slope)
-        let outcomes = trials.map { $0.run(bound, spreads, metric) }
+        if options.isCancelled() { throw .cancelled }
+        let outcomes = Parallel.map(trials.count, threads: options.threads) {
+          trials[$0].run((base: base, slope: slope), spreads, metric)
+        }
         var sums = [ListTrial.Outcome](repeating: .init(), count: ListTrial.filterCount)
         for outcome in outcomes { for i in sums.indices { sums[i] += outcome[i] } }
         let recall = sums.map { $0.wanted == 0 ? 1 : Float($0.found) / Float($0.wanted) }.min() ?? 1

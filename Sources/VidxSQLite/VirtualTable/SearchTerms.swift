@@ -54,7 +54,7 @@ struct SearchTerms: Equatable {
       let kept = Set(rowIDs)
       self.rowIDs = current.filter(kept.contains)
     } else {
-      self.rowIDs = Self.ascendingDistinct(rowIDs)
+      self.rowIDs = RowIDs.ascending(rowIDs)
     }
   }
 
@@ -88,18 +88,6 @@ struct SearchTerms: Equatable {
 
   /// The most rows one segment, and so one answer, can hold.
   static let largestK = IndexLimits.entries
-
-  private static func ascendingDistinct(_ rowIDs: [Int64]) -> [Int64] {
-    var sorted = rowIDs
-    sorted.sort()
-    var count = 0
-    for rowID in sorted where count == 0 || sorted[count - 1] != rowID {
-      sorted[count] = rowID
-      count += 1
-    }
-    sorted.removeLast(sorted.count - count)
-    return sorted
-  }
 }
 
 /// Why the values of a query are refused.

@@ -50,6 +50,10 @@ final class StoreRegistry {
       return store
     }
     let store = try IndexStore.open(connection, schema: schema, table: table)
+    // The table's columns are declared by its arguments, and their values are read by what the index has stored.
+    guard try store.definition.filterColumns == IndexArguments.filterColumns(of: arguments) else {
+      throw StoreError.damagedDefinition(index: table, key: "filter_columns")
+    }
     keep(store, schema: schema, table: table, arguments: arguments)
     return store
   }

@@ -169,6 +169,15 @@ import VidxSQLite
     #expect(detail.contains("=0") && detail.contains("i1"))
   }
 
+  @Test("Columns that the index knows nothing of are damage")
+  func damagedDefinition() throws {
+    let session = try catalogue()
+    try session.run("UPDATE v_config SET value = 1 WHERE key = 'version'")
+    let other = try SQLSession.connect(#require(session.path))
+    let error = #expect(throws: SQLiteError.self) { try other.execute("SELECT section FROM v") }
+    #expect(error?.message.contains("filter_columns") == true)
+  }
+
   @Test("Another collation is left to SQLite")
   func collation() throws {
     let session = try catalogue()
