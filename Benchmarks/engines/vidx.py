@@ -141,7 +141,7 @@ class Peer(Engine):
         said = self.index.last_search()
         return {"plan": said["plan"], **{
             name: int(said[name]) for name in (
-                "exact", "complete", "rows_scored", "rows_yielded", "distance_computations")}}
+                "exact", "complete", "rows_scored", "rows_yielded", "rows_checked", "distance_computations")}}
 
     def close(self):
         self.index.close()

@@ -97,10 +97,13 @@ public struct SearchResult: Sendable, Equatable {
 
   /// What a filter came to.
   public struct Filter: Sendable, Equatable {
-    /// Row ids that it gave, each counted once.
+    /// Row ids that it gave, each counted once; of rows that were checked one by one, those that pass.
     public let rowsYielded: Int
     /// Those of them that are not in the index.
     public let rowsWithoutVector: Int
+    /// Rows that were found without the filter and then checked, where that was done sooner than reading all that pass;
+    /// 0 where these were read.
+    public let rowsChecked: Int
     /// Its rows had been read for an earlier search, and nothing has been committed since.
     public let isCached: Bool
   }

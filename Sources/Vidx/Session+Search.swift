@@ -21,11 +21,15 @@ extension Session {
     try Self.validate(k: k, settings)
     return try snapshot {
       let store = try store(index)
-      let resolved = try store.filter(text, timeout: settings.timeout)
-      let request = StoreRequest(
-        query: query, k: k, prepared: resolved.filter, within: settings.within.map(Float.init), after: settings.cursor,
+      var request = StoreRequest(
+        query: query, k: k, within: settings.within.map(Float.init), after: settings.cursor,
         parameters: settings.parameters)
-      return SearchResult(try store.search(request), isFilterCached: resolved.isCached)
+      switch try store.search(request, under: text, timeout: settings.timeout) {
+      case .answer(let answer): return SearchResult(answer)
+      case .filter(let resolved):
+        request.prepared = resolved.filter
+        return SearchResult(try store.search(request), isFilterCached: resolved.isCached)
+      }
     }
   }
 
@@ -191,7 +195,9 @@ extension SearchResult {
     isExact = answer.exact
     isComplete = answer.complete
     filter = answer.filter.map {
-      Filter(rowsYielded: $0.rowsYielded, rowsWithoutVector: $0.rowsWithoutVector, isCached: isFilterCached)
+      Filter(
+        rowsYielded: $0.rowsYielded, rowsWithoutVector: $0.rowsWithoutVector, rowsChecked: $0.rowsChecked,
+        isCached: isFilterCached)
     }
     counters = Counters(
       distanceComputations: answer.counters.distanceComputations, reranked: answer.counters.reranked,

@@ -71,6 +71,7 @@ package final class Session {
       }
       if setsWriteAheadLog { try connection.execute("PRAGMA journal_mode = WAL") }
       if mode == .read { try connection.execute("PRAGMA query_only = 1") }
+      try connection.keepPagesAtHand()
       // SQLite opens lazily: this reads the header, so that a file of another kind is named here.
       try connection.prepare("PRAGMA schema_version").run()
       try connection.mapHeader()

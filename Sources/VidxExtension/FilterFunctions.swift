@@ -20,6 +20,12 @@ final class OpenFilter: Sendable {
     return try index.resolve(filter, timeout: timeout == 0 ? nil : timeout)
   }
 
+  /// The same for one search, which may be made at once.
+  func begin(_ request: @autoclosure () throws -> StoreRequest, timeout: Double) throws -> IndexReader.Begun {
+    guard timeout >= 0 else { return .resolved(try resolve(timeout: timeout)) }
+    return try index.begin(request(), under: filter, timeout: timeout == 0 ? nil : timeout)
+  }
+
   /// The object behind a pointer that `vidx_filter_where` or `vidx_filter_ids` has returned.
   static func of(_ pointer: OpaquePointer, for index: OpenIndex) throws(Failure) -> OpenFilter {
     let filter = unsafe Unmanaged<OpenFilter>.fromOpaque(UnsafeRawPointer(pointer)).takeUnretainedValue()

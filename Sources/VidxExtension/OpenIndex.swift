@@ -48,6 +48,15 @@ final class OpenIndex: Sendable {
     return try reader.resolve(filter, for: snapshot, version: version, timeout: timeout)
   }
 
+  /// The same for one search, which may be made at once.
+  func begin(
+    _ request: @autoclosure () throws -> StoreRequest, under filter: ReaderFilter, timeout: Double?
+  ) throws -> IndexReader.Begun {
+    guard let fixed else { return try reader.begin(request(), under: filter, timeout: timeout) }
+    let (snapshot, version) = fixed.withLock { ($0.described.snapshot, $0.version) }
+    return try reader.begin(request(), under: filter, for: snapshot, version: version, timeout: timeout)
+  }
+
   /// What searches see, and what is in it.
   func described() throws -> Described {
     guard let fixed else { return try reader.described() }

@@ -41,8 +41,9 @@ public func search(
   _ distances: UnsafeMutablePointer<Float>?, _ found: UnsafeMutablePointer<Int>?, _ error: ErrorText?
 ) -> Int32 {
   unsafe searchOutcome(error) { report in
-    let run = try unsafe SearchRun(index, k: k, dimensions: dimensions, settings: settings)
-    let count = try unsafe run.search(required(query, "query", count: dimensions), ids, distances, &report)
+    let query = try unsafe required(query, "query", count: dimensions)
+    let run = try unsafe SearchRun(index, k: k, dimensions: dimensions, settings: settings, query: query)
+    let count = try unsafe run.search(query, ids, distances, &report)
     unsafe found?.pointee = count
   }
 }
@@ -95,13 +96,16 @@ private struct SearchRun: Sendable {
   /// nil for all rows.
   private let filter: PreparedFilter?
   private let isFilterCached: Bool
+  /// The search has been made already.
+  private let answer: StoreAnswer?
   let k: Int
   let parameters: SearchParameters
 
   private static let kLimits = 1...1_000_000
 
   init(
-    _ index: OpaquePointer?, k: Int, dimensions: Int, settings: UnsafePointer<vidx_search_settings>?
+    _ index: OpaquePointer?, k: Int, dimensions: Int, settings: UnsafePointer<vidx_search_settings>?,
+    query: UnsafeBufferPointer<Float>? = nil
   ) throws {
     let index = try unsafe OpenIndex.of(index)
     self.index = index
@@ -112,12 +116,24 @@ private struct SearchRun: Sendable {
     self.k = k
     parameters = try unsafe settings.map { try unsafe Self.parameters($0.pointee) } ?? SearchParameters()
     guard let wanted = unsafe settings?.pointee.filter else {
-      (snapshot, filter, isFilterCached) = (try index.snapshot(), nil, false)
+      (snapshot, filter, isFilterCached, answer) = (try index.snapshot(), nil, false, nil)
       return
     }
-    let resolved = try unsafe OpenFilter.of(wanted, for: index).resolve(
-      timeout: settings?.pointee.timeout ?? 0)
-    (snapshot, filter, isFilterCached) = (resolved.snapshot, resolved.filter, resolved.isCached)
+    let open = try unsafe OpenFilter.of(wanted, for: index)
+    let timeout = unsafe settings?.pointee.timeout ?? 0
+    let parameters = self.parameters
+    let begun =
+      if let query = unsafe query {
+        try open.begin(unsafe StoreRequest(query: Array(query), k: k, parameters: parameters), timeout: timeout)
+      } else {
+        IndexReader.Begun.resolved(try open.resolve(timeout: timeout))
+      }
+    switch begun {
+    case .resolved(let resolved):
+      (snapshot, filter, isFilterCached, answer) = (resolved.snapshot, resolved.filter, resolved.isCached, nil)
+    case .answered(let answer):
+      (snapshot, filter, isFilterCached, self.answer) = (try index.snapshot(), nil, false, answer)
+    }
   }
 
   private static func parameters(_ settings: vidx_search_settings) throws(Failure) -> SearchParameters {
@@ -154,13 +170,21 @@ private struct SearchRun: Sendable {
     _ query: UnsafeBufferPointer<Float>, _ ids: UnsafeMutablePointer<Int64>?,
     _ distances: UnsafeMutablePointer<Float>?, _ told: inout vidx_search_report
   ) throws(StoreError) -> Int {
+    if let answer {
+      for (i, hit) in answer.hits.enumerated() {
+        unsafe ids?[i] = hit.rowID
+        unsafe distances?[i] = hit.distance
+      }
+      unsafe told = self.told(answer.plan, answer.complete, answer.filter, answer.counters)
+      return answer.hits.count
+    }
     let memory = index.memories.take() ?? SearchMemory()
     defer { index.memories.give(memory) }
     var report = SearchReport()
     let hits = unsafe try snapshot.search(
       query, k: k, parameters: parameters, filter: filter, in: memory, report: &report)
     unsafe write(hits, ids, distances)
-    unsafe told = self.told(report)
+    unsafe told = self.told(report.plan, report.complete, report.filter, report.counters)
     return hits.count
   }
 
@@ -176,7 +200,7 @@ private struct SearchRun: Sendable {
     var report = SearchReport()
     let found = try snapshot.search(
       queries, k: k, parameters: parameters, filter: filter, threads: threads, report: &report)
-    unsafe told = self.told(report)
+    unsafe told = self.told(report.plan, report.complete, report.filter, report.counters)
     for (i, hits) in found.enumerated() {
       let ids = unsafe batch.ids.map { unsafe $0 + i * k }
       let distances = unsafe batch.distances.map { unsafe $0 + i * k }
@@ -200,19 +224,22 @@ private struct SearchRun: Sendable {
     return queries
   }
 
-  private func told(_ report: SearchReport) -> vidx_search_report {
+  private func told(
+    _ plan: StorePlan, _ complete: Bool, _ filter: FilterReport?, _ counters: SearchCounters
+  ) -> vidx_search_report {
     var told = unsafe vidx_search_report()
-    unsafe told.plan = PlanTexts.text(of: report.plan)
-    unsafe told.exact = report.exact ? 1 : 0
-    unsafe told.complete = report.complete ? 1 : 0
-    if let filter = report.filter {
+    unsafe told.plan = PlanTexts.text(of: plan)
+    unsafe told.exact = plan == .exact ? 1 : 0
+    unsafe told.complete = complete ? 1 : 0
+    if let filter {
       unsafe told.filtered = 1
       unsafe told.filter_cached = isFilterCached ? 1 : 0
       unsafe told.rows_yielded = UInt64(filter.rowsYielded)
       unsafe told.rows_without_vector = UInt64(filter.rowsWithoutVector)
+      unsafe told.rows_checked = UInt64(filter.rowsChecked)
     }
-    unsafe told.rows_scored = UInt64(report.counters.rowsScored)
-    unsafe told.distance_computations = UInt64(report.counters.distanceComputations)
+    unsafe told.rows_scored = UInt64(counters.rowsScored)
+    unsafe told.distance_computations = UInt64(counters.distanceComputations)
     return unsafe told
   }
 

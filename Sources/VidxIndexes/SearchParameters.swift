@@ -1,3 +1,5 @@
+package import VidxSegments
+
 package import VidxVectors
 
 /// What one search may spend. Settings of the query, never of the index.
@@ -17,6 +19,9 @@ package struct SearchParameters: Sendable, Equatable {
   package static let defaultEfSearch = 40
   /// The recall that searches under a filter aim at when they are not told.
   static let leastFilteredRecall = 0.95
+  /// Of the misses that they are allowed, searches under a filter aim at this share: of questions unlike the indexed
+  /// vectors (a user's words against descriptions) two to three times as many were missed as of those measured with.
+  static let shareOfMisses = 0.25
 
   /// Every row that passes is scored: `exact` says so, or a target of 1.
   package var isExact: Bool { exact || (targetRecall ?? 0) >= 1 }
@@ -30,6 +35,16 @@ package struct SearchParameters: Sendable, Equatable {
     self.probes = probes
     self.exact = exact
     self.plan = plan
+  }
+
+  /// These settings for a search without a filter that finds the candidates of one for k rows.
+  package func findingCandidates(_ count: Int, k: Int, kind: IndexKind) -> SearchParameters {
+    var parameters = self
+    if let efSearch { parameters.efSearch = efSearch + max(count - k, 0) }
+    let recall = targetRecall ?? Self.leastFilteredRecall
+    // Lists leave the margin for questions unlike the indexed vectors themselves (`SegmentIndex.reachBase`).
+    parameters.targetRecall = kind == .hnsw ? 1 - Self.shareOfMisses * (1 - recall) : recall
+    return parameters
   }
 }
 

@@ -4,7 +4,7 @@ import CVidxSQLite
 /// One compiled statement. Not thread safe. Finalised when the last reference goes, or by `finalize()`.
 @safe package final class Statement {
   package let sql: String
-  private let connection: Connection
+  let connection: Connection
   private(set) var handle: OpaquePointer?
 
   init(connection: Connection, sql: String, isPersistent: Bool) throws(SQLiteError) {
@@ -131,7 +131,8 @@ import CVidxSQLite
   /// How often SQLite had to compile the statement again, for a change of the schema.
   var recompilations: Int32 { unsafe sqlite3_stmt_status(handle, SQLITE_STMTSTATUS_REPREPARE, 0) }
 
-  var connectionHandle: OpaquePointer { unsafe connection.handle }
+  /// Steps of SQLite's machine that it has taken since it was compiled.
+  var steps: Int { Int(unsafe sqlite3_stmt_status(handle, SQLITE_STMTSTATUS_VM_STEP, 0)) }
 
   /// The error of the last call.
   func lastError(_ code: Int32) -> SQLiteError { connection.lastError(code, sql: sql) }

@@ -77,6 +77,36 @@ class FilterTests(TestCase):
         index.refresh()
         self.assertEqual(len(index.search(self.vectors[0], k=900, where="label = 3")[0]), 800)
 
+    def test_what_is_found_is_checked_where_many_rows_pass(self):
+        random = numpy.random.default_rng(4)
+        vectors = random.standard_normal((9000, 8)).astype(numpy.float32)
+        labels = random.integers(0, 10, 9000)
+        vidx.build(vectors, self.path, name="many", metric="l2")
+        self.connection.execute("BEGIN")
+        self.connection.execute("CREATE TABLE posts(id INTEGER PRIMARY KEY, label INTEGER)")
+        self.connection.executemany("INSERT INTO posts VALUES (?, ?)", enumerate(labels.tolist()))
+        self.connection.execute("INSERT INTO many_config(key, value) VALUES ('rows_table', 'posts')")
+        self.connection.execute("COMMIT")
+        for snapshot in (False, True):
+            index = self.open(name="many", snapshot=snapshot)
+            found = 0
+            for number, query in enumerate(vectors[:20]):
+                distances = numpy.linalg.norm(vectors - query, axis=1)
+                distances[labels >= 5] = numpy.inf
+                # The number makes it another condition: the second time rows are read.
+                words = {"where": "label < ? AND ? = ?", "parameters": (5, number, number)}
+                ids = index.search(query, **words)[0]
+                report = index.last_search()
+                self.assertEqual((report["plan"], report["filter_cached"]), ("checked graph", False))
+                self.assertTrue(10 <= report["rows_yielded"] <= report["rows_checked"] <= 100, report)
+                found += len(set(ids.tolist()) & set(numpy.argsort(distances)[:10].tolist()))
+                index.search(query, **words)
+                report = index.last_search()
+                self.assertEqual((report["rows_yielded"], report["rows_checked"]), ((labels < 5).sum(), 0))
+                index.search(query, **words)
+                self.assertTrue(index.last_search()["filter_cached"])
+            self.assertGreaterEqual(found, 190)
+
     def test_values_keep_their_types(self):
         index = self.open()
         sql = "typeof(?1) = ?2"

@@ -355,16 +355,18 @@ static PyObject *index_last_search(PyObject *self, PyObject *unused) {
   PyObject *cached = report.filtered ? (report.filter_cached ? Py_True : Py_False) : Py_None;
   PyObject *yielded = report.filtered ? PyLong_FromUnsignedLongLong(report.rows_yielded) : Py_NewRef(Py_None);
   PyObject *without = report.filtered ? PyLong_FromUnsignedLongLong(report.rows_without_vector) : Py_NewRef(Py_None);
-  if (!yielded || !without) {
+  PyObject *checked = report.filtered ? PyLong_FromUnsignedLongLong(report.rows_checked) : Py_NewRef(Py_None);
+  if (!yielded || !without || !checked) {
     Py_XDECREF(yielded);
     Py_XDECREF(without);
+    Py_XDECREF(checked);
     return NULL;
   }
-  return Py_BuildValue("{sssOsOsKsNsNsKsO}", "plan", report.plan, "exact", report.exact ? Py_True : Py_False,
+  return Py_BuildValue("{sssOsOsKsNsNsNsKsO}", "plan", report.plan, "exact", report.exact ? Py_True : Py_False,
                        "complete", report.complete ? Py_True : Py_False, "rows_scored",
                        (unsigned long long)report.rows_scored, "rows_yielded", yielded, "rows_without_vector", without,
-                       "distance_computations", (unsigned long long)report.distance_computations, "filter_cached",
-                       cached);
+                       "rows_checked", checked, "distance_computations",
+                       (unsigned long long)report.distance_computations, "filter_cached", cached);
 }
 
 static PyObject *index_close(index_object *self, PyObject *unused) {
@@ -402,8 +404,9 @@ static PyMethodDef index_methods[] = {
     {"_info", (PyCFunction)index_info, METH_NOARGS, NULL},
     {"last_search", (PyCFunction)index_last_search, METH_NOARGS,
      "last_search()\n--\n\nWhat the last search of this thread did, of any index: a dict of plan, exact, complete,\n"
-     "rows_scored, rows_yielded, rows_without_vector, distance_computations and filter_cached; those of a filter are\n"
-     "None without one. For a batch that of all its queries together. None before the first, and after an error."},
+     "rows_scored, rows_yielded, rows_without_vector, rows_checked, distance_computations and filter_cached; those\n"
+     "of a filter are None without one. For a batch that of all its queries together. None before the first, and\n"
+     "after an error."},
     {"refresh", (PyCFunction)index_refresh, METH_NOARGS,
      "refresh()\n--\n\nWith snapshot=True: searches see what is committed now."},
     {"close", (PyCFunction)index_close, METH_NOARGS,

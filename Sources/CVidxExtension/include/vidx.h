@@ -182,10 +182,11 @@ typedef struct vidx_search_report {
   const char *plan;  /* "exact", "graph", "filtered graph", "lists", ...; lives as long as the library */
   uint32_t exact;    /* the rows found are the nearest, not an approximation */
   uint32_t complete; /* k rows were found, or all that pass when they are fewer */
-  uint32_t filtered; /* there was a filter, and the next four say what it came to */
+  uint32_t filtered; /* there was a filter, and the next five say what it came to */
   uint32_t filter_cached;       /* its rows had been read before, and were still right */
-  uint64_t rows_yielded;        /* row ids that it gave, each counted once */
+  uint64_t rows_yielded;        /* row ids that it gave, each counted once; of rows checked, those that pass */
   uint64_t rows_without_vector; /* those of them that are not in the index */
+  uint64_t rows_checked;        /* rows found without the filter and then checked; 0 where those that pass were read */
   uint64_t rows_scored;           /* rows that passed and whose vector was compared */
   uint64_t distance_computations; /* vectors, codes and centroids compared */
 } vidx_search_report;

@@ -34,8 +34,10 @@ struct SearchCommand: Command {
 
       --json prints one object a query:
         {"query": 0, "plan": "graph", "exact": false, "complete": true, "rows_scored": 64, "rows_yielded": null,
-         "rows_without_vector": null, "distance_computations": 812, "hits": [{"id": 17, "distance": 0.21, ...}]}
+         "rows_without_vector": null, "rows_checked": null, "distance_computations": 812,
+         "hits": [{"id": 17, "distance": 0.21, ...}]}
       rows_yielded is how many row ids the filter gave, rows_without_vector how many of them are not in the index.
+      Where rows were found first and then checked ("checked graph"), rows_checked is how many.
 
       Pages: --after start gives the first page, and each page says what to give for the next one. Pages are exact, and
       neither repeat nor skip a row.

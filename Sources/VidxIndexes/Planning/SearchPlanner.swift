@@ -148,10 +148,9 @@ extension SegmentIndex {
   /// The base of the reach that settings ask for. Who gives an efSearch gets what searches without a filter find by
   /// it, and no less than who asks for nothing.
   ///
-  /// Aims at a quarter of the misses: of questions unlike the indexed vectors (a user's words against descriptions) two
-  /// to three times as many were missed as of those that it was measured with.
+  /// Aims at a quarter of the misses (`SearchParameters.shareOfMisses`).
   func reachBase(_ reach: ListReach, _ parameters: SearchParameters) -> Float {
-    reach.base(recall: 1 - 0.25 * (1 - aimedRecall(parameters)))
+    reach.base(recall: 1 - SearchParameters.shareOfMisses * (1 - aimedRecall(parameters)))
   }
 
   private func aimedRecall(_ parameters: SearchParameters) -> Double {

@@ -4,9 +4,15 @@ internal import CSQLite
 final class FilterStatement {
   private let statement: Statement
   private let connection: Connection
+  /// Made when it is first needed.
+  private var rowCheck: Result<RowCheck, any Error>?
+  /// What searches found out about the text, whatever its values.
+  var history = FilterHistory()
   /// What it read when it was analysed; the schema may have changed since.
   private var isPureAsCompiled: Bool
   private var recompilations: Int32 = 0
+  /// A row can be found by its id: not so in the index itself.
+  let canCheckRows: Bool
   var lastUse: UInt64 = 0
 
   /// - Throws: `FilterError`, `SQLiteError`.
@@ -27,6 +33,7 @@ final class FilterStatement {
       guard compiled.tail.isEmpty else { throw FilterError.severalStatements }
       guard compiled.isReadOnly, compiled.columnCount > 0 else { throw FilterError.notAQuery }
       statement = compiled
+      canCheckRows = try text.form == .select || store.rowTable() != nil
       isPureAsCompiled = try watch.isPure(reads, on: connection)
     } catch let error as SQLiteError where error.code == SQLITE_ERROR {
       throw try Self.fault(error, text, store, prefixCount: prefix.utf8.count)
@@ -37,11 +44,25 @@ final class FilterStatement {
   ///   committed.
   /// - Throws: `FilterError`, `SQLiteError`.
   func rowIDs(_ values: [FilterValue], timeout: Double?) throws -> (ids: [Int64], isPure: Bool) {
+    let reading = try reading(values, StatementLimit(seconds: timeout))
+    defer { reading.end() }
+    return (RowIDs.ascending(try reading.finish()), try isPure())
+  }
+
+  /// To be read in parts.
+  func reading(_ values: [FilterValue], _ limit: StatementLimit) throws -> FilterReading {
     try check(values)
     for (i, value) in values.enumerated() { try statement.bind(value, at: Int32(i + 1)) }
-    defer { statement.clearBindings() }
-    let ids = try statement.rowIDs(timeout: timeout)
-    return (RowIDs.ascending(ids), try isPure())
+    return FilterReading(statement, limit: limit)
+  }
+
+  /// Tells which of some rows pass.
+  /// - Throws: `SQLiteError` where SQLite has no statement for it.
+  func rowCheck(_ text: FilterText, of store: IndexStore) throws -> RowCheck {
+    if let rowCheck { return try rowCheck.get() }
+    let made = Result { try RowCheck(text, of: store, columnCount: statement.columnCount) }
+    rowCheck = made
+    return try made.get()
   }
 
   /// Sees that there is one value for each parameter.
@@ -51,7 +72,7 @@ final class FilterStatement {
     }
   }
 
-  private func isPure() throws -> Bool {
+  func isPure() throws -> Bool {
     let count = statement.recompilations
     if count != recompilations {
       recompilations = count

@@ -28,15 +28,34 @@ extension IndexStore {
   /// - Parameter timeout: seconds the text may take; nil for any time.
   /// - Throws: `FilterError`; `SQLiteError`.
   package func filter(_ text: FilterText, timeout: Double? = nil) throws -> ResolvedFilter {
+    let stamp = try beginFilter()
+    if let kept = kept(text, stamp) { return kept }
+    let (ids, isPure) = try rowIDs(text, timeout: timeout)
+    return try resolved(text, ids, isPure: isPure, stamp)
+  }
+
+  /// Inside the transaction of a search.
+  /// - Returns: what row sets of this moment are to be compared by; nil when none may be kept.
+  func beginFilter() throws -> RowSetCache.Stamp? {
     precondition(!connection.isAutocommit, "filters are resolved inside the transaction of the search")
     try refreshToSearch()
-    let stamp = try filterStamp()
-    if let stamp, let filter = filters.rowSets.filter(text, stamp) {
-      filters.hits += 1
-      return ResolvedFilter(filter: filter, isCached: true, isReusable: true)
+    return try filterStamp()
+  }
+
+  /// What an earlier search has read, if it is right.
+  func kept(_ text: FilterText, _ stamp: RowSetCache.Stamp?) -> ResolvedFilter? {
+    guard let stamp, let filter = filters.rowSets.filter(text, stamp) else {
+      filters.misses += 1
+      return nil
     }
-    filters.misses += 1
-    let (ids, isPure) = try rowIDs(text, timeout: timeout)
+    filters.hits += 1
+    return ResolvedFilter(filter: filter, isCached: true, isReusable: true)
+  }
+
+  /// - Parameter ids: ascending, each once.
+  func resolved(
+    _ text: FilterText, _ ids: [Int64], isPure: Bool, _ stamp: RowSetCache.Stamp?
+  ) throws -> ResolvedFilter {
     let filter = try preparedFilter(rowIDs: ids)
     if let stamp, isPure { filters.rowSets.keep(filter, for: text, stamp) }
     return ResolvedFilter(filter: filter, isCached: false, isReusable: isPure && stamp != nil)
@@ -45,11 +64,16 @@ extension IndexStore {
   /// The row ids that a filter answers, ascending, each once.
   /// - Throws: `FilterError`; `SQLiteError`.
   package func rowIDs(_ text: FilterText, timeout: Double? = nil) throws -> (ids: [Int64], isPure: Bool) {
-    do { return try filterStatement(text).rowIDs(text.values, timeout: timeout) } catch let error as SQLiteError {
+    try withStatement(of: text) { try $0.rowIDs(text.values, timeout: timeout) }
+  }
+
+  /// Runs the body with the compiled text, and again when that is out of date.
+  func withStatement<Result>(of text: FilterText, _ body: (FilterStatement) throws -> Result) throws -> Result {
+    do { return try body(filterStatement(text)) } catch let error as SQLiteError {
       // The table of rows may have another name by now; what is compiled anew finds it.
       guard error.code == SQLITE_ERROR else { throw error }
       filters.statements[FilterText(text.form, text.sql)] = nil
-      return try filterStatement(text).rowIDs(text.values, timeout: timeout)
+      return try body(filterStatement(text))
     }
   }
 

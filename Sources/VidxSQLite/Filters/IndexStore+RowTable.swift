@@ -30,9 +30,13 @@ extension IndexStore {
     if form == .select { return ("", "") }
     let rows = try rowTable()
     if form == .conditionOfRows, rows == nil { throw FilterError.noRows(index: table) }
-    let key = rows.map { quoted(identifier: $0.key) } ?? "rowid"
     let from = quoted(identifier: schema) + "." + quoted(identifier: rows?.name ?? table)
     // The newline ends a comment at the end of the condition.
-    return ("SELECT \(key) FROM \(from) WHERE (", "\n)")
+    return ("SELECT \(Self.quotedKey(of: rows)) FROM \(from) WHERE (", "\n)")
   }
+
+  /// What a condition may call the key of its rows.
+  func quotedRowKey() throws -> String { Self.quotedKey(of: try rowTable()) }
+
+  private static func quotedKey(of rows: RowTable?) -> String { rows.map { quoted(identifier: $0.key) } ?? "rowid" }
 }

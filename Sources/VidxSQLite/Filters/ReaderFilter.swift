@@ -18,6 +18,16 @@ package final class ReaderFilter: Sendable {
     package let filter: PreparedFilter
     /// Resolved for an earlier search.
     package let isCached: Bool
+
+    init(snapshot: IndexSnapshot, filter: PreparedFilter, isCached: Bool) {
+      self.snapshot = snapshot
+      self.filter = filter
+      self.isCached = isCached
+    }
+
+    init(_ resolved: ResolvedFilter, _ snapshot: IndexSnapshot) {
+      self.init(snapshot: snapshot, filter: resolved.filter, isCached: resolved.isCached)
+    }
   }
 
   package let source: Source

@@ -20,6 +20,9 @@ final class RowSetCache {
   private var entries: [FilterText: Entry] = [:]
   private var uses: UInt64 = 0
   private(set) var byteCount = 0
+  /// Texts and values whose rows were checked one by one, in this state.
+  private var checked: (stamp: Stamp, texts: Set<FilterText>)?
+  private static let checkedLimit = 1_024
 
   /// - Parameter limit: bytes that the filters may take together.
   init(limit: Int = 64 << 20) { self.limit = limit }
@@ -49,6 +52,13 @@ final class RowSetCache {
     uses += 1
     entries[text] = Entry(stamp: stamp, filter: filter, lastUse: uses, byteCount: size)
     byteCount += size
+  }
+
+  /// Notes that a filter was answered without reading all its rows. Who asks for the same again will ask more often.
+  /// - Returns: whether that was noted before, in the same state.
+  func noteUse(_ text: FilterText, _ stamp: Stamp) -> Bool {
+    if checked?.stamp != stamp || checked?.texts.count ?? 0 >= Self.checkedLimit { checked = (stamp, []) }
+    return checked?.texts.insert(text).inserted == false
   }
 
   private func removeAll(where condition: (Entry) -> Bool) {

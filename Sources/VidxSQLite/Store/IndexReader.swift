@@ -18,6 +18,7 @@ package final class IndexReader: Sendable {
     let code = unsafe Extension.register(on: connection.handle)
     guard code == SQLITE_OK else { throw connection.lastError(code) }
     try connection.execute("PRAGMA query_only = 1")
+    try connection.keepPagesAtHand()
     try connection.mapHeader()
     state = Locked(try State(connection: connection, name: name))
   }
@@ -44,6 +45,46 @@ package final class IndexReader: Sendable {
       }
       return try state.resolve(filter, timeout: timeout)
     }
+  }
+
+  /// What a search under a filter begins with.
+  package enum Begun: Sendable {
+    /// The rows that pass, in the state to be searched.
+    case resolved(ReaderFilter.Resolved)
+    /// It is done.
+    case answered(StoreAnswer)
+  }
+
+  /// Resolves a filter for one search; or makes the search, where that is done sooner than reading the rows that pass.
+  /// - Parameter request: without a filter of its own.
+  /// - Throws: as `resolve`; what the search throws.
+  package func begin(
+    _ request: @autoclosure () throws -> StoreRequest, under filter: ReaderFilter, timeout: Double? = nil
+  ) throws -> Begun {
+    guard case .text(let text) = filter.source else { return .resolved(try resolve(filter, timeout: timeout)) }
+    return try state.withLock { state in
+      let snapshot = try state.current()
+      if let kept = filter.kept(state.version) {
+        return .resolved(ReaderFilter.Resolved(snapshot: snapshot, filter: kept, isCached: true))
+      }
+      return try state.begin(request(), under: filter, text, timeout: timeout)
+    }
+  }
+
+  /// The same for a search of a snapshot; what is in SQL is asked of what is committed now.
+  /// - Parameter version: of the snapshot: what is kept for the filter is kept for it.
+  package func begin(
+    _ request: @autoclosure () throws -> StoreRequest, under filter: ReaderFilter, for snapshot: IndexSnapshot,
+    version: UInt64, timeout: Double? = nil
+  ) throws -> Begun {
+    if case .text(let text) = filter.source, filter.kept(version) == nil,
+      let begun = try state.withLock({ state in
+        try state.begin(request, under: filter, text, for: snapshot, version: version, timeout: timeout)
+      })
+    {
+      return begun
+    }
+    return .resolved(try resolve(filter, for: snapshot, version: version, timeout: timeout))
   }
 
   /// The rows of a snapshot that a filter lets pass; what is in SQL is asked of what is committed now.
@@ -183,11 +224,43 @@ package final class IndexReader: Sendable {
           filter.keep(prepared, version)
           return ReaderFilter.Resolved(snapshot: snapshot, filter: prepared, isCached: false)
         case .text(let text):
-          let resolved = try store.filter(text, timeout: timeout)
-          if resolved.isReusable { filter.keep(resolved.filter, version) }
-          return ReaderFilter.Resolved(snapshot: snapshot, filter: resolved.filter, isCached: resolved.isCached)
+          return take(try store.filter(text, timeout: timeout), for: filter)
         }
       }
+    }
+
+    func begin(
+      _ request: StoreRequest, under filter: ReaderFilter, _ text: FilterText, timeout: Double?
+    ) throws -> Begun {
+      try connection.transaction(isImmediate: false) {
+        if try !isCurrent() { try reload() }
+        switch try store.search(request, under: text, timeout: timeout) {
+        case .answer(let answer): return .answered(answer)
+        case .filter(let resolved): return .resolved(take(resolved, for: filter))
+        }
+      }
+    }
+
+    /// nil when the snapshot does not show what is committed.
+    func begin(
+      _ request: () throws -> StoreRequest, under filter: ReaderFilter, _ text: FilterText,
+      for snapshot: IndexSnapshot, version: UInt64, timeout: Double?
+    ) throws -> Begun? {
+      try connection.transaction(isImmediate: false) {
+        if try !isCurrent() { try reload() }
+        guard snapshot.isOf(store.state) else { return nil }
+        switch try store.search(request(), under: text, timeout: timeout) {
+        case .answer(let answer): return .answered(answer)
+        case .filter(let resolved):
+          if resolved.isReusable { filter.keep(resolved.filter, version) }
+          return .resolved(ReaderFilter.Resolved(resolved, snapshot))
+        }
+      }
+    }
+
+    private func take(_ resolved: ResolvedFilter, for filter: ReaderFilter) -> ReaderFilter.Resolved {
+      if resolved.isReusable { filter.keep(resolved.filter, version) }
+      return ReaderFilter.Resolved(resolved, snapshot)
     }
 
     func rowIDs(_ text: FilterText, timeout: Double?) throws -> (ids: [Int64], isPure: Bool) {

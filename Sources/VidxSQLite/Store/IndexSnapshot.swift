@@ -60,6 +60,8 @@ package final class IndexSnapshot: @unchecked Sendable {
     } catch { throw .segment(index: table, error) }
   }
 
+  func isOf(_ state: IndexState) -> Bool { self.state == state }
+
   /// The filter was prepared for the state that this snapshot shows.
   package func isState(of filter: PreparedFilter) -> Bool { filter.state == state }
 

@@ -99,6 +99,10 @@ package enum StorePlan: String, Sendable, CaseIterable {
   case filteredGraph = "filtered graph"
   /// The nearest lists were scanned for the rows that pass a filter.
   case filteredLists = "filtered lists"
+  /// Graphs were walked without the filter, and what was found was checked row by row.
+  case checkedGraph = "checked graph"
+  /// The nearest lists were scanned without the filter, and what was found was checked row by row.
+  case checkedLists = "checked lists"
 
   init(_ plan: SegmentPlan, isFiltered: Bool) {
     self =
@@ -110,19 +114,40 @@ package enum StorePlan: String, Sendable, CaseIterable {
   }
 }
 
+extension StorePlan {
+  /// The plan of a search whose rows were checked afterwards.
+  var checked: StorePlan {
+    switch self {
+    case .graph, .filteredGraph: .checkedGraph
+    case .lists, .filteredLists: .checkedLists
+    case .exact, .checkedGraph, .checkedLists: self
+    }
+  }
+}
+
 /// What a filter came to.
 package struct FilterReport: Sendable, Equatable {
-  /// Row ids that it gave, each counted once.
+  /// Row ids that it gave, each counted once; of rows that were checked one by one, those that pass.
   package var rowsYielded: Int
   /// Those of them that are not in the index.
   package var rowsWithoutVector: Int
   /// It was not resolved for this search: an earlier one's was still right.
   package var isCached: Bool
+  /// Rows that were found without the filter and then checked; 0 when its rows were read beforehand.
+  package var rowsChecked: Int
 
   package init(_ filter: PreparedFilter, isCached: Bool = false) {
     rowsYielded = filter.rowsYielded
     rowsWithoutVector = filter.rowsWithoutVector
     self.isCached = isCached
+    rowsChecked = 0
+  }
+
+  init(rowsPassed: Int, ofChecked rowsChecked: Int) {
+    rowsYielded = rowsPassed
+    rowsWithoutVector = 0
+    isCached = false
+    self.rowsChecked = rowsChecked
   }
 }
 

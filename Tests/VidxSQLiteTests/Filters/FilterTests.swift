@@ -51,7 +51,7 @@ import VidxVectors
   ])
   func answersWhatSQLiteDoes(_ sql: String) throws {
     let store = try open()
-    let expected = try store.connection.prepare("SELECT id FROM rows WHERE (\(sql)\n)").rowIDs(timeout: nil)
+    let expected = try store.connection.prepare("SELECT id FROM rows WHERE (\(sql)\n)").rowIDs()
     let first = try rows(store, condition(sql))
     #expect(first.ids == expected.filter { $0 <= 50 }.sorted())
     let second = try rows(store, condition(sql))
@@ -83,7 +83,7 @@ import VidxVectors
       }
       let expected = try store.connection.prepare(
         "SELECT id FROM rows WHERE label = 3 AND id IN (SELECT rowid FROM v) ORDER BY 1"
-      ).rowIDs(timeout: nil)
+      ).rowIDs()
       for _ in 0..<2 {
         let found = try rows(store, text)
         #expect(found.ids == expected, "step \(step)")

@@ -44,7 +44,7 @@ import VidxVectors
       case 2: try store.transaction { try store.delete(rowID: id - 41) }
       default: try store.connection.execute("UPDATE rows SET label = 1 WHERE id = \(id - 31)")
       }
-      let expected = try store.connection.prepare("SELECT id FROM rows WHERE label = 1").rowIDs(timeout: nil)
+      let expected = try store.connection.prepare("SELECT id FROM rows WHERE label = 1").rowIDs()
         .filter { try store.contains(rowID: $0) }.sorted()
       let first = try reader.resolve(text)
       #expect(try !first.isCached && Self.ids(first) == expected)

@@ -60,6 +60,15 @@ func definition(
     column: column)
 }
 
+extension Statement {
+  /// The row ids that it answers.
+  func rowIDs() throws -> [Int64] {
+    let reading = FilterReading(self, limit: StatementLimit(seconds: nil))
+    defer { reading.end() }
+    return try reading.finish()
+  }
+}
+
 extension IndexStore {
   /// An index in the main schema.
   static func make(_ connection: Connection, _ definition: IndexDefinition, table: String = "v") throws -> IndexStore {

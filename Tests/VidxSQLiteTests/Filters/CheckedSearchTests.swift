@@ -1,0 +1,224 @@
+import Testing
+import VidxIndexes
+import VidxSegments
+import VidxVectors
+
+@testable import VidxSQLite
+
+/// Filters in SQL that nobody has asked before: rows are read, or found first and then checked.
+@Suite struct CheckedSearchTests {
+  let database: TestDatabase
+
+  init() throws { database = try TestDatabase() }
+
+  private static let rowCount = 6_000
+
+  /// Rows in 30 heaps, with `u` from 0 to 999 at random, indexed and not, and the heap as `label`.
+  private func make(_ kind: IndexKind) throws -> (store: IndexStore, vectors: [Int64: [Float]]) {
+    let connection = try database.open()
+    let store = try IndexStore.make(connection, definition(12, metric: .l2, kind: kind))
+    try connection.execute("CREATE TABLE rows(id INTEGER PRIMARY KEY, label INTEGER, u INTEGER, free INTEGER)")
+    try connection.execute("CREATE INDEX rows_u ON rows(u)")
+    try connection.execute("INSERT INTO v_config(key, value) VALUES ('rows_table', 'rows')")
+    var random = SeededGenerator(seed: 5)
+    let heaps = (0..<30).map { _ in random.vector(12) }
+    var vectors: [Int64: [Float]] = [:]
+    try connection.transaction {
+      let insert = try connection.prepare("INSERT INTO rows VALUES (?1, ?2, ?3, ?3)")
+      for id in 1...Int64(Self.rowCount) {
+        let heap = Int.random(in: 0..<30, using: &random)
+        vectors[id] = zip(heaps[heap], random.vector(12)).map { $0 + 0.3 * $1 }
+        for (i, value) in [Int(id), heap, Int.random(in: 0..<1_000, using: &random)].enumerated() {
+          try insert.bind(value, at: Int32(i + 1))
+        }
+        try insert.run()
+      }
+    }
+    try store.addSegment(vectors.filter { $0.key % 50 != 0 })
+    try store.add(vectors.filter { $0.key % 50 == 0 })
+    return (store, vectors)
+  }
+
+  private func search(
+    _ store: IndexStore, _ query: [Float], k: Int = 10, _ text: FilterText, within: Float? = nil,
+    parameters: SearchParameters = SearchParameters(), timeout: Double? = nil
+  ) throws -> (answer: StoreAnswer, isChecked: Bool, isCached: Bool) {
+    try store.connection.transaction(isImmediate: false) {
+      var request = StoreRequest(query: query, k: k, within: within, parameters: parameters)
+      switch try store.search(request, under: text, timeout: timeout) {
+      case .answer(let answer): return (answer, true, false)
+      case .filter(let resolved):
+        request.prepared = resolved.filter
+        return (try store.search(request), false, resolved.isCached)
+      }
+    }
+  }
+
+  private func condition(_ sql: String, _ values: FilterValue...) -> FilterText {
+    FilterText(.condition, sql, values)
+  }
+
+  private static let conditions = [
+    "u < 500", "free < 500", "free < 100", "u < 100", "u < 10", "free < 10", "u < 1", "label = 3", "label <> 3", "1",
+    "0",
+    "free < 500 AND label IN (SELECT label FROM rows WHERE u < 300 LIMIT 9)", "free % 3 = 0 -- to the end",
+  ]
+
+  /// Whichever way it is answered: an index without approximations answers as brute force does.
+  @Test(arguments: conditions) func isExactOverFlatIndexes(_ sql: String) throws {
+    let (store, vectors) = try make(.flat)
+    let passing = try store.connection.prepare("SELECT id FROM rows WHERE (\(sql)\n)").rowIDs()
+    var random = SeededGenerator(seed: 8)
+    for (number, k) in [1, 10, 100, 10].enumerated() {
+      let query = number == 3 ? vectors[17] ?? [] : random.vector(12)
+      let expected = neighbours(of: query, in: vectors, .l2, filter: passing).prefix(k).map(\.rowID)
+      // Another text each time, or its rows would be kept.
+      for text in [
+        condition("\(sql)\n AND \(number) = ?1", .integer(Int64(number))),
+        FilterText(
+          .select, "SELECT id, u AS c0 FROM rows WHERE (\(sql)\n) AND ?1 = \(number)", [.integer(Int64(number))]),
+      ] {
+        let (answer, _, isCached) = try search(store, query, k: k, text)
+        #expect(answer.hits.map(\.rowID) == expected && answer.exact && answer.complete && !isCached)
+      }
+    }
+  }
+
+  /// Half of the rows pass: some thirty are checked instead of reading thousands of ids.
+  @Test(arguments: [IndexKind.flat, .hnsw, .ivfflat]) func checksFewWhereManyPass(_ kind: IndexKind) throws {
+    let (store, vectors) = try make(kind)
+    let passing = try store.connection.prepare("SELECT id FROM rows WHERE free < 500").rowIDs()
+    var found = 0
+    for number in 0..<40 {
+      let query = vectors[Int64(number * 100 + 7)] ?? []
+      let (answer, isChecked, _) = try search(
+        store, query, condition("free < ?1 + ?2", .integer(500), .real(Double(number) / 100)))
+      #expect(isChecked && answer.hits.count == 10 && answer.complete)
+      #expect(answer.plan == (kind == .flat ? .exact : kind == .hnsw ? .checkedGraph : .checkedLists))
+      let report = try #require(answer.filter)
+      #expect((10...64).contains(report.rowsChecked) && (10...report.rowsChecked).contains(report.rowsYielded))
+      #expect(answer.counters.rowsScored == report.rowsYielded)
+      let expected = Set(neighbours(of: query, in: vectors, .l2, filter: passing).prefix(10).map(\.rowID))
+      found += answer.hits.count { expected.contains($0.rowID) }
+    }
+    #expect(found >= (kind == .flat ? 400 : 385), "\(found) of 400")
+  }
+
+  /// Few pass, and an index of SQLite has them ready: all are read at once, and no row is checked.
+  @Test func readsFewAtOnce() throws {
+    let (store, vectors) = try make(.hnsw)
+    for number in 0..<5 {
+      let (answer, isChecked, _) = try search(
+        store, vectors[1] ?? [], condition("u = ?1", .integer(Int64(number))))
+      #expect(!isChecked && answer.filter?.rowsChecked == 0)
+    }
+  }
+
+  /// No row near the query passes: checking gives way to reading, and what SQLite does stays within some times what
+  /// reading alone takes.
+  @Test func readsWhereNothingNearPasses() throws {
+    let (store, vectors) = try make(.hnsw)
+    let label = try store.connection.prepare("SELECT label FROM rows WHERE id = 7")
+    #expect(try label.step())
+    let other = (label.int64(0) + 15) % 30
+    label.reset()
+    let passing = try store.connection.prepare("SELECT id FROM rows WHERE label = \(other)").rowIDs()
+    for number in 0..<10 {
+      let text = condition("label = ?1 AND ?2 = ?2", .integer(other), .integer(Int64(number)))
+      let (answer, _, _) = try search(store, vectors[7] ?? [], text)
+      let expected = neighbours(of: vectors[7] ?? [], in: vectors, .l2, filter: passing).prefix(10).map(\.rowID)
+      #expect(answer.hits.count == 10 && Set(answer.hits.map(\.rowID)).subtracting(expected).count <= 1)
+    }
+  }
+
+  /// Who asks for the same again will ask more often: the second time its rows are read, and then kept.
+  @Test func asksForRowsOfWhatIsRepeated() throws {
+    let (store, vectors) = try make(.hnsw)
+    let text = condition("free < 500")
+    let query = vectors[3] ?? []
+    let searches = try (0..<3).map { _ in try search(store, query, text) }
+    #expect(searches.map(\.isChecked) == [true, false, false])
+    #expect(searches.map(\.isCached) == [false, false, true])
+    #expect(searches[2].answer.filter?.rowsYielded ?? 0 > 2_500)
+    // In another state it is another filter.
+    try store.add([7_000: query])
+    #expect(try search(store, query, text).isChecked)
+  }
+
+  @Test func isExactWhereThatIsAskedFor() throws {
+    let (store, vectors) = try make(.hnsw)
+    for parameters in [
+      SearchParameters(exact: true), SearchParameters(targetRecall: 1), SearchParameters(plan: .exact),
+    ] {
+      let (answer, isChecked, _) = try search(
+        store, vectors[3] ?? [], condition("free < 501"), parameters: parameters)
+      #expect(!isChecked && answer.exact)
+    }
+  }
+
+  @Test(arguments: [IndexKind.flat, .hnsw]) func staysWithinADistance(_ kind: IndexKind) throws {
+    let (store, vectors) = try make(kind)
+    let passing = try store.connection.prepare("SELECT id FROM rows WHERE free < 500").rowIDs()
+    let query = vectors[11] ?? []
+    let all = neighbours(of: query, in: vectors, .l2, filter: passing)
+    let within = Float(all[4].distance + all[5].distance) / 2
+    let (answer, isChecked, _) = try search(store, query, condition("free < 500"), within: within)
+    #expect(isChecked && answer.hits.map(\.rowID) == all.prefix(5).map(\.rowID))
+    #expect(answer.complete == (kind == .flat))
+  }
+
+  /// Row by row these would run the whole text: they are read instead, whatever the way of writing.
+  @Test(arguments: [
+    "SELECT id FROM rows WHERE free < 500 ORDER BY u LIMIT 2500", "SELECT DISTINCT id FROM rows WHERE free < 500",
+    "SELECT max(id) FROM rows GROUP BY id % 2500", "VALUES (5), (7), (9), (11), (13)",
+    "SELECT id FROM rows WHERE free < 200 UNION SELECT id FROM rows WHERE free > 700",
+    "WITH some AS (SELECT id, free FROM rows) SELECT id FROM some WHERE free < 500",
+  ])
+  func answersAnySelect(_ sql: String) throws {
+    let (store, vectors) = try make(.flat)
+    let passing = try store.connection.prepare(sql).rowIDs()
+    for id in [Int64(1), 2, 3] {
+      let expected = neighbours(of: vectors[id] ?? [], in: vectors, .l2, filter: passing).prefix(10).map(\.rowID)
+      let (answer, _, _) = try search(store, vectors[id] ?? [], FilterText(.select, sql + " /* \(id) */"))
+      #expect(answer.hits.map(\.rowID) == expected)
+    }
+  }
+
+  @Test func refusesWhatIsNoRowID() throws {
+    let (store, vectors) = try make(.hnsw)
+    for column in ["free || 'x'", "CAST(id AS TEXT)", "id + 0.5"] {
+      #expect(throws: FilterError.self) {
+        _ = try search(store, vectors[1] ?? [], FilterText(.select, "SELECT \(column) FROM rows"))
+      }
+    }
+    #expect(throws: FilterError.valueCount(expected: 1, given: 0)) {
+      _ = try search(store, vectors[1] ?? [], condition("free < ?"))
+    }
+  }
+
+  @Test func endsWhenItsTimeIsOver() throws {
+    let (store, vectors) = try make(.hnsw)
+    let endless = "(WITH RECURSIVE c(i) AS (SELECT free UNION ALL SELECT i + 1 FROM c) SELECT count(*) FROM c) > 0"
+    #expect(throws: FilterError.timeout(seconds: 0.05)) {
+      _ = try search(store, vectors[1] ?? [], condition(endless), timeout: 0.05)
+    }
+    // Nothing is left behind that would end others.
+    #expect(try search(store, vectors[1] ?? [], condition("free < 500")).answer.hits.count == 10)
+  }
+
+  /// In parts of whatever size: the rows are those of one go.
+  @Test(arguments: ["u < 900", "free < 900", "free = 5"], [100, 1_000, 30_000])
+  func readsInParts(_ sql: String, steps: Int) throws {
+    let (store, _) = try make(.flat)
+    let statement = try store.connection.prepare("SELECT id FROM rows WHERE \(sql)")
+    let expected = try statement.rowIDs()
+    let reading = FilterReading(statement, limit: StatementLimit(seconds: nil))
+    defer { reading.end() }
+    var parts = 0
+    while parts < 400, try !reading.read(steps: steps) { parts += 1 }
+    #expect(try reading.finish() == expected)
+    // Only who looks for a row for longer than two parts has to begin anew.
+    #expect(parts < 400 || sql == "free = 5")
+    #expect(parts > 0 || steps == 30_000)
+  }
+}
