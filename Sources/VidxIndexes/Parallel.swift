@@ -1,4 +1,5 @@
 import Synchronization
+import VidxSegments
 
 #if canImport(Glibc)
   import Glibc
@@ -82,8 +83,8 @@ package enum Parallel {
   }
 
   private final class ResultSlots<Value: Sendable>: Sendable {
-    let slots: Mutex<[Value?]>
-    init(_ count: Int) { slots = Mutex(Array(repeating: nil, count: count)) }
+    let slots: Locked<[Value?]>
+    init(_ count: Int) { slots = Locked(Array(repeating: nil, count: count)) }
   }
 
   private final class Counter: Sendable {

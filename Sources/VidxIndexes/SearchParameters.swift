@@ -21,7 +21,7 @@ package struct SearchParameters: Sendable, Equatable {
   static let leastFilteredRecall = 0.95
   /// Of the misses that they are allowed, searches under a filter aim at this share: of questions unlike the indexed
   /// vectors (a user's words against descriptions) two to three times as many were missed as of those measured with.
-  static let shareOfMisses = 0.25
+  static let shareOfMisses = 0.15
 
   /// Every row that passes is scored: `exact` says so, or a target of 1.
   package var isExact: Bool { exact || (targetRecall ?? 0) >= 1 }

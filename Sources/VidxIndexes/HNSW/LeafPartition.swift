@@ -1,4 +1,4 @@
-import Synchronization
+import VidxSegments
 import VidxVectors
 
 /// Parts of some hundred vectors that are near each other and overlap, so that nearly all neighbours of a vector are in
@@ -147,7 +147,7 @@ struct LeafPartition: Sendable {
   }
 
   private final class Slots: Sendable {
-    let leaves: Mutex<[[[UInt32]]]>
-    init(_ count: Int) { leaves = Mutex(Array(repeating: [], count: count)) }
+    let leaves: Locked<[[[UInt32]]]>
+    init(_ count: Int) { leaves = Locked(Array(repeating: [], count: count)) }
   }
 }

@@ -195,6 +195,7 @@ extension IVFLists {
   /// - Complexity: O(vectors / 64 + lists).
   func logCounts(of ordinals: RowSet) throws(SegmentError) -> [Float]? {
     if reach == nil { return nil }
+    let share = Float(ordinals.count) / Float(max(vectorCount, 1))
     var logs: [Float] = []
     logs.reserveCapacity(listCount)
     var start = Int(try starts.load(UInt32.self, at: 0))
@@ -204,10 +205,17 @@ extension IVFLists {
         throw .invalidContent(section: .listStarts, offset: list * 4, path: starts.path)
       }
       let count = ordinals.count(in: start..<end)
-      logs.append(count == 0 ? -.infinity : log(Float(count)))
+      logs.append(count == 0 ? -.infinity : log(Self.effective(Float(count), of: Float(end - start), share: share)))
       start = end
     }
     return logs
+  }
+
+  /// The nearest of how many vectors the nearest of those that pass may be. Of a list with more of them than chance
+  /// explains (by two standard deviations), rows were chosen for where they lie, and it may be that of all.
+  private static func effective(_ count: Float, of size: Float, share: Float) -> Float {
+    let expected = size * share
+    return count > expected + 2 * expected.squareRoot() + 1 ? size : count
   }
 }
 
