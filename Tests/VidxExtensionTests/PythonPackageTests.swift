@@ -85,6 +85,9 @@ import Testing
         at: place.deletingLastPathComponent(), withIntermediateDirectories: true)
       try FileManager.default.copyItem(at: root.appendingPathComponent(folder), to: place)
     }
+    // What somebody's own pip has left there may be older than the sources, and seem newer as a copy.
+    let leftOver = copy.appendingPathComponent("python/build")
+    if FileManager.default.fileExists(atPath: leftOver.path) { try FileManager.default.removeItem(at: leftOver) }
     let outcome = try HostProgram.run(
       "/usr/bin/env",
       [
