@@ -169,10 +169,12 @@ import CVidxSQLite
     return unsafe String(decoding: UnsafeBufferPointer(start: bytes, count: count), as: UTF8.self)
   }
 
-  /// The bytes of a BLOB or text, valid inside the body only; empty for NULL.
+  /// The bytes of a BLOB, or of a text in UTF-8, valid inside the body only; empty for NULL.
   package func withBytes<Result, Failure: Error>(
     _ column: Int32, _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
   ) throws(Failure) -> Result {
+    // In a UTF-16 database a text is turned into UTF-8 here, or else when its length is asked for, under the pointer.
+    if type(column) == .text { unsafe _ = sqlite3_column_text(handle, column) }
     let bytes = unsafe sqlite3_column_blob(handle, column)
     let count = Int(unsafe sqlite3_column_bytes(handle, column))
     return try unsafe body(UnsafeRawBufferPointer(start: bytes, count: bytes == nil ? 0 : count))
