@@ -11,6 +11,8 @@ struct LastSearch: Equatable {
   var isComplete: Bool
   /// Row ids that the filter yielded; nil without a filter.
   var rowsYielded: Int?
+  /// Those of them that are not in the index; nil when nobody looked.
+  var rowsWithoutVector: Int?
   var counters: SearchCounters
 
   init(index: String, _ answer: StoreAnswer) {
@@ -19,6 +21,7 @@ struct LastSearch: Equatable {
     isExact = answer.exact
     isComplete = answer.complete
     rowsYielded = answer.filter?.rowsYielded
+    rowsWithoutVector = answer.filter?.rowsWithoutVector
     counters = answer.counters
   }
 
@@ -29,7 +32,20 @@ struct LastSearch: Equatable {
     isExact = stream.plan == .exact
     isComplete = stream.isComplete
     rowsYielded = stream.filter?.rowsYielded
+    rowsWithoutVector = stream.filter?.rowsWithoutVector
     counters = stream.counters
+  }
+
+  /// A search that needed no look at the index: no row can pass its terms, or none is wanted.
+  /// - Parameter rowIDs: those of its filter; nil without one.
+  init(index: String, withoutRowsOf rowIDs: [Int64]?) {
+    self.index = index
+    plan = .exact
+    isExact = true
+    isComplete = true
+    rowsYielded = rowIDs?.count
+    rowsWithoutVector = rowIDs?.isEmpty == true ? 0 : nil
+    counters = SearchCounters()
   }
 
   /// One object, the members in this order.
@@ -37,11 +53,13 @@ struct LastSearch: Equatable {
     let members = [
       ("index", Self.quoted(index)), ("plan", Self.quoted(plan.rawValue)), ("exact", isExact ? "true" : "false"),
       ("complete", isComplete ? "true" : "false"), ("rows_scored", "\(counters.rowsScored)"),
-      ("rows_yielded", rowsYielded.map { "\($0)" } ?? "null"),
+      ("rows_yielded", Self.number(rowsYielded)), ("rows_without_vector", Self.number(rowsWithoutVector)),
       ("distance_computations", "\(counters.distanceComputations)"),
     ]
     return "{" + members.map { "\"\($0.0)\":\($0.1)" }.joined(separator: ",") + "}"
   }
+
+  private static func number(_ value: Int?) -> String { value.map { "\($0)" } ?? "null" }
 
   private static func quoted(_ text: String) -> String {
     var result = "\""

@@ -96,6 +96,8 @@ enum SearchTermsError: Error, Equatable {
   case notANumber(Column, type: String)
   case outOfRange(Column, value: Int64, allowed: ClosedRange<Int>)
   case notAShare(Column, value: Double)
+  /// `after_distance` without `after_rowid`, or the other way round.
+  case halfACursor
   /// The text between planning and running is not one of ours.
   case unknownPlan(String)
 }
@@ -108,6 +110,8 @@ extension SearchTermsError: CustomStringConvertible {
       "\(column.name) must be a number, not \(type)"
     case .notANumber(let column, let type): "\(column.name) must be a whole number, not \(type)"
     case .notAShare(let column, let value): "\(column.name) must be above 0 and at most 1, not \(value)"
+    case .halfACursor:
+      "after_distance and after_rowid go together: give both of the last row, or NULL for both, the first page"
     case .outOfRange(let column, let value, let allowed):
       "\(column.name) must be between \(allowed.lowerBound) and \(allowed.upperBound), not \(value)"
     case .unknownPlan(let text): "unknown query plan '\(text)': prepare the statement again"

@@ -6,8 +6,9 @@ struct SearchTermsReader {
   private var terms = SearchTerms()
   private var limit: Int64?
   private var offset: Int64?
-  private var afterDistance: Float?
-  private var afterRowID: Int64?
+  /// The last row of the page before: terms that are not given are nil, those that are NULL hold nil.
+  private var afterDistance: Float??
+  private var afterRowID: Int64??
 
   /// - Parameters:
   ///   - plan: the text that `QueryPlan.text` made.
@@ -26,9 +27,7 @@ struct SearchTermsReader {
         try unsafe reader.read(values[i], as: term.use)
       }
     }
-    if let distance = reader.afterDistance {
-      reader.terms.after = StoreCursor(distance: distance, rowID: reader.afterRowID ?? .max)
-    }
+    try reader.readPage()
     reader.terms.finish(limit: reader.limit, offset: reader.offset)
     return reader.terms
   }
@@ -41,8 +40,9 @@ struct SearchTermsReader {
     case .probes: terms.parameters.probes = try unsafe setting(value, .probes, in: 1...IndexLimits.lists.upperBound)
     case .targetRecall: terms.parameters.targetRecall = try unsafe share(value, .targetRecall)
     case .exact: terms.parameters.exact = try unsafe setting(value, .exact, in: 0...1) == 1
-    case .afterDistance: try unsafe readPage(value)
-    case .afterRowID: afterRowID = try unsafe setting(value, .afterRowID, in: Int.min...Int.max).map(Int64.init)
+    case .afterDistance: afterDistance = .some(try unsafe distance(value, .afterDistance))
+    case .afterRowID:
+      afterRowID = .some(try unsafe setting(value, .afterRowID, in: Int.min...Int.max).map(Int64.init))
     case .within, .at, .beyond, .from: unsafe readDistance(value, as: use)
     case .rowID: unsafe readRowID(value)
     case .rowIDs: try unsafe readSet(value)
@@ -145,14 +145,27 @@ struct SearchTermsReader {
     }
   }
 
-  /// Pages are exact, the first one, which begins after NULL, too: what an approximate one missed would never come.
-  private mutating func readPage(_ value: OpaquePointer?) throws(SearchTermsError) {
-    terms.isPaged = true
+  /// A number, which distances are compared with as 32-bit floats; nil for NULL.
+  private func distance(_ value: OpaquePointer?, _ column: Column) throws(SearchTermsError) -> Float? {
     switch unsafe sqlite3_value_numeric_type(value) {
-    case SQLITE_INTEGER, SQLITE_FLOAT: afterDistance = unsafe Float(sqlite3_value_double(value))
-    case SQLITE_NULL: break
-    case let type: throw .notANumber(.afterDistance, type: SQLValue.typeName(type))
+    case SQLITE_INTEGER, SQLITE_FLOAT: unsafe Float(sqlite3_value_double(value))
+    case SQLITE_NULL: nil
+    case let type: throw .notANumber(column, type: SQLValue.typeName(type))
     }
+  }
+
+  /// Pages are exact, the first one, which begins after NULL, too: what an approximate one missed would never come.
+  ///
+  /// A distance alone would skip its other rows, and a row id alone says nothing.
+  private mutating func readPage() throws(SearchTermsError) {
+    switch (afterDistance, afterRowID) {
+    case (nil, nil): return
+    case (.some(nil), .some(nil)): break
+    case (.some(let distance?), .some(let rowID?)):
+      terms.after = StoreCursor(distance: distance, rowID: rowID)
+    default: throw .halfACursor
+    }
+    terms.isPaged = true
   }
 
   private mutating func readRowID(_ value: OpaquePointer?) {

@@ -48,7 +48,12 @@ final class VirtualTableCursor {
     current = nil
     source = .none
     terms = try unsafe SearchTermsReader.terms(plan: plan, values: values)
-    if terms.isEmpty || terms.wanted == 0 { return }
+    if terms.isEmpty || terms.wanted == 0 {
+      if plan.contains(QueryPlan.Use.query.rawValue) {
+        table.registry.log.last = LastSearch(index: table.name, withoutRowsOf: terms.rowIDs)
+      }
+      return
+    }
     source = try makeSource()
     try advance()
   }

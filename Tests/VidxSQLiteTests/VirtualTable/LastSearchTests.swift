@@ -25,7 +25,7 @@ import VidxSQLite
     #expect(approximate["plan"] as? String == "graph")
     #expect(approximate["exact"] as? Bool == false)
     #expect(approximate["complete"] as? Bool == true)
-    #expect(approximate["rows_yielded"] is NSNull)
+    #expect(approximate["rows_yielded"] is NSNull && approximate["rows_without_vector"] is NSNull)
     #expect(try #require(approximate["distance_computations"] as? Int) > 5)
 
     _ = try table.session.rows("SELECT rowid FROM v WHERE \(match) AND k = 5 AND rowid IN (1, 4, 7, 7, 8)")
@@ -34,6 +34,7 @@ import VidxSQLite
     #expect(filtered["exact"] as? Bool == true)
     // Row 8 is not there: the filter lets it through all the same.
     #expect(filtered["rows_yielded"] as? Int == 4)
+    #expect(filtered["rows_without_vector"] as? Int == 1)
     #expect(filtered["rows_scored"] as? Int == 3)
   }
 
@@ -75,6 +76,30 @@ import VidxSQLite
     #expect(try last(table.session)["index"] as? String == "v")
     _ = try table.session.rows("SELECT rowid FROM w WHERE vector MATCH '[1]' AND k = 1")
     #expect(try last(table.session)["index"] as? String == "w")
+  }
+
+  /// What no row can pass, or of which none is wanted, is a search all the same.
+  @Test(
+    arguments: [
+      ("k = 5 AND rowid IN (SELECT id FROM items WHERE 0)", 0), ("rowid IN (SELECT id FROM items WHERE 0)", 0),
+      ("k = 5 AND rowid > 9 AND rowid < 9", nil), ("k = 0", nil), ("k = 0 AND rowid IN (1, 4)", 2),
+      ("k = 5 AND distance > NULL", nil),
+    ] as [(String, Int?)])
+  func tellsOfSearchesWithoutRows(terms: String, yielded: Int?) throws {
+    let table = try VectorTable(.init(kind: .hnsw, storage: .segment), rows: 900)
+    _ = try table.session.rows("SELECT rowid FROM v WHERE \(match) AND k = 5")
+    #expect(try table.session.rows("SELECT rowid FROM v WHERE \(match) AND \(terms)").isEmpty)
+    let outcome = try last(table.session)
+    #expect(outcome["plan"] as? String == "exact")
+    #expect(outcome["exact"] as? Bool == true)
+    #expect(outcome["complete"] as? Bool == true)
+    #expect(outcome["rows_scored"] as? Int == 0)
+    #expect(outcome["distance_computations"] as? Int == 0)
+    #expect(outcome["rows_yielded"] as? Int == yielded)
+    #expect(outcome["rows_without_vector"] as? Int == (yielded == 0 ? 0 : nil))
+    // A plain scan is none.
+    _ = try table.session.rows("SELECT rowid FROM v WHERE rowid > 9 AND rowid < 9")
+    #expect(try last(table.session)["rows_yielded"] as? Int == yielded)
   }
 
   // MARK: exact

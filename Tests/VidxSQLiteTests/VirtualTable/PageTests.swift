@@ -70,11 +70,19 @@ import VidxSQLite
       AND after_rowid = ?
       """, .real(cursor.distance), .integer(cursor.id))
     #expect(found == Array(truth[21..<30]))
-    // Without a row id, the next distance.
-    let beyond = try table.neighbours(
-      "SELECT rowid, distance FROM v WHERE vector MATCH \(VectorTable.literal) AND k = 3 AND after_distance = ?",
-      .real(cursor.distance))
-    #expect(beyond == Array(truth.filter { $0.distance > cursor.distance }.prefix(3)))
+  }
+
+  /// A distance alone would skip the rest of its rows, and a row id alone restrict nothing.
+  @Test(arguments: [
+    "after_distance = 1", "after_rowid = 1", "after_distance = NULL", "after_rowid = NULL",
+    "after_distance = 1 AND after_rowid = NULL", "after_distance = NULL AND after_rowid = 1",
+  ])
+  func needBothHalvesOfTheCursor(terms: String) throws {
+    let session = try VectorTable(.init(kind: .flat, storage: .mixed)).session
+    for k in ["", "AND k = 3"] {
+      let error = try session.error("SELECT rowid FROM v WHERE vector MATCH \(VectorTable.literal) AND \(terms) \(k)")
+      #expect(error.message.contains("after_distance and after_rowid go together"), "\(error.message)")
+    }
   }
 
   /// Without k, all rows after the cursor.
