@@ -65,9 +65,10 @@ extension Value {
 extension Session {
   func filterConditions(_ conditions: [ColumnCondition], of store: IndexStore) throws(VidxError) -> [FilterCondition] {
     var result: [FilterCondition] = []
+    let textOrder = try wrappingErrors { try store.textOrder() }
     for condition in conditions {
-      result.append(
-        FilterCondition(try filterColumn(condition.column, of: store), condition.test.filterTest))
+      let column = try filterColumn(condition.column, of: store)
+      result.append(FilterCondition(column, condition.test.filterTest, textOrder: textOrder))
     }
     return result
   }

@@ -33,8 +33,8 @@ extension Session {
 
   /// The position of a filter column.
   func filterColumn(_ name: String, of store: IndexStore) throws(VidxError) -> Int {
+    if let position = store.definition.filterColumns.position(of: name) { return position }
     let columns = store.definition.filterColumns.map(\.name)
-    if let position = columns.firstIndex(where: { $0.lowercased() == name.lowercased() }) { return position }
     let guess = nearestSpelling(to: name, among: columns).map { " (did you mean \"\($0)\"?)" } ?? ""
     let known =
       columns.isEmpty

@@ -9,30 +9,28 @@ public func filterColumns(
 ) -> Int32 {
   unsafe outcome(error) {
     let index = try unsafe OpenIndex.of(index)
-    let names = try index.reader.withStore { $0.definition.filterColumns.map(\.name) }
+    let snapshot = try index.snapshot()
     let conditions = try unsafe required(conditions, "conditions", count: count).map { condition in
-      try unsafe FilterCondition(condition, columns: names)
+      let condition = try unsafe NamedCondition(condition)
+      _ = try snapshot.filterColumn(condition.column)
+      return condition
     }
     try unsafe give(OpenFilter(index, ReaderFilter(conditions)), to: filter)
   }
 }
 
-extension FilterCondition {
-  /// - Parameter columns: the names of the index's filter columns.
-  init(_ condition: vidx_condition, columns: [String]) throws(Failure) {
+extension NamedCondition {
+  init(_ condition: vidx_condition) throws(Failure) {
     let name = try unsafe required(condition.column, "column")
-    guard let position = columns.firstIndex(where: { $0.lowercased() == name.lowercased() }) else {
-      let guess = nearestSpelling(to: name, among: columns).map { " (did you mean '\($0)'?)" } ?? ""
-      let known = columns.isEmpty ? "it has none" : "it has \(columns.joined(separator: ", "))"
-      throw Failure(VIDX_BAD_ARGUMENT, "the index has no filter column '\(name)'\(guess): \(known)")
-    }
     let given = try unsafe required(condition.values, "values", count: condition.count)
     var values: [ColumnValue] = []
     for i in 0..<(unsafe condition.count) { values.append(try unsafe ColumnValue(given[i])) }
-    self.init(position, try Self.test(unsafe Int(condition.test), values, of: name))
+    self.init(name, try FilterCondition.Test(unsafe Int(condition.test), values, of: name))
   }
+}
 
-  private static func test(_ code: Int, _ values: [ColumnValue], of name: String) throws(Failure) -> Test {
+extension FilterCondition.Test {
+  fileprivate init(_ code: Int, _ values: [ColumnValue], of name: String) throws(Failure) {
     let needed =
       switch code {
       case VIDX_BETWEEN: 2
@@ -44,17 +42,19 @@ extension FilterCondition {
       throw Failure(
         VIDX_BAD_ARGUMENT, "the test of filter column '\(name)' has \(values.count) values; it needs \(needed)")
     }
-    func bound(_ i: Int, _ isInclusive: Bool) -> Bound { Bound(values[i], isInclusive: isInclusive) }
+    func bound(_ i: Int, _ isInclusive: Bool) -> FilterCondition.Bound {
+      FilterCondition.Bound(values[i], isInclusive: isInclusive)
+    }
     switch code {
-    case VIDX_IN: return .isIn(values)
-    case VIDX_DIFFERS: return .differs(from: values[0])
-    case VIDX_BELOW: return .range(lower: nil, upper: bound(0, false))
-    case VIDX_AT_MOST: return .range(lower: nil, upper: bound(0, true))
-    case VIDX_ABOVE: return .range(lower: bound(0, false), upper: nil)
-    case VIDX_AT_LEAST: return .range(lower: bound(0, true), upper: nil)
-    case VIDX_BETWEEN: return .range(lower: bound(0, true), upper: bound(1, true))
-    case VIDX_IS_NULL: return .isNull
-    case VIDX_IS_NOT_NULL: return .isNotNull
+    case VIDX_IN: self = .isIn(values)
+    case VIDX_DIFFERS: self = .differs(from: values[0])
+    case VIDX_BELOW: self = .range(lower: nil, upper: bound(0, false))
+    case VIDX_AT_MOST: self = .range(lower: nil, upper: bound(0, true))
+    case VIDX_ABOVE: self = .range(lower: bound(0, false), upper: nil)
+    case VIDX_AT_LEAST: self = .range(lower: bound(0, true), upper: nil)
+    case VIDX_BETWEEN: self = .range(lower: bound(0, true), upper: bound(1, true))
+    case VIDX_IS_NULL: self = .isNull
+    case VIDX_IS_NOT_NULL: self = .isNotNull
     default:
       throw Failure(
         VIDX_BAD_ARGUMENT, "the test of filter column '\(name)' is \(code); give one of VIDX_IN to VIDX_IS_NOT_NULL")

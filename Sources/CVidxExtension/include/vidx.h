@@ -157,7 +157,9 @@ typedef struct vidx_condition {
 } vidx_condition;
 
 /* The rows that pass all of these tests of the index's filter columns. No row of the database is read for it. Values
- * compare as SQLite compares those of a column without a type; nothing is converted. */
+ * compare as SQLite compares those of a column without a type; nothing is converted. Columns are looked up by their
+ * names in each state that is searched: where an index of this name has been made anew without one of them, searches
+ * give VIDX_BAD_ARGUMENT. */
 int vidx_filter_columns(vidx_index *index, const vidx_condition *conditions, size_t count, vidx_filter **filter,
                         char **error);
 

@@ -2,18 +2,6 @@ package import VidxSegments
 package import VidxVectors
 
 extension FilterColumns {
-  /// How many entries pass: exactly for one condition, between bounds for several.
-  /// - Complexity: O(log values) for each value of the conditions; no entry is looked at.
-  package func passing(_ conditions: [FilterCondition]) throws(SegmentError) -> ClosedRange<Int> {
-    var (least, most) = (entryCount, entryCount)
-    for condition in conditions {
-      let count = try Selection(condition, self).count
-      least = max(0, least - (entryCount - count))
-      most = min(most, count)
-    }
-    return least...most
-  }
-
   /// The entries that pass all conditions.
   ///
   /// The condition that fewest pass is followed through its entries, unless most of all pass it; the others are tests
@@ -76,7 +64,10 @@ struct Selection {
   init(_ condition: FilterCondition, _ columns: FilterColumns) throws(SegmentError) {
     precondition(columns.columns.indices.contains(condition.column), "no filter column \(condition.column)")
     let column = columns.columns[condition.column]
-    ranks = try condition.ranks(among: column.valueCount) { (rank, value) throws(SegmentError) in
+    ranks = try condition.ranks(
+      among: column.valueCount,
+      value: { (rank) throws(SegmentError) in try columns.value(column: condition.column, rank: rank) }
+    ) { (rank, value) throws(SegmentError) in
       try columns.compare(column: condition.column, rank: rank, with: value)
     }
     var runs: [Range<Int>] = []
@@ -90,6 +81,9 @@ struct Selection {
     self.runs = runs
     self.column = condition.column
     count = runs.reduce(0) { $0 + $1.count }
+    guard count <= columns.entryCount else {
+      throw .invalidContent(section: .filterStarts, offset: 0, path: columns.starts.path)
+    }
   }
 }
 

@@ -3,10 +3,13 @@ package struct FilterCondition: Hashable, Sendable {
   /// The position of the column among the filter columns of the index.
   package var column: Int
   package var test: Test
+  /// That of the database, for the ends of ranges.
+  package var textOrder: TextOrder
 
-  package init(_ column: Int, _ test: Test) {
+  package init(_ column: Int, _ test: Test, textOrder: TextOrder = .utf8) {
     self.column = column
     self.test = test
+    self.textOrder = textOrder
   }
 
   /// One end of a range.
@@ -49,23 +52,36 @@ package struct FilterCondition: Hashable, Sendable {
     case .isIn(let values):
       return values.contains { !$0.isNull && ColumnValue.compare(value, $0) == 0 }
     case .range(let lower, let upper):
-      return (lower.map { Self.isAbove(value, $0) } ?? true) && (upper.map { Self.isBelow(value, $0) } ?? true)
+      return (lower.map { isAbove(value, $0) } ?? true) && (upper.map { isBelow(value, $0) } ?? true)
     case .differs(let other):
       return !other.isNull && ColumnValue.compare(value, other) != 0
     case .isNull, .isNot: return false
     }
   }
 
-  private static func isAbove(_ value: ColumnValue, _ bound: Bound) -> Bool {
+  private func isAbove(_ value: ColumnValue, _ bound: Bound) -> Bool {
     if bound.value.isNull { return false }
-    let order = ColumnValue.compare(value, bound.value)
+    let order = compare(value, bound.value)
     return bound.isInclusive ? order >= 0 : order > 0
   }
 
-  private static func isBelow(_ value: ColumnValue, _ bound: Bound) -> Bool {
+  private func isBelow(_ value: ColumnValue, _ bound: Bound) -> Bool {
     if bound.value.isNull { return false }
-    let order = ColumnValue.compare(value, bound.value)
+    let order = compare(value, bound.value)
     return bound.isInclusive ? order <= 0 : order < 0
+  }
+
+  private func compare(_ a: ColumnValue, _ b: ColumnValue) -> Int {
+    if case .text(let a) = a, case .text(let b) = b { return textOrder.compare(a, b) }
+    return ColumnValue.compare(a, b)
+  }
+
+  /// The values that pass need not be neighbours among those of a segment.
+  private var isInAnotherOrder: Bool {
+    guard textOrder != .utf8, case .range(let lower, let upper) = test else { return false }
+    return [lower, upper].contains { bound in
+      if case .text? = bound?.value { true } else { false }
+    }
   }
 }
 
@@ -73,11 +89,19 @@ extension FilterCondition {
   /// The ranges of positions in a sorted list of distinct values that pass; ascending, disjoint, none empty.
   /// - Parameters:
   ///   - count: of the values.
+  ///   - value: that at a position.
   ///   - compare: the value at a position with another; below 0 when it comes before.
-  /// - Complexity: O(log count) comparisons for each value of the condition.
+  /// - Complexity: O(log count) comparisons for each value of the condition; O(count) for a range whose texts are in
+  ///   another order than UTF-8's.
   func ranks<Failure: Error>(
-    among count: Int, _ compare: (Int, ColumnValue) throws(Failure) -> Int
+    among count: Int, value: (Int) throws(Failure) -> ColumnValue,
+    _ compare: (Int, ColumnValue) throws(Failure) -> Int
   ) throws(Failure) -> [Range<Int>] {
+    if isInAnotherOrder {
+      var passing: [Range<Int>] = []
+      for position in 0..<count where passes(try value(position)) { passing.append(position..<position + 1) }
+      return Self.merged(passing)
+    }
     /// The first position whose value is not before `value`; or, with `isAfter`, the first that is behind it.
     func position(of value: ColumnValue, isAfter: Bool) throws(Failure) -> Int {
       var (low, high) = (0, count)

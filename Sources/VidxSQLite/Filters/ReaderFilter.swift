@@ -8,8 +8,8 @@ package final class ReaderFilter: Sendable {
     case text(FilterText)
     /// Ascending, each once.
     case rowIDs([Int64])
-    /// Tests of filter columns.
-    case conditions([FilterCondition])
+    /// Tests of filter columns, all of which a row must pass.
+    case conditions([NamedCondition])
   }
 
   /// What a search is made with.
@@ -44,7 +44,7 @@ package final class ReaderFilter: Sendable {
     last = Locked(nil)
   }
 
-  package init(_ conditions: [FilterCondition]) {
+  package init(_ conditions: [NamedCondition]) {
     source = .conditions(conditions)
     last = Locked(nil)
   }
@@ -66,5 +66,18 @@ package final class ReaderFilter: Sendable {
     case .conditions: preconditionFailure("conditions are tested in segments and delta, and give no row ids")
     case .text(let text): try run(text)
     }
+  }
+}
+
+/// A test of a filter column that is found by its name, in each state of the index anew: an index of the same name may
+/// be another one by then.
+package struct NamedCondition: Sendable {
+  /// In any case.
+  package var column: String
+  package var test: FilterCondition.Test
+
+  package init(_ column: String, _ test: FilterCondition.Test) {
+    self.column = column
+    self.test = test
   }
 }

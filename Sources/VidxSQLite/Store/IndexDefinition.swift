@@ -32,3 +32,8 @@ package struct FilterColumn: Sendable, Equatable {
     self.isPartition = isPartition
   }
 }
+
+extension [FilterColumn] {
+  /// The position of a column; its name in any case. nil when there is none.
+  package func position(of name: String) -> Int? { firstIndex { $0.name.lowercased() == name.lowercased() } }
+}

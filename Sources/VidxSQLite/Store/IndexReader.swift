@@ -97,7 +97,7 @@ package final class IndexReader: Sendable {
       return ReaderFilter.Resolved(snapshot: snapshot, filter: kept, isCached: true)
     }
     if case .conditions(let conditions) = filter.source {
-      let prepared = try snapshot.prepare(rowIDs: nil, conditions: conditions)
+      let prepared = try snapshot.prepare(conditions)
       filter.keep(prepared, version)
       return ReaderFilter.Resolved(snapshot: snapshot, filter: prepared, isCached: false)
     }
@@ -220,7 +220,7 @@ package final class IndexReader: Sendable {
           filter.keep(prepared, version)
           return ReaderFilter.Resolved(snapshot: snapshot, filter: prepared, isCached: false)
         case .conditions(let conditions):
-          let prepared = try snapshot.prepare(rowIDs: nil, conditions: conditions)
+          let prepared = try snapshot.prepare(conditions)
           filter.keep(prepared, version)
           return ReaderFilter.Resolved(snapshot: snapshot, filter: prepared, isCached: false)
         case .text(let text):

@@ -10,6 +10,8 @@ package final class IndexSnapshot: @unchecked Sendable {
   package let configuration: IndexConfiguration
   /// Rows, those with a zero vector included.
   package let rowCount: Int
+  package let filterColumns: [FilterColumn]
+  private let textOrder: TextOrder
   private let table: String
   private let state: IndexState
   private let segments: [LiveSegment]
@@ -23,12 +25,14 @@ package final class IndexSnapshot: @unchecked Sendable {
   }
 
   fileprivate init(
-    table: String, configuration: IndexConfiguration, state: IndexState, segments: [LiveSegment], delta: DeltaCache?,
-    rowCount: Int
+    table: String, definition: IndexDefinition, textOrder: TextOrder, state: IndexState, segments: [LiveSegment],
+    delta: DeltaCache?, rowCount: Int
   ) {
     self.table = table
+    self.textOrder = textOrder
     self.state = state
-    self.configuration = configuration
+    configuration = definition.configuration
+    filterColumns = definition.filterColumns
     self.segments = segments
     self.delta = delta
     self.rowCount = rowCount
@@ -49,11 +53,31 @@ package final class IndexSnapshot: @unchecked Sendable {
   /// Resolves row ids for searches of this snapshot.
   /// - Parameter rowIDs: ascending and distinct; those that are not in the index are counted and ignored.
   /// - Complexity: O(row ids x log gap), and O(rows / 64).
-  package func prepare(
-    rowIDs: [Int64]?, conditions: [FilterCondition] = []
-  ) throws(StoreError) -> PreparedFilter {
+  package func prepare(rowIDs: [Int64]) throws(StoreError) -> PreparedFilter {
+    try prepare(FilterPreparation(rowIDs: rowIDs))
+  }
+
+  /// Resolves conditions for searches of this snapshot.
+  /// - Throws: `StoreError.noFilterColumn`; `.segment` when a file is damaged.
+  /// - Complexity: as `FilterColumns.entries` says; O(delta).
+  package func prepare(_ conditions: [NamedCondition]) throws(StoreError) -> PreparedFilter {
+    var found: [FilterCondition] = []
+    for condition in conditions {
+      let column = try filterColumn(condition.column)
+      found.append(FilterCondition(column, condition.test, textOrder: textOrder))
+    }
+    return try prepare(FilterPreparation(rowIDs: nil, conditions: found))
+  }
+
+  /// The position of a filter column; its name in any case.
+  /// - Throws: `StoreError.noFilterColumn`.
+  package func filterColumn(_ name: String) throws(StoreError) -> Int {
+    if let position = filterColumns.position(of: name) { return position }
+    throw .noFilterColumn(index: table, column: name, known: filterColumns.map(\.name))
+  }
+
+  private func prepare(_ preparation: FilterPreparation) throws(StoreError) -> PreparedFilter {
     do throws(SegmentError) {
-      let preparation = FilterPreparation(rowIDs: rowIDs, conditions: conditions)
       for segment in segments { try preparation.add(segment.index, live: segment.filter?.entries) }
       if let delta { preparation.add(delta) }
       return preparation.finish(state: state)
@@ -229,9 +253,11 @@ extension IndexStore {
       let segments = try views.filter { $0.liveCount > 0 }.map {
         IndexSnapshot.LiveSegment(index: $0.index, filter: try $0.filter(), liveCount: $0.liveCount)
       }
+      // Nobody else compares texts.
+      let textOrder = definition.filterColumns.isEmpty ? .utf8 : try textOrder()
       return IndexSnapshot(
-        table: table, configuration: definition.configuration, state: state, segments: segments, delta: delta?.cache,
-        rowCount: liveCount)
+        table: table, definition: definition, textOrder: textOrder, state: state, segments: segments,
+        delta: delta?.cache, rowCount: liveCount)
     }
   }
 }

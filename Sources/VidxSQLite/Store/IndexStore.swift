@@ -22,6 +22,8 @@ package final class IndexStore {
   /// The state of the database that both were last brought up to for a search outside any transaction.
   var searchedMark: CommitMark?
   let filters = FilterMemory()
+  /// See `textOrder()`.
+  private var knownTextOrder: TextOrder?
   /// Segments published in the open transaction, locked until it ends.
   var unsettledFiles: [PublishedSegment] = []
 
@@ -80,6 +82,20 @@ package final class IndexStore {
     let tables = ShadowTables(connection: connection, schema: schema, table: table)
     guard try tables.exist() else { throw StoreError.noIndex(schema: schema, table: table) }
     return IndexStore(tables: tables, definition: try IndexDefinition(reading: tables))
+  }
+
+  /// How the database compares texts. Its encoding stays what it was when the first table was made.
+  package func textOrder() throws(SQLiteError) -> TextOrder {
+    if let knownTextOrder { return knownTextOrder }
+    let statement = try connection.prepare("PRAGMA encoding")
+    let order: TextOrder =
+      switch try statement.step() ? statement.text(0) : nil {
+      case "UTF-16le": .utf16LittleEndian
+      case "UTF-16be": .utf16BigEndian
+      default: .utf8
+      }
+    knownTextOrder = order
+    return order
   }
 
   /// How many rows the index holds, those with a zero vector included.

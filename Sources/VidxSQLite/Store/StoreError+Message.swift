@@ -18,6 +18,10 @@ extension StoreError: CustomStringConvertible {
       "target_recall must be above 0 and at most 1, not \(value)"
     case .invalidCount(let name, let value):
       "\(name) cannot be \(value): give a number that is at least 0"
+    case .noFilterColumn(let index, let column, let known):
+      "index \(index) has no filter column '\(column)'"
+        + (nearestSpelling(to: column, among: known).map { " (did you mean '\($0)'?)" } ?? "")
+        + (known.isEmpty ? ": it has none" : ": it has \(known.joined(separator: ", "))")
     case .rowIDsExhausted(let index):
       "index \(index) holds the largest row id there is: give the row id of the new row"
     case .inMemory(let index):

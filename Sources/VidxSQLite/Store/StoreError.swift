@@ -27,6 +27,8 @@ package enum StoreError: Error, Equatable, Sendable {
   /// k or another number of a request is out of range.
   case invalidCount(name: String, value: Int)
   case invalidTargetRecall(Double)
+  /// A condition names a filter column that the index does not have.
+  case noFilterColumn(index: String, column: String, known: [String])
   case rowExists(index: String, rowID: Int64)
   case noRow(index: String, rowID: Int64)
   /// The largest row id is taken, so there is no next one.

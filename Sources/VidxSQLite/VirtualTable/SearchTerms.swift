@@ -58,6 +58,11 @@ struct SearchTerms: Equatable {
     }
   }
 
+  /// Tells the conditions how the database compares texts.
+  mutating func compareTexts(in order: TextOrder) {
+    for i in conditions.indices { conditions[i].textOrder = order }
+  }
+
   mutating func restrict(below bound: Double) {
     // The index compares 32-bit floats: take the next one above the bound, and leave the rest to SQLite.
     let rounded = Float(bound).nextUp

@@ -54,6 +54,7 @@ final class VirtualTableCursor {
       }
       return
     }
+    if !terms.conditions.isEmpty { terms.compareTexts(in: try table.store().textOrder()) }
     source = try makeSource()
     try advance()
   }

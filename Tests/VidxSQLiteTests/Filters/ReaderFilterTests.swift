@@ -98,6 +98,67 @@ import VidxVectors
     #expect(try Self.ids(reader.resolve(filter)) == [2])
   }
 
+  /// Columns are found by their names in each state: an index may have been made anew with others, in another order.
+  @Test func conditionsFollowTheirColumns() throws {
+    let connection = try database.open()
+    #expect(unsafe Extension.register(on: connection.handle) == 0)
+    func make(_ columns: String) throws {
+      try connection.execute(
+        """
+        DROP TABLE IF EXISTS w;
+        CREATE VIRTUAL TABLE w USING vidx(dimensions = 1, metric = l2, index = flat, \(columns));
+        """)
+    }
+    try make("filter a, filter b")
+    try connection.execute("INSERT INTO w(rowid, vector, a, b) VALUES (1, '[1]', 10, 20), (2, '[2]', 20, 10)")
+    let reader = try IndexReader(path: database.path, name: "w")
+    let filter = ReaderFilter([NamedCondition("B", .equals(.integer(20)))])
+    let old = try reader.snapshot()
+    #expect(try Self.ids(reader.resolve(filter)) == [1])
+    try make("filter b, filter a")
+    try connection.execute("INSERT INTO w(rowid, vector, a, b) VALUES (3, '[1]', 10, 20), (4, '[2]', 20, 10)")
+    #expect(try Self.ids(reader.resolve(filter)) == [3])
+    #expect(try Self.ids(reader.resolve(filter, for: old, version: 1_000)) == [1])
+    try connection.execute("INSERT INTO w(w) VALUES ('optimize')")
+    #expect(try Self.ids(reader.resolve(filter)) == [3])
+    // Fewer columns than the position says, in the delta and then in a segment.
+    try make("filter b")
+    try connection.execute("INSERT INTO w(rowid, vector, b) VALUES (5, '[1]', 20)")
+    #expect(try Self.ids(reader.resolve(filter)) == [5])
+    try make("filter bb")
+    try connection.execute("INSERT INTO w(rowid, vector, bb) VALUES (6, '[1]', 20)")
+    let expected = StoreError.noFilterColumn(index: "w", column: "B", known: ["bb"])
+    for _ in 0..<2 {
+      #expect(throws: expected) { try reader.resolve(filter) }
+      try connection.execute("INSERT INTO w(w) VALUES ('optimize')")
+    }
+    #expect(expected.message == "index w has no filter column 'B' (did you mean 'bb'?): it has bb")
+    try connection.execute("DROP TABLE w; CREATE VIRTUAL TABLE w USING vidx(dimensions = 1, metric = l2)")
+    #expect(throws: StoreError.noFilterColumn(index: "w", column: "B", known: [])) { try reader.resolve(filter) }
+  }
+
+  /// What the C interface and Python compare is what SQL compares, whatever the encoding of the database.
+  @Test(arguments: ["UTF-8", "UTF-16le", "UTF-16be"]) func conditionsCompareAsTheDatabaseDoes(encoding: String) throws {
+    let connection = try database.open()
+    try connection.execute("PRAGMA encoding = '\(encoding)'")
+    #expect(unsafe Extension.register(on: connection.handle) == 0)
+    try connection.execute("CREATE VIRTUAL TABLE w USING vidx(dimensions = 1, metric = l2, filter a)")
+    let texts = ["a", "b", "\u{101}", "\u{fffd}", "\u{10000}"]
+    for (i, text) in texts.enumerated() {
+      try connection.execute("INSERT INTO w(rowid, vector, a) VALUES (\(i), '[\(i)]', '\(text)')")
+    }
+    let reader = try IndexReader(path: database.path, name: "w")
+    for _ in 0..<2 {
+      for text in texts {
+        let bound = FilterCondition.Bound(.string(text), isInclusive: false)
+        let filter = ReaderFilter([NamedCondition("a", .range(lower: bound, upper: nil))])
+        let expected = try connection.prepare("SELECT rowid FROM w WHERE +a > '\(text)'").rowIDs(timeout: nil)
+        #expect(try Self.ids(reader.resolve(filter)) == expected.sorted(), "\(text)")
+      }
+      try connection.execute("INSERT INTO w(w) VALUES ('optimize')")
+    }
+  }
+
   @Test func threadsShareAFilterWhileRowsCome() throws {
     _ = try make()
     let reader = try IndexReader(path: database.path, name: "v")

@@ -256,6 +256,83 @@ import VidxSQLite
     #expect(error.message.contains(message), "\(error.message)")
   }
 
+  /// Under BINARY SQLite compares bytes as they are in the database: U+0101 comes before "a" in UTF-16le, U+10000
+  /// before U+FFFD in all but UTF-8.
+  @Test("Ranges of texts follow the encoding of the database", arguments: ["UTF-8", "UTF-16le", "UTF-16be"])
+  func encodings(encoding: String) throws {
+    let session = try SQLSession(onDisk: true)
+    try session.run(
+      """
+      PRAGMA encoding = '\(encoding)';
+      CREATE TABLE o(id INTEGER PRIMARY KEY, a);
+      CREATE VIRTUAL TABLE v USING vidx(dimensions = 1, metric = l2, filter a);
+      """)
+    let values: [SQLCell] = [
+      "", "a", "ab", "b", "\u{101}", "\u{e9}", "\u{fffd}", "\u{ffff}", "\u{10000}", "\u{1f600}x", "a\u{10000}",
+      "a\u{fffd}", .null, 5, 0.5, .blob([0x61]), .blob([]),
+    ]
+    for round in 0..<2 {
+      for (i, value) in values.enumerated() {
+        let id = SQLCell.integer(Int64(100 * round + i))
+        _ = try session.rows("INSERT INTO o VALUES (?, ?)", id, value)
+        _ = try session.rows("INSERT INTO v(rowid, vector, a) VALUES (?, ?, ?)", id, .vector([1]), value)
+      }
+      for a in values {
+        for condition in ["a < ?1", "a <= ?1", "a > ?1", "a >= ?1", "a BETWEEN 'a' AND ?1", "a = ?1", "a <> ?1"] {
+          let expected = try session.integers("SELECT id FROM o WHERE \(condition) ORDER BY id", a)
+          #expect(
+            try session.integers("SELECT rowid FROM v WHERE \(condition) ORDER BY rowid", a) == expected,
+            "\(condition) \(a)")
+          let nearest = "SELECT rowid FROM v WHERE vector MATCH '[1]' AND k = 99 AND \(condition) ORDER BY rowid"
+          #expect(try session.integers(nearest, a) == expected, "\(condition) \(a)")
+        }
+      }
+      try session.run("INSERT INTO v(v) VALUES ('optimize')")
+    }
+  }
+
+  @Test("Content in UTF-16 is read as it is in UTF-8", arguments: ["UTF-8", "UTF-16le", "UTF-16be"])
+  func contentEncodings(encoding: String) throws {
+    let session = try SQLSession(onDisk: true)
+    try session.run(
+      """
+      PRAGMA encoding = '\(encoding)';
+      CREATE TABLE m(id INTEGER PRIMARY KEY, e, label);
+      INSERT INTO m VALUES (1, '[1, 2]', 'h\u{f4}tel'), (2, '[2, 2]', '\u{1f600}');
+      CREATE VIRTUAL TABLE v USING vidx(dimensions = 2, metric = l2, content = m, column = e, filter label);
+      INSERT INTO m VALUES (3, '[3, 2]', 'h\u{f4}tel'), (4, '[4, 2]', NULL);
+      UPDATE m SET label = 'h\u{f4}tel' WHERE id = 4
+      """)
+    for command in ["integrity-check", "optimize", "integrity-check", "rebuild", "integrity-check"] {
+      try session.run("INSERT INTO v(v) VALUES ('\(command)')")
+      #expect(
+        try session.rows("SELECT rowid, label, vector_text(vector) FROM v WHERE label >= 'h' ORDER BY rowid")
+          == session.rows("SELECT id, label, replace(e, ' ', '') FROM m WHERE label >= 'h' ORDER BY id"), "\(command)")
+      let search = "SELECT rowid FROM v WHERE vector MATCH '[0,2]' AND k = 9 AND label = ?"
+      #expect(try session.integers(search, .text("h\u{f4}tel")) == [1, 3, 4], "\(command)")
+    }
+  }
+
+  @Test("A table that another connection makes anew has the columns it has now")
+  func madeAnew() throws {
+    let session = try SQLSession(onDisk: true)
+    try session.run(
+      """
+      CREATE VIRTUAL TABLE v USING vidx(dimensions = 1, metric = l2, filter a, filter b);
+      INSERT INTO v(rowid, vector, a, b) VALUES (1, '[1]', 10, 20), (2, '[2]', 20, 10)
+      """)
+    let other = try SQLSession.connect(#require(session.path))
+    let sql = "SELECT rowid FROM v WHERE vector MATCH '[0]' AND k = 9 AND b = 20"
+    #expect(try SQLSession.rows(other, sql) == [[1]])
+    try session.run(
+      """
+      DROP TABLE v;
+      CREATE VIRTUAL TABLE v USING vidx(dimensions = 1, metric = l2, filter b);
+      INSERT INTO v(rowid, vector, b) VALUES (7, '[1]', 20), (8, '[1]', 10)
+      """)
+    #expect(try SQLSession.rows(other, sql) == [[7]])
+  }
+
   @Test("A content table must have the column")
   func missingColumn() throws {
     let session = try SQLSession()

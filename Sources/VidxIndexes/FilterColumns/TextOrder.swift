@@ -1,0 +1,26 @@
+/// How texts are ordered under SQLite's BINARY collation: byte by byte, in the encoding of the database.
+///
+/// Segments and the delta hold UTF-8 whatever that encoding is, and their values are sorted by it. In a database of
+/// another encoding the ends of ranges are therefore found by looking at each value.
+package enum TextOrder: Hashable, Sendable {
+  case utf8
+  case utf16LittleEndian
+  case utf16BigEndian
+
+  /// Below 0 when `a` comes before `b`, both in UTF-8.
+  func compare(_ a: [UInt8], _ b: [UInt8]) -> Int {
+    if self == .utf8 { return ColumnValue.compare(.text(a), .text(b)) }
+    let (a, b) = (units(a), units(b))
+    for (x, y) in zip(a, b) where x != y { return x < y ? -1 : 1 }
+    return a.count - b.count
+  }
+
+  /// Numbers that are ordered as the bytes of the UTF-16 units are.
+  private func units(_ text: [UInt8]) -> [UInt16] {
+    String(decoding: text, as: UTF8.self).utf16.map { unit in
+      // Which are no characters: SQLite's translation replaces them.
+      let kept = unit >= 0xFFFE ? 0xFFFD : unit
+      return self == .utf16LittleEndian ? kept.byteSwapped : kept
+    }
+  }
+}
