@@ -200,6 +200,33 @@ import VidxSQLite
         """) == [7, 8, 37])
   }
 
+  /// As docs/SQL.md says under Traps: where SQLite would convert, the index finds what needs no converting.
+  @Test("Nothing is converted")
+  func affinity() throws {
+    let session = try SQLSession(onDisk: true)
+    try session.run(
+      """
+      CREATE TABLE n(i INTEGER, t TEXT, u); INSERT INTO n VALUES (5, '5', '5');
+      CREATE VIRTUAL TABLE v USING vidx(dimensions = 1, filter a);
+      INSERT INTO v(rowid, vector, a) VALUES (1, '[1]', 5), (2, '[1]', '5'), (3, '[1]', 5.0), (4, '[1]', 'x')
+      """)
+    let cases: [(String, [Int64])] = [
+      ("a IN (5)", [1, 3]), ("a IN ('5')", [2]), ("a IN (5, 'x')", [1, 3, 4]), ("a IN (SELECT u FROM n)", [2]),
+      ("a IN (SELECT t FROM n)", [2]), ("a IN (SELECT i + 0 FROM n)", [1, 3]), ("a = CAST('5' AS INTEGER)", [1, 3]),
+      // Of an ordinary table 2 would pass, too.
+      ("a IN (SELECT i FROM n)", [1, 3]), ("a = (SELECT i FROM n)", [1, 3]),
+    ]
+    for _ in 0..<2 {
+      for (condition, expected) in cases {
+        #expect(
+          try session.integers("SELECT rowid FROM v WHERE \(condition) ORDER BY rowid") == expected, "\(condition)")
+        let search = "SELECT rowid FROM v WHERE vector MATCH '[1]' AND k = 9 AND \(condition) ORDER BY rowid"
+        #expect(try session.integers(search) == expected, "\(condition)")
+      }
+      try session.run("INSERT INTO v(v) VALUES ('optimize')")
+    }
+  }
+
   @Test("A content table gives its columns, and is followed")
   func content() throws {
     let session = try SQLSession(onDisk: true)
