@@ -1,9 +1,10 @@
 package import VidxSegments
 package import VidxVectors
 
-/// The rows of one segment that a search may return, and their vectors. Immutable once made; any thread may read.
+/// The rows of one segment that a search may return, and their vectors. Immutable once made, but for what is counted
+/// when the first search by lists needs it; any thread may read.
 @safe package final class EntryFilter: @unchecked Sendable {
-  // @unchecked: made by one owner, then only read.
+  // @unchecked: made by one owner, then only read; the counts have a lock.
 
   /// The passing entries.
   package let entries: RowSet
@@ -13,20 +14,20 @@ package import VidxVectors
   let ordinalCount: Int
   /// Nobody asked for a filter: all rows pass but the dead.
   let isOfLiveRows: Bool
-  /// Of each list, the logarithm of the number of its vectors that pass, minus infinity for none; nil without lists.
-  private(set) var logCounts: [Float]?
+  private let lists: IVFLists?
+  private let knownLogCounts = Locked<[Float]?>(nil)
 
   /// - Parameter entries: a set over the segment's entries; the filter keeps it, so do not change it afterwards.
   /// - Complexity: O(entryCount / 64), plus O(passing rows) where rows share vectors.
   package init(_ entries: RowSet, in index: SegmentIndex, isOfLiveRows: Bool = false) throws(SegmentError) {
     self.isOfLiveRows = isOfLiveRows
+    lists = index.lists
     precondition(entries.capacity == index.entryCount, "\(entries.capacity) bits for \(index.entryCount) entries")
     self.entries = entries
     entryCount = entries.count
     guard index.rows.hasSharedVectors else {
       ordinals = entries
       ordinalCount = entryCount
-      logCounts = try index.lists?.logCounts(of: ordinals)
       return
     }
     let set = RowSet(capacity: index.vectorCount)
@@ -45,6 +46,15 @@ package import VidxVectors
     }
     ordinals = set
     ordinalCount = set.count
-    logCounts = try index.lists?.logCounts(of: ordinals)
+  }
+
+  /// Of each list, the logarithm of the number of its vectors that pass, minus infinity for none; nil without lists.
+  /// - Throws: when the starts of the lists are damaged, which only searches by lists read.
+  /// - Complexity: O(vectors / 64 + lists) the first time.
+  func logCounts() throws(SegmentError) -> [Float]? {
+    if let known = knownLogCounts.withLock({ $0 }) { return known }
+    let counts = try lists?.logCounts(of: ordinals)
+    knownLogCounts.withLock { $0 = counts }
+    return counts
   }
 }

@@ -174,6 +174,13 @@ enum Validation {
     }
     return last <= limit
   }
+
+  /// Every 32-bit float is finite and not below 0.
+  static func areLengths(_ block: UnsafeRawBufferPointer) -> Bool {
+    let lengths = unsafe block.assumingMemoryBound(to: Float.self)
+    for i in 0..<lengths.count where unsafe !(lengths[i] >= 0 && lengths[i].isFinite) { return false }
+    return true
+  }
 }
 
 extension Section {

@@ -71,6 +71,14 @@ import VidxVectors
       }
     }
     attempt {
+      let filter = try index.filter((0..<700).map { Int64($0) * 6 })
+      var counters = SearchCounters()
+      let hits = try index.search(
+        query, k: 5, parameters: SearchParameters(plan: .lists), filter: filter, counters: &counters
+      ).hits
+      #expect(hits.count <= 5)
+    }
+    attempt {
       for column in 0..<3 { for entry in 0..<index.entryCount { _ = try index.value(column: column, entry: entry) } }
     }
     attempt { for id in stride(from: Int64(-3), to: 5_000, by: 7) { _ = try index.entry(ofRowID: id) } }
@@ -183,7 +191,7 @@ import VidxVectors
   // MARK: Bytes
 
   /// A segment like another but for one section, which nil leaves out; all its checksums hold.
-  private static func forge(
+  static func forge(
     _ file: SegmentFile, _ kind: SectionKind, _ bytes: [UInt8]?, _ folder: TemporaryFolder
   ) throws -> String {
     let name = "forged-\(UInt64.random(in: 0...UInt64.max)).seg"
@@ -202,7 +210,7 @@ import VidxVectors
     return published.path
   }
 
-  private static func section(_ kind: SectionKind, of file: SegmentFile) throws -> [UInt8]? {
+  static func section(_ kind: SectionKind, of file: SegmentFile) throws -> [UInt8]? {
     guard let length = file.byteCount(of: kind) else { return nil }
     return try unsafe file.section(kind, expecting: length).bytes.map { $0 }
   }

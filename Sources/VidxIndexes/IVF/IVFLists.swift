@@ -64,7 +64,9 @@ import VidxVectors
     self.parameters = parameters
     self.reach = reach
     let lists = Int(parameters.listCount)
-    spreads = try reach.map { (_) throws(SegmentError) in try file.section(.listSpreads, expecting: lists * 4) }
+    spreads = try reach.map { (_) throws(SegmentError) in
+      unsafe try file.section(.listSpreads, expecting: lists * 4) { block, _ in unsafe Validation.areLengths(block) }
+    }
     let stride = VectorLayout.stride(dimensions: dimensions)
     centroids = try file.section(.centroids, expecting: lists * stride * 4)
     codes = try CentroidCodes(file, metric: metric, lists: lists)
@@ -149,6 +151,7 @@ import VidxVectors
       problems.append("the lists hold vectors \(first)..<\(last) of \(vectorCount)")
     }
     for list in 0..<listCount { _ = try ordinals(of: list) }
+    try spreads?.verifyAll()
     try centroids.verifyAll()
     let stride = VectorLayout.stride(dimensions: dimensions)
     for list in 0..<listCount {

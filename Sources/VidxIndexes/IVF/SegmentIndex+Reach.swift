@@ -45,7 +45,7 @@ extension SegmentIndex {
   }
 
   private func logCounts(_ lists: IVFLists, _ filter: EntryFilter?) throws(SegmentError) -> [Float]? {
-    if let filter { return filter.logCounts }
+    if let filter { return try filter.logCounts() }
     return try lists.wholeLogCounts()
   }
 
