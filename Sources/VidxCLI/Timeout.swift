@@ -1,4 +1,3 @@
-import Synchronization
 import Vidx
 import VidxSQLite
 
@@ -8,8 +7,9 @@ import VidxSQLite
   import Darwin
 #endif
 
-private let isOver = Atomic<Bool>(false)
-// SAFETY: set before the signal can come and cleared after it can; the handler only sets a flag of the connection.
+private let deadline = Deadline()
+// SAFETY: set before the deadline runs and cleared when no alarm looks at it any more; the handler only sets a flag of
+// the connection.
 nonisolated(unsafe) private var watched: Connection?
 
 /// Work that is given up after a time (--timeout).
@@ -36,23 +36,35 @@ enum Timeout {
   /// - Parameter seconds: nil for any time.
   static func run<Result>(_ seconds: Double?, _ session: Session, _ body: () throws -> Result) throws -> Result {
     guard let seconds else { return try body() }
-    isOver.store(false, ordering: .relaxed)
     unsafe watched = session.connection
+    deadline.begin()
     signal(SIGALRM) { _ in
-      if isOver.exchange(true, ordering: .relaxed) { Timeout.end() }
-      unsafe watched?.interrupt()
-      Timeout.arm(0.5)
+      deadline.ring {
+        unsafe watched?.interrupt()
+        Timeout.arm(0.5)
+      } end: {
+        Timeout.end()
+      }
     }
     unblock()
     arm(seconds)
-    defer {
-      arm(0)
-      unsafe watched = nil
-    }
-    do { return try body() } catch {
-      guard isOver.load(ordering: .relaxed) else { throw error }
+    do {
+      let result = try body()
+      _ = disarm()
+      return result
+    } catch {
+      guard disarm() else { throw error }
       throw VidxError(.cancelled, message, cause: error)
     }
+  }
+
+  /// - Returns: whether the time was over.
+  private static func disarm() -> Bool {
+    // An alarm that rings meanwhile may set the next one: that is over before the timer is stopped.
+    let isOver = deadline.finish()
+    arm(0)
+    unsafe watched = nil
+    return isOver
   }
 
   /// Whoever started us may have left the signal blocked, as threads of libdispatch do.

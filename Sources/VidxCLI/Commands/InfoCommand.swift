@@ -9,7 +9,8 @@ struct InfoCommand: Command {
     options: [Options.index, Options.json],
     lesson: """
       "new" counts rows that are not yet in a segment file, "deleted" rows of segments that are gone; vidx optimize
-      merges both.
+      merges both. Filter columns, and the partition among them, are kept beside the vectors: conditions on them read
+      no row.
 
         vidx info packages.db
         vidx info packages.db --index packages_vectors --json
@@ -50,6 +51,7 @@ struct InfoCommand: Command {
     case .own: if let table = summary.options.rowTable { lines.append("  rows of table \(table)") }
     case .column(let column, let table): lines.append("  follows column \(column) of table \(table)")
     }
+    if let line = filters(summary.options) { lines.append(line) }
     for segment in summary.segments {
       var line = "  segment \(segment.file): \(grouped(segment.rows)) rows, \(byteSize(segment.bytes))"
       if let codec = segment.codec, let bytes = segment.bytesPerCode {
@@ -59,6 +61,14 @@ struct InfoCommand: Command {
     }
     lines.append("  new: \(grouped(summary.deltaRows)) rows, deleted: \(grouped(summary.tombstones)) rows")
     return lines.joined(separator: "\n")
+  }
+
+  private static func filters(_ options: IndexOptions) -> String? {
+    var parts: [String] = []
+    let columns = options.filterColumns
+    if !columns.isEmpty { parts.append("filter columns \(columns.joined(separator: ", "))") }
+    if let partition = options.partition { parts.append("partition \(partition)") }
+    return parts.isEmpty ? nil : "  " + parts.joined(separator: "; ")
   }
 
   private static func kind(_ type: IndexType) -> String {
@@ -88,6 +98,9 @@ struct InfoCommand: Command {
       json.member("codec", summary.options.codec.rawValue)
       if let table = summary.options.rowTable { json.member("table", table) }
       if case .column(let column, _) = summary.options.content { json.member("column", column) }
+      json.key("filter_columns")
+      json.array { json in for column in summary.options.filterColumns { json.string(column) } }
+      if let partition = summary.options.partition { json.member("partition", partition) }
       json.member("rows", summary.rows)
       json.key("segments")
       json.array { json in

@@ -219,6 +219,21 @@ import Testing
       try ids(try sandbox.succeed("search", "t.db", "--index", "v", "--like", "5000", "-k", "1", "--json")) == [5000])
   }
 
+  @Test func tellsFilterColumnsAndPartition() throws {
+    try build()
+    try sandbox.succeed(
+      "sql", "t.db",
+      "CREATE VIRTUAL TABLE w USING vidx(dimensions = 2, filter section, partition tenant, filter \"a size\")")
+    let info = try #require(try sandbox.succeed("info", "t.db", "--index", "w", "--json").objects().first)
+    #expect(info["filter_columns"] as? [String] == ["section", "a size"])
+    #expect(info["partition"] as? String == "tenant")
+    let text = try sandbox.succeed("info", "t.db", "--index", "w").output
+    #expect(text.contains("\n  filter columns section, a size; partition tenant\n"), "\(text)")
+    let plain = try #require(try sandbox.succeed("info", "t.db", "--index", "v", "--json").objects().first)
+    #expect(plain["filter_columns"] as? [String] == [] && plain["partition"] == nil)
+    #expect(try !sandbox.succeed("info", "t.db", "--index", "v").output.contains("filter"))
+  }
+
   @Test func tellsTheCodecsOfSoundSegmentsBesideOneThatIsGone() throws {
     try build()
     try sandbox.succeed(
