@@ -152,7 +152,7 @@ import VidxVectors
       for text in texts {
         let bound = FilterCondition.Bound(.string(text), isInclusive: false)
         let filter = ReaderFilter([NamedCondition("a", .range(lower: bound, upper: nil))])
-        let expected = try connection.prepare("SELECT rowid FROM w WHERE +a > '\(text)'").rowIDs(timeout: nil)
+        let expected = try connection.prepare("SELECT rowid FROM w WHERE +a > '\(text)'").rowIDs()
         #expect(try Self.ids(reader.resolve(filter)) == expected.sorted(), "\(text)")
       }
       try connection.execute("INSERT INTO w(w) VALUES ('optimize')")
