@@ -58,21 +58,22 @@ class Peer(Engine):
 
     def filtered_configurations(self, shape):
         """Modes: filter columns of the index, with the planner's choice of plan at each setting and at the defaults;
-        SQL that is resolved to a row set once, or anew in each call; each plan by itself."""
+        SQL that is resolved to a row set once, or anew in each call; each plan by itself, at the same settings."""
         declared, sql = "declared columns", ("cached row set", "ad hoc predicate")
 
-        def ways(settings, plan):
+        def ways(settings, *plans):
             every = [{}, {"target_recall": 0.95}, {"target_recall": 0.99}]
             return (*modes((declared,), settings), *modes(sql, settings, **{LIKE: declared}),
                     *modes(("declared columns, target recall",), every, **{ALL: True}),
                     *modes(("plan: exact",), [{"exact": True}]),
-                    *(modes((f"plan: {plan}",), settings, plan=plan) if self.plans else ()))
+                    *(setting for plan in plans if self.plans
+                      for setting in modes((f"plan: {plan}",), settings, plan=plan)))
 
         lists = shape.lists()
         probes = tuple(probes for probes in (*PROBES, 256, 512, lists) if probes <= lists)
         return [
             Configuration("HNSW auto", {"type": "hnsw", "m": 16, "ef_construction": 200},
-                          ways(sweep("ef_search", EF), "graph")),
+                          ways(sweep("ef_search", EF), "graph", "lists")),
             Configuration("IVF auto", {"type": "ivfflat", "lists": lists}, ways(sweep("probes", probes), "lists")),
         ]
 

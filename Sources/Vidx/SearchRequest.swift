@@ -11,6 +11,16 @@ public enum RowFilter: Sendable, Equatable {
   case ids([Int64])
 }
 
+/// A way to find the rows that are nearest (docs/PLANNER.md).
+public enum SearchPlan: String, Sendable, CaseIterable {
+  /// Score every row that passes. Every index has it.
+  case exact
+  /// Walk the graph: of an HNSW index.
+  case graph
+  /// Go through the lists: of an IVFFlat index, and of an HNSW index, which has some beside its graph.
+  case lists
+}
+
 /// What a search may spend, and how far it looks. Settings of the query, never of the index.
 public struct SearchSettings: Sendable, Equatable {
   /// Only rows at this distance (of the index's metric) or nearer.
@@ -24,6 +34,11 @@ public struct SearchSettings: Sendable, Equatable {
   public var probes: Int?
   /// Compare every row that passes, whatever the other settings: the same as a `targetRecall` of 1.
   public var exact: Bool
+  /// The way to go, for measuring the ways and for overriding the planner where it is wrong; nil leaves the choice to
+  /// it, by what each is expected to cost. A plan that the type of the index does not have is an error; a part of the
+  /// index that lacks it is searched as the planner says, and `SearchResult.plan` tells what was done. `exact`, a
+  /// `targetRecall` of 1 and pages go before it.
+  public var plan: SearchPlan?
   /// Only rows after this one, by distance and id: the next page; `.start` is the first. Pages are exact, whatever the
   /// other settings: what an approximate one missed would be on none.
   public var after: SearchCursor?
@@ -32,7 +47,7 @@ public struct SearchSettings: Sendable, Equatable {
 
   public init(
     within: Double? = nil, efSearch: Int? = nil, targetRecall: Double? = nil, probes: Int? = nil, exact: Bool = false,
-    after: SearchCursor? = nil, timeout: Double? = nil
+    plan: SearchPlan? = nil, after: SearchCursor? = nil, timeout: Double? = nil
   ) {
     self.after = after
     self.timeout = timeout
@@ -41,6 +56,7 @@ public struct SearchSettings: Sendable, Equatable {
     self.targetRecall = targetRecall
     self.probes = probes
     self.exact = exact
+    self.plan = plan
   }
 }
 

@@ -179,10 +179,22 @@ extension FilterValue {
   }
 }
 
+extension SearchPlan {
+  fileprivate var segmentPlan: SegmentPlan {
+    switch self {
+    case .exact: .exact
+    case .graph: .graph
+    case .lists: .lists
+    }
+  }
+}
+
 extension SearchSettings {
   /// What they say to the layers below, but for `within`.
   var parameters: SearchParameters {
-    SearchParameters(efSearch: efSearch, targetRecall: targetRecall, probes: probes, exact: exact)
+    SearchParameters(
+      efSearch: efSearch, targetRecall: targetRecall, probes: probes, exact: exact,
+      plan: plan.map { $0.segmentPlan })
   }
 
   var cursor: StoreCursor? { after.map { StoreCursor(distance: $0.distance, rowID: $0.id) } }

@@ -79,7 +79,7 @@ extension VidxError {
       switch error {
       case .noIndex: .noSuchIndex
       case .vector, .query: .badVector
-      case .invalidCount, .invalidTargetRecall, .noFilterColumn: .badOption
+      case .invalidCount, .invalidTargetRecall, .noFilterColumn, .missingPlan, .planOfStream: .badOption
       case .rowExists, .repeatedRowIDs, .rowsExist, .rowIDsExhausted: .constraint
       case .noRow: .noSuchRow
       case .content, .contentRow: .badRows

@@ -48,7 +48,7 @@ struct Failure: Error {
     case .noIndex: VIDX_NO_INDEX
     case .nameTaken, .rowExists, .rowsExist: VIDX_EXISTS
     case .vector, .query: VIDX_BAD_VECTOR
-    case .invalidCount, .repeatedRowIDs, .inMemory, .noFilterColumn: VIDX_BAD_ARGUMENT
+    case .invalidCount, .repeatedRowIDs, .inMemory, .noFilterColumn, .missingPlan: VIDX_BAD_ARGUMENT
     case .overtaken: VIDX_BUSY
     case .segment(_, let error): code(of: error)
     case .damagedDefinition, .damagedDelta, .damagedTombstone, .foreignSegment: VIDX_CORRUPT

@@ -115,6 +115,7 @@ private struct SearchRun: Sendable {
     }
     self.k = k
     parameters = try unsafe settings.map { try unsafe Self.parameters($0.pointee) } ?? SearchParameters()
+    try parameters.checkPlan(of: index.kind)
     guard let wanted = unsafe settings?.pointee.filter else {
       (snapshot, filter, isFilterCached, answer) = (try index.snapshot(), nil, false, nil)
       return
@@ -140,6 +141,7 @@ private struct SearchRun: Sendable {
     let (efSearch, probes) = unsafe (Int(settings.ef_search), Int(settings.probes))
     let recall = unsafe settings.target_recall
     var parameters = SearchParameters(exact: unsafe settings.exact != 0)
+    parameters.plan = try plan(unsafe settings.plan)
     if efSearch != 0 {
       try check("ef_search", efSearch, in: IndexLimits.efSearch)
       parameters.efSearch = efSearch
@@ -155,6 +157,16 @@ private struct SearchRun: Sendable {
       parameters.targetRecall = Double(recall)
     }
     return parameters
+  }
+
+  private static func plan(_ number: UInt32) throws(Failure) -> SegmentPlan? {
+    switch Int(number) {
+    case VIDX_PLAN_CHOSEN: nil
+    case VIDX_PLAN_EXACT: .exact
+    case VIDX_PLAN_GRAPH: .graph
+    case VIDX_PLAN_LISTS: .lists
+    default: throw Failure(VIDX_BAD_ARGUMENT, "plan is \(number); give one of VIDX_PLAN_CHOSEN to VIDX_PLAN_LISTS")
+    }
   }
 
   private static func check(_ name: String, _ value: Int, in range: ClosedRange<Int>) throws(Failure) {

@@ -1,5 +1,4 @@
 package import VidxSegments
-
 package import VidxVectors
 
 /// What one search may spend. Settings of the query, never of the index.
@@ -13,7 +12,8 @@ package struct SearchParameters: Sendable, Equatable {
   package var probes: Int?
   /// Score every row that passes.
   package var exact: Bool
-  /// Answers by this plan where the segment has it; nil for the one that is expected to cost least. For measurements.
+  /// Answers by this plan where the segment has it (`IndexKind.plans`); nil for the one that is expected to cost least.
+  /// For measurements, and for who knows better. A walk that meets too few rows that pass gives up all the same.
   package var plan: SegmentPlan?
 
   package static let defaultEfSearch = 40
@@ -23,8 +23,8 @@ package struct SearchParameters: Sendable, Equatable {
   /// vectors (a user's words against descriptions) two to three times as many were missed as of those measured with.
   static let shareOfMisses = 0.15
 
-  /// Every row that passes is scored: `exact` says so, or a target of 1.
-  package var isExact: Bool { exact || (targetRecall ?? 0) >= 1 }
+  /// Every row that passes is scored: `exact` says so, or a target of 1, or the plan.
+  package var isExact: Bool { exact || (targetRecall ?? 0) >= 1 || plan == .exact }
 
   package init(
     efSearch: Int? = nil, targetRecall: Double? = nil, probes: Int? = nil, exact: Bool = false,
@@ -82,13 +82,27 @@ package struct SearchCounters: Sendable, Equatable {
 }
 
 /// How a segment answered.
-package enum SegmentPlan: String, Sendable {
+package enum SegmentPlan: String, Sendable, CaseIterable {
   /// Every passing row was scored.
   case exact
   /// The graph was walked.
   case graph
   /// The nearest lists were scanned.
   case lists
+}
+
+extension IndexKind {
+  /// The ways that segments of this kind can be searched. Those of few rows, and those of a graph written before it had
+  /// lists beside it, may lack one: then the planner chooses among the others.
+  package var plans: [SegmentPlan] { SegmentPlan.allCases.filter(has) }
+
+  package func has(_ plan: SegmentPlan) -> Bool {
+    switch plan {
+    case .exact: true
+    case .graph: self == .hnsw
+    case .lists: self != .flat
+    }
+  }
 }
 
 /// How a segment answered into memory of the caller.

@@ -170,6 +170,32 @@ import VidxIndexes
     }
   }
 
+  @Test func plansAreHeeded() throws {
+    let session = try session()
+    let sample = SampleVectors(count: 5_000)
+    let options = IndexOptions(dimensions: 8, metric: .l2, type: .hnsw(m: 16, efConstruction: 64))
+    _ = try session.build("v", options, vectors: sample, build: BuildOptions())
+    let queries = SampleVectors(count: 20, seed: 5).vectors
+    for filter in [RowFilter.all, .ids(Array(1...2_500))] {
+      for plan in SearchPlan.allCases {
+        let settings = SearchSettings(plan: plan)
+        let results = try session.search("v", nearEach: queries, k: 10, filter: filter, settings: settings, threads: 2)
+        let name = filter == .all || plan == .exact ? plan.rawValue : "filtered \(plan.rawValue)"
+        #expect(results.allSatisfy { $0.plan == name && $0.hits.count == 10 }, "\(plan)")
+        for (query, result) in zip(queries, results) {
+          let one = try session.search("v", near: query, k: 10, filter: filter, settings: settings)
+          #expect(one.hits == result.hits && one.plan == result.plan)
+        }
+      }
+    }
+    _ = try session.build("f", IndexOptions(dimensions: 8, type: .flat), vectors: sample, build: BuildOptions())
+    let error = try #require(throws: VidxError.self) {
+      try session.search("f", near: queries[0], k: 1, settings: SearchSettings(plan: .graph))
+    }
+    #expect(error.code == .badOption)
+    #expect(error.message == "plan cannot be graph: an index of type flat has only exact")
+  }
+
   @Test func searchesOnThreadsSeeOneState() throws {
     let path = directory.file("t.db")
     let writer = try Session(path: path, mode: .create, newHasWriteAheadLog: true)

@@ -79,6 +79,37 @@ class FilterColumns(unittest.TestCase):
                             {"label": ("between", low, high), "size": ("<", bound)},
                             (self.labels >= low) & (self.labels <= high) & (self.sizes < bound))
 
+    def test_plans(self):
+        path = os.path.join(self.folder.name, "plans.db")
+        vectors = numpy.random.default_rng(9).standard_normal((6000, 8)).astype(numpy.float32)
+        vidx.build(vectors, path, filters={"half": numpy.arange(6000) % 2})
+        vidx.build(vectors, path, name="lists", type="ivfflat")
+        with vidx.open(path) as index:
+            for words, prefix in (({}, ""), ({"filter": {"half": 1}}, "filtered ")):
+                wanted, _ = index.search(vectors[5], exact=True, **words)
+                for plan in ("exact", "graph", "lists"):
+                    found, _ = index.search(vectors[5], plan=plan, **words)
+                    said = index.last_search()["plan"]
+                    self.assertEqual(said, plan if plan == "exact" else prefix + plan)
+                    self.assertGreaterEqual(len(numpy.intersect1d(found, wanted)), 7, plan)
+                    batch, _ = index.search_batch(vectors[5:7], plan=plan, **words)
+                    self.assertEqual(index.last_search()["plan"], said)
+                    numpy.testing.assert_array_equal(batch[0], found)
+            index.search(vectors[5], plan=None)
+            self.assertEqual(index.last_search()["plan"], "graph")
+            for plan in ("list", 3, b"exact", "Exact"):
+                with self.assertRaisesRegex(vidx.ArgumentError, "plan cannot be .*: known are 'exact', 'graph'"):
+                    index.search(vectors[5], plan=plan)
+        with vidx.open(path, name="lists") as index:
+            with self.assertRaisesRegex(vidx.ArgumentError, "type ivfflat has exact and lists"):
+                index.search_batch(vectors[5:7], plan="graph")
+
+    def test_the_signatures_name_every_setting(self):
+        for method in (vidx.Index.search, vidx.Index.search_batch):
+            for name in ("ef_search", "probes", "target_recall", "exact", "plan", "where", "parameters", "ids",
+                         "filter", "timeout"):
+                self.assertIn(name + "=", method.__text_signature__)
+
     def test_what_is_refused(self):
         query = self.vectors[0]
         with vidx.open(self.path) as index:

@@ -8,11 +8,12 @@ typedef struct {
   vidx_search_settings settings;
 } search_arguments;
 
-enum { QUERY, K, EF_SEARCH, PROBES, TARGET_RECALL, EXACT, WHERE, PARAMETERS, IDS, FILTER, TIMEOUT, THREADS, ARGUMENTS };
+enum { QUERY, K, EF_SEARCH, PROBES, TARGET_RECALL, EXACT, PLAN, WHERE, PARAMETERS, IDS, FILTER, TIMEOUT, THREADS,
+       ARGUMENTS };
 
 static const char *const argument_names[ARGUMENTS] = {
-    "query", "k", "ef_search", "probes", "target_recall", "exact", "where", "parameters", "ids", "filter",
-    "timeout", "threads"};
+    "query", "k", "ef_search", "probes", "target_recall", "exact", "plan", "where", "parameters", "ids",
+    "filter", "timeout", "threads"};
 
 static int set_count(PyObject *value, const char *name, uint32_t *result) {
   if (value == Py_None) return 1;
@@ -51,6 +52,19 @@ static int set_timeout(PyObject *value, double *result) {
   return 1;
 }
 
+static int set_plan(PyObject *value, uint32_t *result) {
+  static const char *const names[] = {NULL, "exact", "graph", "lists"}; /* by number, as in vidx.h */
+  if (value == Py_None) return 1;
+  for (uint32_t i = VIDX_PLAN_EXACT; i <= VIDX_PLAN_LISTS && PyUnicode_Check(value); i++)
+    if (PyUnicode_CompareWithASCIIString(value, names[i]) == 0) {
+      *result = i;
+      return 1;
+    }
+  PyErr_Format(argument_error(),
+               "plan cannot be %R: known are 'exact', 'graph' and 'lists', and None to have one chosen", value);
+  return 0;
+}
+
 static int set_argument(int argument, PyObject *value, search_arguments *result) {
   switch (argument) {
   case QUERY: result->query = value; return 1;
@@ -65,6 +79,7 @@ static int set_argument(int argument, PyObject *value, search_arguments *result)
     result->settings.exact = truth > 0;
     return truth >= 0;
   }
+  case PLAN: return set_plan(value, &result->settings.plan);
   case WHERE: result->where = value == Py_None ? NULL : value; return 1;
   case PARAMETERS: result->parameters = value; return 1;
   case IDS: result->ids = value == Py_None ? NULL : value; return 1;

@@ -391,14 +391,16 @@ static PyObject *index_dimensions(index_object *self, void *unused) {
 
 static PyMethodDef index_methods[] = {
     {"search", (PyCFunction)(void (*)(void))index_search, METH_FASTCALL | METH_KEYWORDS,
-     "search(query, k=10, *, ef_search=None, probes=None, target_recall=None, exact=False, where=None,\n"
-     "parameters=(), ids=None, timeout=None)\n--\n\n"
+     "search(query, k=10, *, ef_search=None, probes=None, target_recall=None, exact=False, plan=None, where=None,\n"
+     "parameters=(), ids=None, filter=None, timeout=None)\n--\n\n"
      "The k rows nearest to one vector: (ids int64, distances float32), nearest first; fewer than k when the index\n"
      "has fewer rows. Only rows for which the SQL condition `where` holds, with `parameters` for its `?`, or those\n"
-     "with one of the `ids`. `timeout` is for the condition, in seconds. Any number of threads may search at once."},
+     "with one of the `ids`, or those that pass the tests of filter columns in `filter`. `timeout` is for the\n"
+     "condition, in seconds. `plan` is 'exact', 'graph' or 'lists' in place of the planner's choice. Any number of\n"
+     "threads may search at once."},
     {"search_batch", (PyCFunction)(void (*)(void))index_search_batch, METH_FASTCALL | METH_KEYWORDS,
-     "search_batch(queries, k=10, *, ef_search=None, probes=None, target_recall=None, exact=False, where=None,\n"
-     "parameters=(), ids=None, timeout=None, threads=2)\n--\n\n"
+     "search_batch(queries, k=10, *, ef_search=None, probes=None, target_recall=None, exact=False, plan=None,\n"
+     "where=None, parameters=(), ids=None, filter=None, timeout=None, threads=2)\n--\n\n"
      "The k rows nearest to each of many vectors, all on one state of the index: (ids int64, distances float32),\n"
      "each len(queries) x k; where the index has fewer rows, -1 and infinity."},
     {"_info", (PyCFunction)index_info, METH_NOARGS, NULL},

@@ -169,6 +169,14 @@ void vidx_filter_free(vidx_filter *filter);
 
 /* ---- Searches ---- */
 
+/* Ways to find the nearest rows. One that the type of the index does not have is refused. */
+enum {
+  VIDX_PLAN_CHOSEN = 0, /* what is expected to cost least */
+  VIDX_PLAN_EXACT = 1,
+  VIDX_PLAN_GRAPH = 2, /* of HNSW */
+  VIDX_PLAN_LISTS = 3, /* of IVFFlat, and those beside the graph of HNSW */
+};
+
 /* What a search may spend, and where it looks; zeroed means the defaults. */
 typedef struct vidx_search_settings {
   uint32_t ef_search; /* HNSW: candidates kept; 0 for the default */
@@ -177,6 +185,7 @@ typedef struct vidx_search_settings {
   float target_recall; /* share of the true neighbours to aim at, above 0 to 1 (exact); 0: not given */
   const vidx_filter *filter; /* the rows that may be neighbours; NULL for all */
   double timeout;     /* seconds that the filter's condition may take; 0 for any time */
+  uint32_t plan;      /* one of VIDX_PLAN_..., for measuring and for overriding the planner */
 } vidx_search_settings;
 
 /* What a search did. */

@@ -40,6 +40,8 @@ enum Options {
   static let targetRecall = Option(
     name: "target-recall", value: "SHARE", help: "hnsw: the share of true neighbours to find, such as 0.95; 1: exact")
   static let exact = Option(name: "exact", help: "compare every row that passes: the true neighbours")
+  static let plan = Option(
+    name: "plan", value: "PLAN", help: "exact, graph or lists, whatever the planner would choose")
   static let probes = Option(name: "probes", value: "N", help: "ivfflat: lists scanned (square root of their number)")
   static let after = Option(
     name: "after", value: "DISTANCE,ROWID", help: "the page after this row, exact; \"start\" is the first page")

@@ -30,7 +30,8 @@ struct SearchCommand: Command {
 
       Distances: smaller is nearer. cosine is 1 - cos (0 to 2), ip the negated dot product.
       --ef-search or --target-recall (hnsw) and --probes (ivfflat) trade speed for recall; --exact compares every row
-      and misses none, and is what to compare other settings with.
+      and misses none, and is what to compare other settings with. --plan says which way to go instead of the planner
+      (see vidx explain), to compare the ways: hnsw has exact, graph and lists, ivfflat exact and lists, flat exact.
 
       --json prints one object a query:
         {"query": 0, "plan": "graph", "exact": false, "complete": true, "rows_scored": 64, "rows_yielded": null,

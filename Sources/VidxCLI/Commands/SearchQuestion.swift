@@ -14,7 +14,7 @@ struct SearchQuestion {
   static let options: [Option] = [
     Options.index, Options.vector, Options.queryFile, Options.row, Options.like, Options.field, Options.k,
     Options.whereCondition, Options.idsFrom, Options.within, Options.after, Options.efSearch, Options.targetRecall,
-    Options.probes, Options.exact, Options.timeout,
+    Options.probes, Options.exact, Options.plan, Options.timeout,
   ]
 
   let database: String
@@ -42,7 +42,7 @@ struct SearchQuestion {
   }
 
   private static func settings(_ arguments: Arguments) throws -> SearchSettings {
-    let effort = [Options.efSearch, Options.targetRecall, Options.probes].filter(arguments.has)
+    let effort = [Options.efSearch, Options.targetRecall, Options.probes, Options.plan].filter(arguments.has)
     if arguments.has(Options.exact), let other = effort.first {
       throw UsageError("--exact and \(other.spelling) together: --exact compares every row; leave one out")
     }
@@ -52,7 +52,7 @@ struct SearchQuestion {
       efSearch: try arguments.integer(Options.efSearch, in: IndexLimits.efSearch),
       targetRecall: try arguments.number(Options.targetRecall),
       probes: try arguments.integer(Options.probes, in: 1...IndexLimits.lists.upperBound),
-      exact: arguments.has(Options.exact), after: page)
+      exact: arguments.has(Options.exact), plan: try arguments.choice(Options.plan, SearchPlan.self), after: page)
   }
 
   private static func page(_ arguments: Arguments, effort: [Option]) throws(UsageError) -> SearchCursor? {

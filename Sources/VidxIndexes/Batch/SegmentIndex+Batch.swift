@@ -43,7 +43,7 @@ extension SegmentIndex {
     if parameters.isExact { return true }
     return switch structure {
     case .flat: true
-    case .ivfflat: !usesReach(parameters, filter) && parameters.plan == nil
+    case .ivfflat: !usesReach(parameters, filter)
     case .hnsw: false
     }
   }

@@ -58,7 +58,6 @@ struct SearchPlanner {
       forced = .lists
     }
     switch parameters.plan {
-    case .exact: forced = .exact
     case .graph where graph != nil: forced = .graph
     case .lists where lists != nil: forced = .lists
     default: break
@@ -135,7 +134,7 @@ extension SegmentIndex {
   /// without a filter that is told nothing, scans that many.
   func usesReach(_ parameters: SearchParameters, _ filter: EntryFilter?) -> Bool {
     // Without a filter a graph is walked: ef_search says how far.
-    guard case .ivfflat = structure else { return isSelective(filter) }
+    guard case .ivfflat = structure else { return parameters.plan == .lists || isSelective(filter) }
     if parameters.probes != nil { return false }
     return parameters.targetRecall != nil || isSelective(filter)
   }

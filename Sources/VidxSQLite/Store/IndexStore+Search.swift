@@ -1,5 +1,5 @@
-import VidxIndexes
-import VidxSegments
+package import VidxIndexes
+package import VidxSegments
 import VidxVectors
 
 extension IndexStore {
@@ -75,6 +75,10 @@ extension IndexStore {
   /// - Throws: as `search`.
   package func stream(_ request: StoreRequest) throws -> StoreStream {
     try check(request)
+    // A graph's stream walks the graph.
+    if let plan = request.parameters.plan, plan == .lists, definition.configuration.kind == .hnsw {
+      throw StoreError.planOfStream(plan)
+    }
     let query = try prepare(request.query)
     try refresh(includingDelta: true)
     let prepared = try resolve(request.filter, request.prepared, request.conditions)
@@ -114,6 +118,7 @@ extension IndexStore {
       throw .invalidTargetRecall(recall)
     }
     if let probes = request.parameters.probes, probes < 1 { throw .invalidCount(name: "probes", value: probes) }
+    try request.parameters.checkPlan(of: definition.configuration.kind)
   }
 
   func prepare(_ query: [Float]) throws(StoreError) -> PreparedQuery {
@@ -143,6 +148,13 @@ extension IndexStore {
     }
     precondition(prepared.state == state, "a filter that was prepared for another state of the index")
     return prepared
+  }
+}
+
+extension SearchParameters {
+  /// - Throws: `StoreError.missingPlan`.
+  package func checkPlan(of kind: IndexKind) throws(StoreError) {
+    if let plan, !kind.has(plan) { throw .missingPlan(plan, kind: kind) }
   }
 }
 

@@ -1,3 +1,5 @@
+internal import VidxIndexes
+
 extension StoreError: CustomStringConvertible {
   package var description: String { message }
 
@@ -14,14 +16,7 @@ extension StoreError: CustomStringConvertible {
       rowID.map { "row \($0): \(error)" } ?? "\(error)"
     case .query(let error):
       "\(error)"
-    case .invalidTargetRecall(let value):
-      "target_recall must be above 0 and at most 1, not \(value)"
-    case .invalidCount(let name, let value):
-      "\(name) cannot be \(value): give a number that is at least 0"
-    case .noFilterColumn(let index, let column, let known):
-      "index \(index) has no filter column '\(column)'"
-        + (nearestSpelling(to: column, among: known).map { " (did you mean '\($0)'?)" } ?? "")
-        + (known.isEmpty ? ": it has none" : ": it has \(known.joined(separator: ", "))")
+    case .invalidTargetRecall, .invalidCount, .noFilterColumn, .missingPlan, .planOfStream: settingMessage
     case .rowIDsExhausted(let index):
       "index \(index) holds the largest row id there is: give the row id of the new row"
     case .inMemory(let index):
@@ -35,6 +30,30 @@ extension StoreError: CustomStringConvertible {
     case .damagedDefinition, .damagedDelta, .damagedTombstone, .segment, .foreignSegment: damageMessage
     case .content, .contentRow: contentMessage
     }
+  }
+
+  private var settingMessage: String {
+    switch self {
+    case .invalidTargetRecall(let value):
+      "target_recall must be above 0 and at most 1, not \(value)"
+    case .invalidCount(let name, let value):
+      "\(name) cannot be \(value): give a number that is at least 0"
+    case .noFilterColumn(let index, let column, let known):
+      "index \(index) has no filter column '\(column)'"
+        + (nearestSpelling(to: column, among: known).map { " (did you mean '\($0)'?)" } ?? "")
+        + (known.isEmpty ? ": it has none" : ": it has \(known.joined(separator: ", "))")
+    case .missingPlan(let plan, let kind):
+      "plan cannot be \(plan.rawValue): an index of type \(kind.name) has \(Self.list(kind.plans))"
+    case .planOfStream(let plan):
+      "plan cannot be \(plan.rawValue) where rows come one by one (without k, or with k and bounds of the row id or "
+        + "lower bounds of the distance): leave it out"
+    default: preconditionFailure("not about a setting")
+    }
+  }
+
+  private static func list(_ plans: [SegmentPlan]) -> String {
+    guard let last = plans.last, plans.count > 1 else { return "only " + plans.map(\.rawValue).joined() }
+    return plans.dropLast().map(\.rawValue).joined(separator: ", ") + " and " + last.rawValue
   }
 
   private var rowMessage: String {

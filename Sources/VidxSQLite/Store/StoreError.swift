@@ -1,3 +1,4 @@
+package import VidxIndexes
 package import VidxSegments
 package import VidxVectors
 
@@ -29,6 +30,10 @@ package enum StoreError: Error, Equatable, Sendable {
   case invalidTargetRecall(Double)
   /// A condition names a filter column that the index does not have.
   case noFilterColumn(index: String, column: String, known: [String])
+  /// The kind of index cannot be searched so.
+  case missingPlan(SegmentPlan, kind: IndexKind)
+  /// Rows that come one by one cannot be found so.
+  case planOfStream(SegmentPlan)
   case rowExists(index: String, rowID: Int64)
   case noRow(index: String, rowID: Int64)
   /// The largest row id is taken, so there is no next one.

@@ -8,6 +8,7 @@ struct QueryPlan: Equatable, Sendable {
     case probes = "P"
     case targetRecall = "A"
     case exact = "Z"
+    case plan = "V"
     case afterDistance = "C"
     case afterRowID = "Y"
     /// `distance < value` or `<=`.

@@ -35,7 +35,7 @@ struct QueryPlanner {
     guard let match = position(where: Self.isMatch) else { return nil }
     let settings: [(Column, QueryPlan.Use)] = [
       (.k, .k), (.efSearch, .efSearch), (.probes, .probes), (.targetRecall, .targetRecall), (.exact, .exact),
-      (.afterDistance, .afterDistance), (.afterRowID, .afterRowID),
+      (.plan, .plan), (.afterDistance, .afterDistance), (.afterRowID, .afterRowID),
     ]
     guard !settings.contains(where: { isMissing($0.0) }) else { return nil }
     take(match, as: .query, isSettled: true)

@@ -5,12 +5,12 @@ internal import CSQLite
 enum Column: Int32, Sendable {
   case rowID = -1
   case vector = 0
-  case distance, k, efSearch, probes, targetRecall, exact, afterDistance, afterRowID, command
+  case distance, k, efSearch, probes, targetRecall, exact, plan, afterDistance, afterRowID, command
 
   /// The declaration of a table of this name, for `sqlite3_declare_vtab`.
   static func declaration(table: String, filterColumns: [FilterColumn]) -> String {
     "CREATE TABLE x(vector, distance HIDDEN, k HIDDEN, ef_search HIDDEN, probes HIDDEN, "
-      + "target_recall HIDDEN, exact HIDDEN, after_distance HIDDEN, after_rowid HIDDEN, "
+      + "target_recall HIDDEN, exact HIDDEN, plan HIDDEN, after_distance HIDDEN, after_rowid HIDDEN, "
       + "\(quoted(identifier: table)) HIDDEN"
       // Without a type they have no affinity: values stay, and are compared, as they are.
       + filterColumns.map { ", \(quoted(identifier: $0.name))" }.joined() + ")"
@@ -26,12 +26,12 @@ enum Column: Int32, Sendable {
 
   /// Names that a table cannot have, because its column of that name would be a second one, or hide the row id.
   static let reservedNames = [
-    "vector", "distance", "k", "ef_search", "probes", "target_recall", "exact", "after_distance", "after_rowid",
-    "rowid", "oid", "_rowid_",
+    "vector", "distance", "k", "ef_search", "probes", "target_recall", "exact", "plan", "after_distance",
+    "after_rowid", "rowid", "oid", "_rowid_",
   ]
 
   /// What a search is given beside its vector.
-  static let settings: [Column] = [.k, .efSearch, .probes, .targetRecall, .exact, .afterDistance, .afterRowID]
+  static let settings: [Column] = [.k, .efSearch, .probes, .targetRecall, .exact, .plan, .afterDistance, .afterRowID]
 
   var name: String {
     switch self {
@@ -43,6 +43,7 @@ enum Column: Int32, Sendable {
     case .probes: "probes"
     case .targetRecall: "target_recall"
     case .exact: "exact"
+    case .plan: "plan"
     case .afterDistance: "after_distance"
     case .afterRowID: "after_rowid"
     case .command: "the command column"

@@ -103,11 +103,15 @@ enum SearchTermsError: Error, Equatable {
   case notAShare(Column, value: Double)
   /// `after_distance` without `after_rowid`, or the other way round.
   case halfACursor
+  /// No plan has this name.
+  case noPlan(String)
   /// The text between planning and running is not one of ours.
   case unknownPlan(String)
 }
 
 extension SearchTermsError: CustomStringConvertible {
+  private static let plans = SegmentPlan.allCases.map(\.rawValue)
+
   var description: String {
     switch self {
     case .query(let error): "MATCH: \(error)"
@@ -117,6 +121,10 @@ extension SearchTermsError: CustomStringConvertible {
     case .notAShare(let column, let value): "\(column.name) must be above 0 and at most 1, not \(value)"
     case .halfACursor:
       "after_distance and after_rowid go together: give both of the last row, or NULL for both, the first page"
+    case .noPlan(let text):
+      "plan cannot be '\(text)'"
+        + (nearestSpelling(to: text, among: Self.plans).map { " (did you mean '\($0)'?)" } ?? "")
+        + ": known are \(Self.plans.joined(separator: ", "))"
     case .outOfRange(let column, let value, let allowed):
       "\(column.name) must be between \(allowed.lowerBound) and \(allowed.upperBound), not \(value)"
     case .unknownPlan(let text): "unknown query plan '\(text)': prepare the statement again"

@@ -40,6 +40,7 @@ struct SearchTermsReader {
     case .probes: terms.parameters.probes = try unsafe setting(value, .probes, in: 1...IndexLimits.lists.upperBound)
     case .targetRecall: terms.parameters.targetRecall = try unsafe share(value, .targetRecall)
     case .exact: terms.parameters.exact = try unsafe setting(value, .exact, in: 0...1) == 1
+    case .plan: terms.parameters.plan = try unsafe plan(value)
     case .afterDistance: afterDistance = .some(try unsafe distance(value, .afterDistance))
     case .afterRowID:
       afterRowID = .some(try unsafe setting(value, .afterRowID, in: Int.min...Int.max).map(Int64.init))
@@ -129,6 +130,14 @@ struct SearchTermsReader {
     let number = unsafe sqlite3_value_double(value)
     guard number > 0, number <= 1 else { throw .notAShare(column, value: number) }
     return number
+  }
+
+  /// The plan that a word names; NULL leaves it to the planner.
+  private func plan(_ value: OpaquePointer?) throws(SearchTermsError) -> SegmentPlan? {
+    if unsafe sqlite3_value_type(value) == SQLITE_NULL { return nil }
+    let word = unsafe String(decoding: SQLValue.text(value), as: UTF8.self)
+    guard let plan = SegmentPlan(rawValue: word.lowercased()) else { throw .noPlan(word) }
+    return plan
   }
 
   private mutating func readDistance(_ value: OpaquePointer?, as use: QueryPlan.Use) {

@@ -1,4 +1,5 @@
 internal import CSQLite
+internal import CVidxSQLite
 internal import VidxIndexes
 
 /// One reading of a table, from `xFilter` to the last `xNext`. It may be started again, for the next row of a join.
@@ -88,6 +89,9 @@ final class VirtualTableCursor {
     case .probes: unsafe Self.give(terms.parameters.probes, to: context)
     case .targetRecall: unsafe Self.give(terms.parameters.targetRecall, to: context)
     case .exact: unsafe Self.give(terms.parameters.exact ? 1 : 0, to: context)
+    case .plan:
+      guard let plan = terms.parameters.plan else { return unsafe sqlite3_result_null(context) }
+      unsafe sqlite3_result_text(context, plan.rawValue, -1, vidx_transient())
     case .afterDistance: unsafe Self.give((terms.after?.distance).map(Double.init), to: context)
     case .afterRowID: unsafe Self.give((terms.after?.rowID).map(Int.init), to: context)
     case .rowID, .command: unsafe sqlite3_result_null(context)

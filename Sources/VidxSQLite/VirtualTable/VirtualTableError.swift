@@ -62,7 +62,8 @@ struct SQLiteReport {
       switch error {
       // SQLite's own messages name what they are about.
       case let error as SQLiteError: error.message
-      case StoreError.vector, StoreError.query, StoreError.invalidCount, StoreError.invalidTargetRecall:
+      case StoreError.vector, StoreError.query, StoreError.invalidCount, StoreError.invalidTargetRecall,
+        StoreError.missingPlan, StoreError.planOfStream:
         "vidx table \(table): \(error)"
       // These name the index themselves.
       case let error as StoreError where error.message.hasPrefix("index "): "vidx \(error)"

@@ -90,6 +90,7 @@ import Testing
     try sandbox.write("large.npy", large.npy)
     try sandbox.succeed(
       "build", "l.db", "--index", "v", "--vectors", "large.npy", "--type", "hnsw", "--codec", "f32")
+    try sandbox.succeed("build", "l.db", "--index", "f", "--vectors", "large.npy", "--type", "flat")
     func search(_ extra: [String]) throws -> Sandbox.Outcome {
       let arguments = ["search", "l.db", "--index", "v", "--query-file", "large.npy", "--row", "3", "--json"]
       let outcome = try sandbox.start(arguments + extra).wait()
@@ -111,6 +112,18 @@ import Testing
     try sandbox.fail(
       2, saying: ["--exact and --ef-search together"], "search", "l.db", "--index", "v", "--like", "1", "--exact",
       "--ef-search", "9")
+    for plan in ["exact", "graph"] {
+      #expect(try search(["--plan", plan]).objects().first?["plan"] as? String == plan)
+    }
+    try sandbox.fail(
+      saying: ["plan cannot be lists: an index of type flat has only exact"], "search", "l.db", "--index", "f",
+      "--like", "1", "--plan", "lists")
+    try sandbox.fail(
+      2, saying: ["--plan grph: one of exact, graph, lists expected; did you mean graph?"], "search", "l.db", "--index",
+      "v", "--like", "1", "--plan", "grph")
+    try sandbox.fail(
+      2, saying: ["--exact and --plan together"], "search", "l.db", "--index", "v", "--like", "1", "--exact", "--plan",
+      "exact")
     try sandbox.fail(
       saying: ["target_recall is 1.5"], "search", "l.db", "--index", "v", "--like", "1", "--target-recall", "1.5")
   }

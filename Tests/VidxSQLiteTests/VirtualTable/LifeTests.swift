@@ -31,7 +31,9 @@ import Testing
     #expect(try session.rows("SELECT name FROM sqlite_schema").isEmpty)
   }
 
-  @Test(arguments: ["vector", "Distance", "k", "ef_search", "probes", "target_recall", "RowID", "oid", "_rowid_"])
+  @Test(arguments: [
+    "vector", "Distance", "k", "ef_search", "probes", "target_recall", "plan", "RowID", "oid", "_rowid_",
+  ])
   func refusesNamesOfItsColumns(_ name: String) throws {
     let session = try SQLSession()
     #expect(

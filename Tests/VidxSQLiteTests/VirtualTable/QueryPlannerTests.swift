@@ -204,7 +204,7 @@ import Testing
     #expect(
       Column.declaration(table: "my \"t\"", filterColumns: [])
         == "CREATE TABLE x(vector, distance HIDDEN, k HIDDEN, ef_search HIDDEN, probes HIDDEN, target_recall HIDDEN, "
-        + "exact HIDDEN, after_distance HIDDEN, after_rowid HIDDEN, \"my \"\"t\"\"\" HIDDEN)"
+        + "exact HIDDEN, plan HIDDEN, after_distance HIDDEN, after_rowid HIDDEN, \"my \"\"t\"\"\" HIDDEN)"
     )
   }
 }
