@@ -78,7 +78,8 @@ let package = Package(
     .testTarget(name: "VidxExtensionTests", swiftSettings: settings),
     .testTarget(name: "VidxFilesTests", dependencies: ["VidxFiles"], swiftSettings: settings),
     .testTarget(
-      name: "VidxTests", dependencies: ["Vidx", "VidxIndexes"], swiftSettings: settings, linkerSettings: sqlite),
+      name: "VidxTests", dependencies: ["Vidx", "VidxIndexes", "VidxSQLite"], swiftSettings: settings,
+      linkerSettings: sqlite),
     .testTarget(
       name: "VidxCLITests", dependencies: ["Vidx", "VidxCLI", "VidxFiles"], swiftSettings: settings,
       linkerSettings: sqlite),

@@ -72,16 +72,4 @@ extension Session {
     }
     return result
   }
-
-  /// The ids of the rows that pass, ascending.
-  func rowIDs(passing conditions: [ColumnCondition], index: String) throws(VidxError) -> [Int64] {
-    let store = try store(index)
-    let conditions = try filterConditions(conditions, of: store)
-    return try wrappingErrors {
-      let scan = try store.scan(conditions: conditions)
-      var ids: [Int64] = []
-      while let id = try scan.next() { ids.append(id) }
-      return ids
-    }
-  }
 }

@@ -7,30 +7,40 @@ extension Session {
   package func search(
     _ index: String, near query: [Float], k: Int, filter: RowFilter = .all, settings: SearchSettings = SearchSettings()
   ) throws(VidxError) -> SearchResult {
-    if case .columns(let conditions) = filter {
-      return try inOneTransaction { () throws(VidxError) in
-        let store = try store(index)
-        let conditions = try filterConditions(conditions, of: store)
-        return try search(store, near: query, k: k, ids: nil, conditions: conditions, settings: settings)
-      }
-    }
-    guard let text = filter.text else {
-      // One statement of the store's own holds the snapshot.
-      return try search(index, near: query, k: k, ids: resolve(filter, index: index), settings: settings)
-    }
     try Self.validate(k: k, settings)
-    return try snapshot {
-      let store = try store(index)
-      var request = StoreRequest(
-        query: query, k: k, within: settings.within.map(Float.init), after: settings.cursor,
-        parameters: settings.parameters)
-      switch try store.search(request, under: text, timeout: settings.timeout) {
-      case .answer(let answer): return SearchResult(answer)
-      case .filter(let resolved):
-        request.prepared = resolved.filter
-        return SearchResult(try store.search(request), isFilterCached: resolved.isCached)
+    var request = StoreRequest(
+      query: query, k: k, within: settings.within.map(Float.init), after: settings.cursor,
+      parameters: settings.parameters)
+    if let text = filter.text {
+      return try snapshot {
+        let store = try store(index)
+        switch try store.search(request, under: text, timeout: settings.timeout) {
+        case .answer(let answer): return SearchResult(answer)
+        case .filter(let resolved):
+          request.prepared = resolved.filter
+          return SearchResult(try store.search(request), isFilterCached: resolved.isCached)
+        }
       }
     }
+    // One statement of the store's own holds the snapshot.
+    return try inOneTransaction { () throws(VidxError) in
+      let store = try store(index)
+      if case .ids(let ids) = filter { request.filter = Self.ascending(ids) }
+      if case .columns(let conditions) = filter { request.conditions = try filterConditions(conditions, of: store) }
+      return SearchResult(try wrappingErrors { try store.search(request) })
+    }
+  }
+
+  /// The same among rows that are resolved already, in the same snapshot.
+  package func search(
+    _ index: String, near query: [Float], k: Int, among rows: ResolvedRows, settings: SearchSettings
+  ) throws(VidxError) -> SearchResult {
+    try Self.validate(k: k, settings)
+    let request = StoreRequest(
+      query: query, k: k, prepared: rows.filter, within: settings.within.map(Float.init), after: settings.cursor,
+      parameters: settings.parameters)
+    let store = try store(index)
+    return SearchResult(try wrappingErrors { try store.search(request) }, isFilterCached: rows.isCached)
   }
 
   /// Many searches on one snapshot; the filter is resolved once.
@@ -42,58 +52,24 @@ extension Session {
     _ index: String, nearEach queries: [[Float]], k: Int, filter: RowFilter = .all,
     settings: SearchSettings = SearchSettings(), threads: Int = 1
   ) throws(VidxError) -> [SearchResult] {
-    guard let text = filter.text else {
-      return try snapshot {
-        try search(
-          index, nearEach: queries, k: k, ids: resolve(filter, index: index), settings: settings, threads: threads)
-      }
-    }
     try Self.validate(k: k, settings)
     return try snapshot {
-      let store = try store(index)
-      let resolved = try store.filter(text, timeout: settings.timeout)
-      let batch = StoreBatch(
-        queries: queries, k: k, prepared: resolved.filter, within: settings.within.map(Float.init),
-        after: settings.cursor, parameters: settings.parameters, threads: threads)
-      return try store.search(batch).map { SearchResult($0, isFilterCached: resolved.isCached) }
+      let rows = try resolve(filter, index: index, timeout: settings.timeout)
+      return try search(index, nearEach: queries, k: k, among: rows, settings: settings, threads: threads)
     }
   }
 
-  /// Many searches among row ids that are resolved already, on one state of the index.
-  ///
-  /// - Parameter ids: ascending and distinct; nil for all rows.
+  /// The same among rows that are resolved already, in the same snapshot.
   package func search(
-    _ index: String, nearEach queries: [[Float]], k: Int, ids: [Int64]?, settings: SearchSettings, threads: Int
+    _ index: String, nearEach queries: [[Float]], k: Int, among rows: ResolvedRows, settings: SearchSettings,
+    threads: Int
   ) throws(VidxError) -> [SearchResult] {
     try Self.validate(k: k, settings)
     let batch = StoreBatch(
-      queries: queries, k: k, filter: ids, within: settings.within.map(Float.init),
-      after: settings.cursor, parameters: settings.parameters, threads: threads)
+      queries: queries, k: k, prepared: rows.filter, within: settings.within.map(Float.init), after: settings.cursor,
+      parameters: settings.parameters, threads: threads)
     let store = try store(index)
-    return try wrappingErrors { try store.search(batch) }.map { SearchResult($0) }
-  }
-
-  /// One search among row ids that are resolved already.
-  ///
-  /// - Parameter ids: ascending and distinct; nil for all rows.
-  package func search(
-    _ index: String, near query: [Float], k: Int, ids: [Int64]?, settings: SearchSettings
-  ) throws(VidxError) -> SearchResult {
-    try inOneTransaction { () throws(VidxError) in
-      try search(store(index), near: query, k: k, ids: ids, settings: settings)
-    }
-  }
-
-  private func search(
-    _ store: IndexStore, near query: [Float], k: Int, ids: [Int64]?, conditions: [FilterCondition] = [],
-    settings: SearchSettings
-  ) throws(VidxError) -> SearchResult {
-    try Self.validate(k: k, settings)
-    let request = StoreRequest(
-      query: query, k: k, filter: ids, conditions: conditions, within: settings.within.map(Float.init),
-      after: settings.cursor, parameters: settings.parameters)
-    let answer = try wrappingErrors { try store.search(request) }
-    return SearchResult(answer)
+    return try wrappingErrors { try store.search(batch) }.map { SearchResult($0, isFilterCached: rows.isCached) }
   }
 
   /// The most neighbours one search returns.
@@ -134,48 +110,6 @@ extension Session {
       throw VidxError(.noSuchRow, "index \"\(index)\" has no row \(rowID); give the id of a row that has a vector")
     }
     return vector
-  }
-
-  /// The row ids that pass, ascending and distinct; nil when all do.
-  /// - Parameter timeout: seconds that a condition may take; nil for any time.
-  package func resolve(_ filter: RowFilter, index: String, timeout: Double? = nil) throws(VidxError) -> [Int64]? {
-    if case .ids(let ids) = filter { return Self.ascending(ids) }
-    if case .columns(let conditions) = filter { return try rowIDs(passing: conditions, index: index) }
-    guard let text = filter.text else { return nil }
-    let store = try store(index)
-    return try wrappingErrors { try store.rowIDs(text, timeout: timeout).ids }
-  }
-
-  private static func ascending(_ ids: [Int64]) -> [Int64] {
-    var result: [Int64] = []
-    result.reserveCapacity(ids.count)
-    for id in ids.sorted() where result.last != id { result.append(id) }
-    return result
-  }
-}
-
-extension RowFilter {
-  /// The filter as SQL; nil when it is none.
-  var text: FilterText? {
-    switch self {
-    case .all, .ids, .columns: nil
-    case .where(let condition, let parameters):
-      FilterText(.conditionOfRows, condition, parameters.map { FilterValue($0) })
-    case .idsFrom(let sql, let parameters): FilterText(.select, sql, parameters.map { FilterValue($0) })
-    }
-  }
-}
-
-extension FilterValue {
-  fileprivate init(_ value: Value) {
-    self =
-      switch value {
-      case .null: .null
-      case .integer(let integer): .integer(integer)
-      case .real(let real): .real(real)
-      case .text(let text): .text(text)
-      case .blob(let bytes): .blob(bytes)
-      }
   }
 }
 

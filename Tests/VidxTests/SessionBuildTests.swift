@@ -2,6 +2,7 @@ import Foundation
 import Synchronization
 import Testing
 import VidxIndexes
+import VidxSQLite
 
 @testable import Vidx
 
@@ -194,6 +195,44 @@ import VidxIndexes
     }
     #expect(error.code == .badOption)
     #expect(error.message == "plan cannot be graph: an index of type flat has only exact")
+  }
+
+  /// What is explained, and a batch of searches, among rows that a filter of each form lets pass.
+  @Test func everyFilterIsResolvedOnce() throws {
+    let session = try session()
+    try session.execute("CREATE TABLE t(id INTEGER PRIMARY KEY, vector BLOB, half INTEGER)")
+    try session.execute(
+      """
+      WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400)
+      INSERT INTO t SELECT i, vector('[' || i || ',' || (i * i % 31) || ']'), i % 2 FROM n
+      """)
+    try session.createIndex(
+      "v",
+      IndexOptions(
+        dimensions: 2, metric: .l2, type: .flat, content: .column("vector", ofTable: "t"), filterColumns: ["half"]))
+    try session.optimize("v")
+    let filters: [RowFilter] = [
+      .where("half = ?", parameters: [.integer(1)]), .idsFrom("SELECT id FROM t WHERE half = 1"),
+      .ids((0..<200).reversed().map { $0 * 2 + 1 }), .columns([ColumnCondition("half", .equals(.integer(1)))]),
+    ]
+    let query: [Float] = [17, 4]
+    let expected = try session.search("v", near: query, k: 5, filter: filters[0]).hits
+    for filter in filters {
+      try session.snapshot {
+        let rows = try session.resolve(filter, index: "v")
+        let part = try #require(
+          try session.explain("v", near: query, k: 5, among: rows, settings: SearchSettings()).segments.first)
+        #expect(part.rows == 400 && part.passing == 200, "\(filter)")
+        #expect(part.estimates.map(\.scores) == [200] && part.counters.rowsScored == 200, "\(filter)")
+      }
+      let one = try session.search("v", near: query, k: 5, filter: filter)
+      #expect(one.hits == expected && one.rowsYielded == 200 && one.rowsWithoutVector == 0, "\(filter)")
+      let batch = try session.search("v", nearEach: [query, query], k: 5, filter: filter)
+      #expect(batch.map(\.hits) == [expected, expected])
+      #expect(batch.map(\.filter?.rowsYielded) == [200, 200], "\(filter)")
+      // SQL that nothing has been committed since is not run again.
+      #expect(batch[0].filter?.isCached == (filter.text != nil))
+    }
   }
 
   @Test func searchesOnThreadsSeeOneState() throws {

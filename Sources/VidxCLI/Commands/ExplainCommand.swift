@@ -35,12 +35,9 @@ struct ExplainCommand: Command {
 
   private func explain(_ session: Session) throws {
     let queries = try question.vectors(session)
-    var ids: [Int64]?
-    let filtering = try ContinuousClock().measure {
-      ids = try session.resolve(question.filter, index: question.index)
-    }
+    let passing = try session.resolve(question.filter, index: question.index)
     for (number, query) in queries.enumerated() {
-      let explanation = try question.explain(query, ids, filtering, session)
+      let explanation = try question.explain(query, passing, session)
       if isJSON {
         Terminal.print(explanation.json(query: number))
       } else {
@@ -52,19 +49,16 @@ struct ExplainCommand: Command {
 }
 
 extension SearchQuestion {
-  /// - Parameters:
-  ///   - ids: what the filter came to; nil without one.
-  ///   - filtering: how long that took.
-  func explain(
-    _ query: [Float], _ ids: [Int64]?, _ filtering: Duration, _ session: Session
-  ) throws -> Explanation {
-    let parts = try session.explain(index, near: query, k: k, ids: ids, settings: settings)
+  /// - Parameter passing: what the filter came to.
+  func explain(_ query: [Float], _ passing: ResolvedRows, _ session: Session) throws -> Explanation {
+    let parts = try session.explain(index, near: query, k: k, among: passing, settings: settings)
     var result: SearchResult?
     let duration = try ContinuousClock().measure {
-      result = try session.search(index, near: query, k: k, ids: ids, settings: settings)
+      result = try session.search(index, near: query, k: k, among: passing, settings: settings)
     }
     guard let result else { throw VidxError(.other, "the search gave nothing") }
     return Explanation(
-      filter: filterText, filterDuration: filtering, parts: parts, result: result, duration: duration, k: k)
+      filter: filterText, filterDuration: passing.duration, parts: parts, result: result, duration: duration,
+      k: k, plan: settings.plan)
   }
 }

@@ -70,7 +70,7 @@ struct RecallCommand: Command {
   private func report(_ session: Session, _ bar: ProgressBar) throws -> RecallReport {
     let summary = try session.summary(of: index)
     let everyRow = RowFilter.idsFrom("SELECT rowid FROM \(quoted(identifier: index))")
-    let all = try session.resolve(everyRow, index: index) ?? []
+    let all = try session.rowIDs(everyRow, index: index) ?? []
     let queries = try RecallQueries(sample: sample, of: all, seed: seed, index: index, session)
     guard !queries.vectors.isEmpty else {
       throw VidxError(.badRows, "index \"\(index)\" has no rows to measure with; insert some first")
@@ -93,7 +93,7 @@ struct RecallCommand: Command {
   }
 
   private func filters(_ session: Session, _ queries: RecallQueries, _ all: [Int64]) throws -> [RecallFilter] {
-    guard let conditionText, let ids = try session.resolve(condition, index: index) else {
+    guard let conditionText, let ids = try session.rowIDs(condition, index: index) else {
       return try RecallFilters(session: session, index: index, queries: queries, all: all, k: k, seed: seed).made()
     }
     guard !ids.isEmpty else {

@@ -71,19 +71,30 @@ struct SearchCommand: Command {
 
   private func search(_ session: Session) throws {
     let queries = try question.vectors(session)
-    let clock = ContinuousClock()
-    var ids: [Int64]?
-    let filtering = try clock.measure { ids = try session.resolve(question.filter, index: question.index) }
+    let passing = try explains ? session.resolve(question.filter, index: question.index) : nil
     let lookup = try session.rowLookup(for: question.index, columns: columns)
-    let results = try session.search(
-      question.index, nearEach: queries, k: question.k, ids: ids, settings: question.settings, threads: threads)
+    let results = try self.results(queries, passing, session)
     for (number, result) in results.enumerated() {
       let rows = try result.hits.map { try lookup?.values(of: $0.id) }
-      let explanation = try explains ? question.explain(queries[number], ids, filtering, session) : nil
+      let explanation = try passing.map { try question.explain(queries[number], $0, session) }
       let output = SearchOutput(
         result: result, columns: lookup?.columns ?? [], rows: rows, explanation: explanation)
       print(output, query: queries.count > 1 ? number : nil)
     }
+  }
+
+  /// - Parameter passing: what the filter came to, where that is to be explained.
+  private func results(_ queries: [[Float]], _ passing: ResolvedRows?, _ session: Session) throws -> [SearchResult] {
+    let (index, k, settings) = (question.index, question.k, question.settings)
+    if let passing {
+      return try session.search(index, nearEach: queries, k: k, among: passing, settings: settings, threads: threads)
+    }
+    // The rows of a condition need not all be read for one query.
+    if queries.count == 1 {
+      return [try session.search(index, near: queries[0], k: k, filter: question.filter, settings: settings)]
+    }
+    return try session.search(
+      index, nearEach: queries, k: k, filter: question.filter, settings: settings, threads: threads)
   }
 
   private func print(_ output: SearchOutput, query: Int?) {

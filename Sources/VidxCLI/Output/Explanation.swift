@@ -11,6 +11,8 @@ struct Explanation {
   let result: SearchResult
   let duration: Duration
   let k: Int
+  /// The plan that the settings ask for.
+  let plan: SearchPlan?
 
   private var rows: Int { parts.segments.reduce(parts.deltaRows) { $0 + $1.rows } }
   private var passing: Int { parts.segments.reduce(parts.deltaPassing) { $0 + $1.passing } }
@@ -52,15 +54,12 @@ struct Explanation {
 
   /// What answered, and why.
   private func reason(_ part: StoreExplanation.Part) -> String {
-    guard let cheapest = part.estimates.first, part.estimates.count > 1 else {
-      return "answered by \(part.plan.rawValue)"
-    }
-    if cheapest.plan == part.plan { return "answered by \(part.plan.rawValue), the cheapest" }
-    if part.estimates.contains(where: { $0.plan == part.plan }) {
-      return "answered by \(part.plan.rawValue): \(cheapest.plan.rawValue) met too few rows that pass, or the settings "
-        + "say so"
-    }
-    return "answered by \(part.plan.rawValue), as the settings say"
+    let answered = "answered by \(part.plan.rawValue)"
+    guard let cheapest = part.estimates.first, part.estimates.count > 1 else { return answered }
+    if part.plan == .exact, part.counters.listsProbed > 0 { return answered + ": lists scored all that pass" }
+    let wanted = part.estimates.first { $0.plan.rawValue == plan?.rawValue } ?? cheapest
+    if wanted.plan != part.plan { return answered + ": \(wanted.plan.rawValue) met too few rows that pass" }
+    return answered + (cheapest.plan == part.plan ? ", the cheapest" : ", as the settings say")
   }
 
   private var deltaLines: [String] {

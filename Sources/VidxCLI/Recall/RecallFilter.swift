@@ -82,7 +82,8 @@ struct RecallFilters {
   private func distances(to anchor: Int) throws -> [Float] {
     let own = queries.ids
     let hits = try session.search(
-      index, near: queries.vectors[anchor], k: own.count, ids: own.sorted(), settings: SearchSettings(exact: true)
+      index, near: queries.vectors[anchor], k: own.count, filter: .ids(own),
+      settings: SearchSettings(exact: true)
     ).hits
     let byID = Dictionary(hits.map { ($0.id, $0.distance) }, uniquingKeysWith: { first, _ in first })
     return own.map { byID[$0] ?? .infinity }

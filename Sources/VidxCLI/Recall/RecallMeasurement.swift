@@ -63,8 +63,8 @@ struct RecallMeter {
     for group in filter.groups {
       if Interruption.isRequested { throw CancellationError() }
       let found = try session.search(
-        index, nearEach: group.queries.map { queries.vectors[$0] }, k: k + 1, ids: group.ids, settings: settings,
-        threads: threads)
+        index, nearEach: group.queries.map { queries.vectors[$0] }, k: k + 1,
+        filter: group.ids.map { .ids($0) } ?? .all, settings: settings, threads: threads)
       for (query, result) in zip(group.queries, found) { results[query] = result }
     }
     return results.compactMap { $0 }

@@ -1,4 +1,5 @@
 internal import CSQLite
+package import VidxIndexes
 
 /// A filter in SQL that has become rows.
 package struct ResolvedFilter: Sendable {
@@ -59,6 +60,14 @@ extension IndexStore {
     let filter = try preparedFilter(rowIDs: ids)
     if let stamp, isPure { filters.rowSets.keep(filter, for: text, stamp) }
     return ResolvedFilter(filter: filter, isCached: false, isReusable: isPure && stamp != nil)
+  }
+
+  /// The rows that are among these and pass the conditions, in the state that the open transaction reads.
+  /// - Parameter rowIDs: ascending and distinct; nil for all.
+  package func filter(rowIDs: [Int64]?, conditions: [FilterCondition] = []) throws -> PreparedFilter {
+    precondition(!connection.isAutocommit, "filters are resolved inside the transaction of the search")
+    try refreshToSearch()
+    return try preparedFilter(rowIDs: rowIDs, conditions: conditions)
   }
 
   /// The row ids that a filter answers, ascending, each once.

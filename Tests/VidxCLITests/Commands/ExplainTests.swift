@@ -21,8 +21,8 @@ import Testing
       """)
   }
 
-  private func explain(_ arguments: String...) throws -> [String: Any] {
-    let outcome = try sandbox.start(["explain", "t.db", "--index", "v", "--like", "1", "--json"] + arguments).wait()
+  private func explain(of index: String = "v", _ arguments: String...) throws -> [String: Any] {
+    let outcome = try sandbox.start(["explain", "t.db", "--index", index, "--like", "1", "--json"] + arguments).wait()
     try #require(outcome.status == 0, "\(outcome.errors)")
     return try #require(try outcome.objects().first)
   }
@@ -44,6 +44,65 @@ import Testing
     // The delta's row is scored by none of the segments.
     let scored = try #require(segment["rows_scored"] as? Int)
     #expect(object["rows_scored"] as? Int == scored + 1)
+  }
+
+  /// A condition on the table, and the same on filter columns.
+  @Test func countsWhatPassesFilterColumns() throws {
+    try sandbox.succeed(
+      "sql", "t.db",
+      """
+      CREATE VIRTUAL TABLE c USING vidx(dimensions = 8, filter category, filter size);
+      INSERT INTO c(rowid, vector, category, size) SELECT v.rowid, v.vector, t.category, t.size
+        FROM v JOIN things t ON t.id = v.rowid WHERE v.rowid <= 9000;
+      INSERT INTO c(c) VALUES ('optimize');
+      INSERT INTO c(rowid, vector, category, size) SELECT v.rowid, v.vector, t.category, 1
+        FROM v JOIN things t ON t.id = v.rowid WHERE v.rowid > 9000;
+      """)
+    for (condition, passing, inSegment) in [
+      ("category = 'red'", 301, 300), ("category IN ('red', 'green') AND size < 300", 102, 100), ("size IS NULL", 0, 0),
+    ] {
+      let rows = try explain(of: "v", "--where", "id IN (SELECT rowid FROM c WHERE \(condition))")
+      let columns = try explain(of: "c", "--ids-from", "SELECT rowid FROM c WHERE \(condition)")
+      for object in [rows, columns] {
+        let filter = try #require(object["filter"] as? [String: Any])
+        #expect(filter["rows_yielded"] as? Int == passing, "\(condition)")
+        #expect(filter["rows_passing"] as? Int == passing, "\(condition)")
+        #expect(filter["rows_without_vector"] as? Int == 0)
+        let segment = try #require((object["segments"] as? [[String: Any]])?.first)
+        #expect(segment["rows"] as? Int == 900)
+        #expect(segment["rows_passing"] as? Int == inSegment, "\(condition)")
+        try expectEstimates(of: segment, passing: inSegment)
+        #expect((object["delta"] as? [String: Any])?["rows_passing"] as? Int == passing - inSegment)
+      }
+    }
+  }
+
+  /// Estimates ascend; that of the exact plan is what it scores when it is taken.
+  private func expectEstimates(of segment: [String: Any], passing: Int) throws {
+    let estimates = try #require(segment["estimates"] as? [[String: Any]])
+    #expect(estimates.isEmpty == (passing == 0))
+    let times = estimates.compactMap { $0["microseconds"] as? Double }
+    #expect(times == times.sorted() && times.allSatisfy { $0 > 0 })
+    let scores = estimates.first { $0["plan"] as? String == "exact" }?["scores"] as? Double
+    guard passing > 0 else { return }
+    #expect(scores == Double(passing))
+    #expect(segment["plan"] as? String == estimates.first?["plan"] as? String)
+    if segment["plan"] as? String == "exact" { #expect(segment["rows_scored"] as? Int == passing) }
+  }
+
+  @Test(arguments: [
+    (["--ef-search", "400"], "answered by graph, as the settings say"),
+    (["--where", "category = 'red'"], "answered by exact: graph met too few rows that pass"),
+  ])
+  func saysWhatAPlanCameTo(extra: [String], answer: String) throws {
+    let arguments = ["explain", "t.db", "--index", "v", "--like", "1", "--plan", "graph"] + extra
+    let object = try #require(try sandbox.start(arguments + ["--json"]).wait().objects().first)
+    let segment = try #require((object["segments"] as? [[String: Any]])?.first)
+    let estimates = try #require(segment["estimates"] as? [[String: Any]])
+    #expect(estimates.compactMap { $0["plan"] as? String } == ["exact", "graph"])
+    #expect(answer.hasPrefix("answered by \(try #require(segment["plan"] as? String))"))
+    let text = try sandbox.start(arguments).wait().output
+    #expect(text.contains(answer), "\(text)")
   }
 
   @Test func heedsTheSettings() throws {
