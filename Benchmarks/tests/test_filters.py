@@ -204,6 +204,8 @@ class FilterTablesTests(unittest.TestCase):
         lines = [line("vidx", "declared columns", 1.0, [100.0]), line("vidx", "plan: exact", 1.0, [120.0]),
                  line("vidx", "plan: graph", 1.0, [150.0]), line("vidx", "plan: graph", 0.9, [900.0])]
         self.assertIn("1.50 (graph)", filter_tables.regret(self.grid(lines), "vidx"))
+        lines.append(line("vidx", filter_tables.ON_REQUEST, 1.0, [125.0]))
+        self.assertIn("1.20 (graph)", filter_tables.regret(self.grid(lines), "vidx"))
 
     def test_the_filters_own_cost_is_what_a_miss_adds(self):
         lines = [line("vidx", "cached row set", 1.0, [100.0], p50_us=20.0),
