@@ -105,8 +105,8 @@ def compared(mine, theirs, named):
 
 
 def regret(grid, ours):
-    """Speed of the best fixed plan over the planner's, for each index of ours: 1 is no regret. The planner's is the best
-    of its settings: where these say how many lists to scan, it has nothing to choose."""
+    """Speed of the best fixed plan over the planner's, for each index of ours: 1 is no regret. The planner's is the
+    best of its settings: where these say how many lists to scan, it has nothing to choose."""
     rows = []
     for target in TARGETS:
         for configuration in sorted({way[1] for way in grid.by_way if way[0] == ours}):
