@@ -31,19 +31,7 @@ package import VidxVectors
       return
     }
     let set = RowSet(capacity: index.vectorCount)
-    let searchable = try index.rows.searchableCount()
-    var ordinal = 0
-    var end = 0
-    try entries.forEach { (entry) throws(SegmentError) in
-      if entry >= searchable { return }
-      while entry >= end {
-        // Entries ascend, so the vector is the same or one further on: gallop by search when it is far.
-        if entry - end > 64 { ordinal = try index.rows.ordinal(entry: entry) ?? ordinal }
-        end = try index.rows.entries(ordinal: ordinal).upperBound
-        if entry >= end { ordinal += 1 }
-      }
-      set.insert(ordinal)
-    }
+    try index.rows.insertOrdinals(of: entries, into: set)
     ordinals = set
     ordinalCount = set.count
   }

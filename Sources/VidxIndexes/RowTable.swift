@@ -67,6 +67,32 @@ import VidxVectors
     return low
   }
 
+  /// Puts the vectors of entries into `ordinals`; zero vectors have none.
+  /// - Complexity: O(entries x log gap).
+  func insertOrdinals(of entries: RowSet, into ordinals: RowSet) throws(SegmentError) {
+    guard let entryStarts else { preconditionFailure("entries are ordinals") }
+    let starts = SectionReader<UInt32>(entryStarts)
+    let searchable = Int(try starts.at(vectorCount))
+    var ordinal = -1
+    // Of the entries of `ordinal`.
+    var end = 0
+    try entries.forEach { (entry) throws(SegmentError) in
+      if entry >= searchable { return }
+      if entry >= end {
+        // Every vector has an entry at least: the one that is looked for is no farther on than the entry.
+        var low = ordinal + 1
+        var high = min(low + (entry - end) + 1, vectorCount)
+        while high - low > 1 {
+          let middle = (low + high) / 2
+          if Int(try starts.at(middle)) <= entry { low = middle } else { high = middle }
+        }
+        ordinal = low
+        end = Int(try starts.at(low + 1))
+      }
+      ordinals.insert(ordinal)
+    }
+  }
+
   /// The length of an entry's vector before it was normalised; 1 where nothing was changed.
   func norm(entry: Int) throws(SegmentError) -> Float {
     guard let norms else { return 1 }
@@ -77,7 +103,7 @@ import VidxVectors
   /// - Complexity: O(1) for row ids without gaps, O(log entryCount) otherwise.
   func entry(rowID: Int64) throws(SegmentError) -> Int? {
     var cursor = 0
-    return try find(rowID, from: &cursor)
+    return try find(rowID, from: &cursor, SectionReader(sortedRowIDs), SectionReader(sortedEntries))
   }
 
   /// Puts the entries of ascending row ids into `set` and returns how many there were.
@@ -85,8 +111,9 @@ import VidxVectors
   func insertEntries(ofSortedRowIDs ids: UnsafeBufferPointer<Int64>, into set: RowSet) throws(SegmentError) -> Int {
     var found = 0
     var cursor = 0
+    let table = (ids: SectionReader<Int64>(sortedRowIDs), entries: SectionReader<UInt32>(sortedEntries))
     for i in 0..<ids.count {
-      guard let entry = unsafe try find(ids[i], from: &cursor) else { continue }
+      guard let entry = unsafe try find(ids[i], from: &cursor, table.ids, table.entries) else { continue }
       set.insert(entry)
       found += 1
     }
@@ -94,33 +121,36 @@ import VidxVectors
   }
 
   /// Finds a row id at or behind `cursor`, and leaves the cursor at the place where it is or would be.
-  private func find(_ id: Int64, from cursor: inout Int) throws(SegmentError) -> Int? {
+  @inline(__always)
+  private func find(
+    _ id: Int64, from cursor: inout Int, _ rowIDs: SectionReader<Int64>, _ entries: SectionReader<UInt32>
+  ) throws(SegmentError) -> Int? {
     if cursor >= entryCount { return nil }
-    let first = try sortedRowIDs.load(Int64.self, at: cursor)
+    let first = try rowIDs.at(cursor)
     if id < first { return nil }
     // Without gaps the row id itself says where: a guess that costs one look.
     let (distance, overflow) = id.subtractingReportingOverflow(first)
     if !overflow, distance < Int64(entryCount - cursor) {
       let guess = cursor + Int(distance)
-      if try sortedRowIDs.load(Int64.self, at: guess) == id {
+      if try rowIDs.at(guess) == id {
         cursor = guess
-        return Int(try sortedEntries.load(UInt32.self, at: guess))
+        return Int(try entries.at(guess))
       }
     }
     var low = cursor
     var step = 1
-    while low + step < entryCount, try sortedRowIDs.load(Int64.self, at: low + step) <= id {
+    while low + step < entryCount, try rowIDs.at(low + step) <= id {
       low += step
       step *= 2
     }
     var high = min(low + step, entryCount)
     while high - low > 1 {
       let middle = (low + high) / 2
-      if try sortedRowIDs.load(Int64.self, at: middle) <= id { low = middle } else { high = middle }
+      if try rowIDs.at(middle) <= id { low = middle } else { high = middle }
     }
     cursor = low
-    guard try sortedRowIDs.load(Int64.self, at: low) == id else { return nil }
-    return Int(try sortedEntries.load(UInt32.self, at: low))
+    guard try rowIDs.at(low) == id else { return nil }
+    return Int(try entries.at(low))
   }
 
   /// The i-th smallest row id and its entry.

@@ -32,12 +32,13 @@ extension SegmentIndex {
   ) throws(SegmentError) -> SegmentOutcome {
     precondition(query.dimensions == configuration.dimensions, "a query of \(query.dimensions) dimensions")
     if k <= 0 || vectorCount == 0 || filter?.ordinalCount == 0 { return SegmentOutcome(count: 0, plan: .exact) }
-    switch plan(k: k, parameters, filter) {
+    let (plan, budget) = plan(k: k, parameters, filter)
+    switch plan {
     case .exact: break
     case .graph:
       if case .hnsw(let graph) = structure,
         let outcome = unsafe try searchGraphOrElse(
-          graph, query, k: k, parameters, filter: filter, into: hits, counters: &counters)
+          graph, query, k: k, parameters, filter: filter, budget: budget, into: hits, counters: &counters)
       {
         return outcome
       }
@@ -52,14 +53,18 @@ extension SegmentIndex {
     return SegmentOutcome(count: count, plan: .exact)
   }
 
-  private func plan(k: Int, _ parameters: SearchParameters, _ filter: EntryFilter?) -> SegmentPlan {
+  /// - Returns: the plan, and how many vectors a walk under the filter may score.
+  private func plan(
+    k: Int, _ parameters: SearchParameters, _ filter: EntryFilter?
+  ) -> (plan: SegmentPlan, budget: Int) {
     // What most searches are needs no estimates.
     if filter == nil, case .hnsw(let graph) = structure, parameters.plan == nil, !parameters.isExact,
       vectorCount > 64 * graph.limits(parameters, k: k).ef
     {
-      return .graph
+      return (.graph, vectorCount)
     }
-    return SearchPlanner(self, k: k, parameters: parameters, filter: filter).plan
+    let planner = SearchPlanner(self, k: k, parameters: parameters, filter: filter)
+    return (planner.plan, planner.walkBudget)
   }
 
   /// By lists; nil where there are none.
@@ -80,10 +85,11 @@ extension SegmentIndex {
   /// By the graph; where it meets too few that pass, by lists. Nil where that is no way either.
   private func searchGraphOrElse(
     _ graph: HNSWGraph, _ query: PreparedQuery, k: Int, _ parameters: SearchParameters, filter: EntryFilter?,
-    into hits: UnsafeMutablePointer<Hit>, counters: inout SearchCounters
+    budget: Int, into hits: UnsafeMutablePointer<Hit>, counters: inout SearchCounters
   ) throws(SegmentError) -> SegmentOutcome? {
     let limits = graph.limits(parameters, k: k)
-    let count = unsafe try searchGraph(graph, query, k: k, limits, filter: filter, into: hits, counters: &counters)
+    let count = unsafe try searchGraph(
+      graph, query, k: k, limits, filter: filter, budget: budget, into: hits, counters: &counters)
     if let count { return SegmentOutcome(count: count, plan: .graph) }
     if filter == nil { return nil }
     return unsafe try searchLists(query, k: k, parameters, filter: filter, into: hits, counters: &counters)
@@ -101,7 +107,7 @@ extension SegmentIndex {
   }
 
   private func searchGraph(
-    _ graph: HNSWGraph, _ query: PreparedQuery, k: Int, _ limits: WalkLimits, filter: EntryFilter?,
+    _ graph: HNSWGraph, _ query: PreparedQuery, k: Int, _ limits: WalkLimits, filter: EntryFilter?, budget: Int,
     into hits: UnsafeMutablePointer<Hit>, counters: inout SearchCounters
   ) throws(SegmentError) -> Int? {
     let scratch = self.scratch.take()
@@ -110,7 +116,7 @@ extension SegmentIndex {
     var count: Int
     if let filter {
       count = try walk.searchFiltered(
-        ef: limits.ef, filter: filter.ordinals, budget: filter.ordinalCount, counters: &counters)
+        ef: limits.ef, filter: filter.ordinals, budget: budget, counters: &counters)
       // Not k although k pass, or dearer than scoring all that pass: the caller scores them all.
       if count < min(limits.ef, filter.ordinalCount) { return nil }
     } else {

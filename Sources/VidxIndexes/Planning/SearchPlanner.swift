@@ -23,7 +23,14 @@ struct SearchPlanner {
   let exact: Estimate
   private(set) var graph: Estimate?
   private(set) var lists: Estimate?
+  /// How many vectors a walk under the filter may score before it gives way to lists: all that pass, which scored at
+  /// once would take less; some times what is expected, where lists may take its place.
+  private(set) var walkBudget: Int
   private var forced: SegmentPlan?
+
+  /// One uniform filter's walks differ by less. Under a filter that passes only what is far from the query they score
+  /// tens of times as many as expected.
+  private static let walkSpread = 3.0
 
   /// What there is to choose among, cheapest first.
   var estimates: [Estimate] { [exact, graph, lists].compactMap { $0 }.sorted { $0.nanoseconds < $1.nanoseconds } }
@@ -39,6 +46,7 @@ struct SearchPlanner {
   init(_ index: SegmentIndex, k: Int, parameters: SearchParameters, filter: EntryFilter?) {
     let passing = Double(filter?.ordinalCount ?? index.vectorCount)
     let costs = ScoreCosts(index)
+    walkBudget = Int(passing)
     exact = Self.exact(index, passing, costs)
     if parameters.isExact { return }
     let share = min(passing / Double(max(index.vectorCount, 1)), 1)
@@ -56,6 +64,9 @@ struct SearchPlanner {
     } else if case .ivfflat = index.structure {
       // Where the settings say how many lists to scan, nothing is left to choose.
       forced = .lists
+    }
+    if let graph, lists != nil, parameters.plan == nil {
+      walkBudget = min(walkBudget, Int(Self.walkSpread * graph.scores))
     }
     switch parameters.plan {
     case .graph where graph != nil: forced = .graph

@@ -44,11 +44,7 @@ final class RowSetCache {
     remove(text)
     let size = filter.byteCount + text.byteCount
     if size > limit { return }
-    // What is of another state will not be asked for again, whatever its text.
-    if byteCount + size > limit { removeAll { $0.stamp != stamp } }
-    while byteCount + size > limit, let oldest = entries.min(by: { $0.value.lastUse < $1.value.lastUse }) {
-      remove(oldest.key)
-    }
+    if byteCount + size > limit { makeRoom(for: size, stamp) }
     uses += 1
     entries[text] = Entry(stamp: stamp, filter: filter, lastUse: uses, byteCount: size)
     byteCount += size
@@ -61,8 +57,15 @@ final class RowSetCache {
     return checked?.texts.insert(text).inserted == false
   }
 
-  private func removeAll(where condition: (Entry) -> Bool) {
-    for (text, entry) in entries where condition(entry) { remove(text) }
+  /// At once for some hundred filters to come: looking for the oldest takes longer than a search.
+  private func makeRoom(for size: Int, _ stamp: Stamp) {
+    // What is of another state will not be asked for again, whatever its text.
+    for (text, entry) in entries where entry.stamp != stamp { remove(text) }
+    if byteCount + size <= limit { return }
+    for (text, _) in entries.map({ ($0.key, $0.value.lastUse) }).sorted(by: { $0.1 < $1.1 }) {
+      remove(text)
+      if byteCount + size <= limit / 4 * 3 { return }
+    }
   }
 
   private func remove(_ text: FilterText) {
