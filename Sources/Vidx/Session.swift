@@ -71,10 +71,9 @@ package final class Session {
       }
       if setsWriteAheadLog { try connection.execute("PRAGMA journal_mode = WAL") }
       if mode == .read { try connection.execute("PRAGMA query_only = 1") }
-      try connection.keepPagesAtHand()
       // SQLite opens lazily: this reads the header, so that a file of another kind is named here.
       try connection.prepare("PRAGMA schema_version").run()
-      try connection.mapHeader()
+      try connection.keepPagesAtHand()
     } catch {
       let wrapped = VidxError(wrapping: error)
       throw VidxError(wrapped.code, "\(path): \(wrapped.message)", cause: error)

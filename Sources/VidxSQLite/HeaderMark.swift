@@ -22,7 +22,7 @@ struct HeaderMark: Equatable, Sendable {
   /// done. A mark to keep is to be read inside a read transaction, whose lock keeps commits out: without it the header
   /// may be that of a commit which then fails, and the same change tried again writes the same header.
   /// - Returns: nil with a write-ahead log, without a file, and when the file cannot be read.
-  /// - Complexity: one pread; none where the connection maps the file (`mapHeader`).
+  /// - Complexity: one pread; none where the connection maps the file (`keepPagesAtHand`).
   init?(_ connection: Connection, schema: String) {
     var opened: UnsafeMutablePointer<sqlite3_file>?
     // Passing the string itself would copy it to the heap.
@@ -75,9 +75,6 @@ package struct CommitMark: Equatable, Sendable {
 }
 
 extension Connection {
-  /// Lets SQLite map the first pages of its files, so that a `HeaderMark` costs no system call.
-  package func mapHeader() throws(SQLiteError) { try execute("PRAGMA mmap_size = 65536") }
-
   /// No transaction is open, and so no page of an older state is held.
   func isIdle(schema: String) -> Bool {
     unsafe schema.withCString { unsafe sqlite3_txn_state(handle, $0) } == SQLITE_TXN_NONE

@@ -51,6 +51,10 @@ final class FilterReading {
 
   private func read(upTo most: Int) throws {
     let handle = unsafe statement.handle
+    // In hand: each access to a property of a class is checked.
+    var ids: [Int64] = []
+    swap(&ids, &self.ids)
+    defer { swap(&ids, &self.ids) }
     while true {
       let code = unsafe sqlite3_step(handle)
       guard code == SQLITE_ROW else {

@@ -14,7 +14,7 @@ enum RowIDs {
     }
     if isAscending { return ids }
     let (span, overflow) = largest.subtractingReportingOverflow(smallest)
-    if !overflow, span / 64 < Int64(ids.count) { return marked(ids, from: smallest, span: Int(span)) }
+    if !overflow, span / 1_024 < Int64(ids.count) { return marked(ids, from: smallest, span: Int(span)) }
     return sorted(ids)
   }
 

@@ -19,7 +19,6 @@ package final class IndexReader: Sendable {
     guard code == SQLITE_OK else { throw connection.lastError(code) }
     try connection.execute("PRAGMA query_only = 1")
     try connection.keepPagesAtHand()
-    try connection.mapHeader()
     state = Locked(try State(connection: connection, name: name))
   }
 
