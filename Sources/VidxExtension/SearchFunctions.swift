@@ -132,8 +132,8 @@ private struct SearchRun: Sendable {
     switch begun {
     case .resolved(let resolved):
       (snapshot, filter, isFilterCached, answer) = (resolved.snapshot, resolved.filter, resolved.isCached, nil)
-    case .answered(let answer):
-      (snapshot, filter, isFilterCached, self.answer) = (try index.snapshot(), nil, false, answer)
+    case .answered(let answer, let snapshot):
+      (self.snapshot, filter, isFilterCached, self.answer) = (snapshot, nil, false, answer)
     }
   }
 

@@ -70,7 +70,7 @@ extension Calibration {
         recall: try section.load(Float.self, at: 10 + 4 * i), distances: try section.load(Float.self, at: 11 + 4 * i))
       let previous = steps.last ?? Step(ef: 0, slack: 0, recall: 0, distances: 0)
       guard step.ef > previous.ef, IndexLimits.efSearch.contains(Int(step.ef)), step.slack >= 0,
-        step.recall >= previous.recall, step.recall <= 1
+        step.recall >= previous.recall, step.recall <= 1, step.distances >= 0, step.distances <= 1e12
       else { throw refusal(Self.headerBytes + i * Self.stepBytes) }
       steps.append(step)
     }

@@ -65,7 +65,7 @@ final class CheckedSearch {
 
   func outcome() throws -> Outcome {
     if statement.history.unfinishedSteps < Self.firstSteps, try readSome(Self.firstSteps) { return .rows(reading.ids) }
-    var wanted = max(3 * k, Int(Double(k) * statement.history.candidatesPerRow * Self.spare))
+    var wanted = max(3 * k, min(Int(Double(k) * statement.history.candidatesPerRow * Self.spare), 16 * k))
     while wanted <= rowCount / 4 {
       let (answer, nanoseconds) = try nearest(wanted)
       whole.plan = answer.plan

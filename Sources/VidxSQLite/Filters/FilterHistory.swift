@@ -15,6 +15,7 @@ struct FilterHistory {
   /// All rows were read.
   mutating func finished(steps: Int) {
     unfinishedSteps = steps <= CheckedSearch.firstSteps ? 0 : min(steps - 1, Self.mostAssumed)
+    candidatesPerRow /= 2
   }
 
   /// Reading was given up.

@@ -11,8 +11,8 @@ final class FilterStatement {
   /// What it read when it was analysed; the schema may have changed since.
   private var isPureAsCompiled: Bool
   private var recompilations: Int32 = 0
-  /// A row can be found by its id: not so in the index itself.
-  let canCheckRows: Bool
+  /// A row can be found by its id (not so in the index itself), and passes or not whichever others are asked for.
+  private(set) var canCheckRows: Bool
   var lastUse: UInt64 = 0
 
   /// - Throws: `FilterError`, `SQLiteError`.
@@ -33,7 +33,8 @@ final class FilterStatement {
       guard compiled.tail.isEmpty else { throw FilterError.severalStatements }
       guard compiled.isReadOnly, compiled.columnCount > 0 else { throw FilterError.notAQuery }
       statement = compiled
-      canCheckRows = try text.form == .select || store.rowTable() != nil
+      let isByID = try text.form == .select || store.rowTable() != nil
+      canCheckRows = try isByID && watch.areRowsIndependent(reads, on: connection)
       isPureAsCompiled = try watch.isPure(reads, on: connection)
     } catch let error as SQLiteError where error.code == SQLITE_ERROR {
       throw try Self.fault(error, text, store, prefixCount: prefix.utf8.count)
@@ -60,9 +61,14 @@ final class FilterStatement {
   /// - Throws: `SQLiteError` where SQLite has no statement for it.
   func rowCheck(_ text: FilterText, of store: IndexStore) throws -> RowCheck {
     if let rowCheck { return try rowCheck.get() }
-    let made = Result { try RowCheck(text, of: store, columnCount: statement.columnCount) }
-    rowCheck = made
-    return try made.get()
+    do {
+      let made = try RowCheck(text, of: store, columnCount: statement.columnCount)
+      rowCheck = .success(made)
+      return made
+    } catch let error as SQLiteError where error.code == SQLITE_ERROR {
+      rowCheck = .failure(error)
+      throw error
+    }
   }
 
   /// Sees that there is one value for each parameter.
@@ -80,6 +86,7 @@ final class FilterStatement {
         _ = try connection.prepare(statement.sql)
       }
       isPureAsCompiled = try connection.compilationWatch.isPure(reads, on: connection)
+      if canCheckRows { canCheckRows = try connection.compilationWatch.areRowsIndependent(reads, on: connection) }
     }
     return isPureAsCompiled
   }

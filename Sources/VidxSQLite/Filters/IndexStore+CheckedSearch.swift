@@ -1,4 +1,5 @@
 import VidxIndexes
+import VidxSegments
 
 /// What a search under a filter in SQL has come to.
 package enum FilteredSearch: Sendable {
@@ -27,7 +28,8 @@ extension IndexStore {
       let limit = StatementLimit(seconds: timeout)
       let reading = try statement.reading(text.values, limit)
       defer { reading.end() }
-      let wasAsked = stamp.map { filters.rowSets.noteUse(text, $0) } ?? false
+      // What cannot be kept is of no use the next time.
+      let wasAsked = try statement.isPure() && stamp.map { filters.rowSets.noteUse(text, $0) } ?? false
       // Not every text can be part of another statement; this one can be read, so it is.
       guard !wasAsked, mayCheck(request, statement), let check = try? statement.rowCheck(text, of: self) else {
         return try .filter(resolved(text, RowIDs.ascending(reading.finish()), isPure: statement.isPure(), stamp))
@@ -45,6 +47,9 @@ extension IndexStore {
     }
   }
 
+  /// Candidates that a graph is walked for.
+  private static let mostWalked = 4_096
+
   private func mayCheck(_ request: StoreRequest, _ statement: FilterStatement) -> Bool {
     let parameters = request.parameters
     if parameters.isExact || parameters.plan != nil || request.after != nil || request.k == 0 { return false }
@@ -59,6 +64,8 @@ extension IndexStore {
     whole.k = count
     whole.parameters = request.parameters.findingCandidates(
       count, k: request.k, kind: definition.configuration.kind)
+    // What a walk keeps is moved at each insertion: so many are sooner found by scoring all.
+    if count > Self.mostWalked, definition.configuration.kind == .hnsw { whole.parameters.exact = true }
     let answer = try search(whole)
     let nanoseconds = views.reduce(0.0) { sum, view in
       sum + (view.index.estimates(k: count, parameters: whole.parameters, filter: nil).first?.nanoseconds ?? 0)

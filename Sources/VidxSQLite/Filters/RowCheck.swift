@@ -30,6 +30,7 @@ final class RowCheck {
       return ("WITH vidx_rows(\(columns)) AS (", "\n) SELECT c0 FROM vidx_rows WHERE c0 IN ")
     }
     let (prefix, suffix) = try store.frame(of: text.form)
+    if Brackets.closeTooMany(in: text.sql) { throw FilterError.notAQuery }
     return (prefix, suffix + " AND \(try store.quotedRowKey()) IN ")
   }
 

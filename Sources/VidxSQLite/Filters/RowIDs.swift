@@ -14,7 +14,9 @@ enum RowIDs {
     }
     if isAscending { return ids }
     let (span, overflow) = largest.subtractingReportingOverflow(smallest)
-    if !overflow, span / 1_024 < Int64(ids.count) { return marked(ids, from: smallest, span: Int(span)) }
+    if !overflow, span / 1_024 < Int64(ids.count), span < 1 << 28 {
+      return marked(ids, from: smallest, span: Int(span))
+    }
     return sorted(ids)
   }
 

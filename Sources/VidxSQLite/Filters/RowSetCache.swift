@@ -20,9 +20,10 @@ final class RowSetCache {
   private var entries: [FilterText: Entry] = [:]
   private var uses: UInt64 = 0
   private(set) var byteCount = 0
-  /// Texts and values whose rows were checked one by one, in this state.
-  private var checked: (stamp: Stamp, texts: Set<FilterText>)?
-  private static let checkedLimit = 1_024
+  /// Hash values of the texts and values that were asked for in this state. Two that share one do no harm: rows are
+  /// read then.
+  private var asked: (stamp: Stamp, hashes: Set<Int>)?
+  private static let askedLimit = 4_096
 
   /// - Parameter limit: bytes that the filters may take together.
   init(limit: Int = 64 << 20) { self.limit = limit }
@@ -50,11 +51,12 @@ final class RowSetCache {
     byteCount += size
   }
 
-  /// Notes that a filter was answered without reading all its rows. Who asks for the same again will ask more often.
+  /// Notes that a filter is asked for, whose rows may be checked rather than read. Who asks for the same again will ask
+  /// more often.
   /// - Returns: whether that was noted before, in the same state.
   func noteUse(_ text: FilterText, _ stamp: Stamp) -> Bool {
-    if checked?.stamp != stamp || checked?.texts.count ?? 0 >= Self.checkedLimit { checked = (stamp, []) }
-    return checked?.texts.insert(text).inserted == false
+    if asked?.stamp != stamp || asked?.hashes.count ?? 0 >= Self.askedLimit { asked = (stamp, []) }
+    return asked?.hashes.insert(text.hashValue).inserted == false
   }
 
   /// At once for some hundred filters to come: looking for the oldest takes longer than a search.

@@ -111,8 +111,33 @@ final class CompilationWatch {
       table.name.lowercased())
   }
 
+  /// The statement reads tables of SQLite's own and JSON: which rows it answers does not depend on how many are asked
+  /// for at once. A virtual table may answer otherwise when some of its rows are named, as vidx does: the k nearest of
+  /// them.
+  func areRowsIndependent(_ reads: StatementReads, on connection: Connection) throws(SQLiteError) -> Bool {
+    if reads.doesMore { return false }
+    for table in reads.tables {
+      guard try isOrdinary(table, connection) else { return false }
+    }
+    return true
+  }
+
+  private func isOrdinary(_ table: StatementReads.Table, _ connection: Connection) throws(SQLiteError) -> Bool {
+    let name = table.name.lowercased()
+    if ["json_each", "json_tree"].contains(name) || name.hasPrefix("sqlite_") { return true }
+    for schema in table.schema.map({ [$0] }) ?? ["temp", "main"] {
+      let statement = try connection.prepare(
+        "SELECT sql FROM \(quoted(identifier: schema)).sqlite_master WHERE name = ?1 COLLATE NOCASE")
+      try statement.bind(table.name, at: 1)
+      if try statement.step() { return !Self.isVirtual(definition: statement.text(0) ?? "") }
+    }
+    return false
+  }
+
+  private static func isVirtual(definition: String) -> Bool { definition.lowercased().hasPrefix("create virtual") }
+
   private static func isStored(definition: String) -> Bool {
-    guard definition.lowercased().hasPrefix("create virtual") else { return true }
+    guard isVirtual(definition: definition) else { return true }
     let words = definition.lowercased().split { !$0.isLetter && !$0.isNumber && $0 != "_" }
     guard let using = words.lastIndex(of: "using"), using + 1 < words.count else { return false }
     // The first USING may be part of the name, the last of an argument: both must be followed by a module we know.

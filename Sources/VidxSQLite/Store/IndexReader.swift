@@ -50,11 +50,12 @@ package final class IndexReader: Sendable {
   package enum Begun: Sendable {
     /// The rows that pass, in the state to be searched.
     case resolved(ReaderFilter.Resolved)
-    /// It is done.
-    case answered(StoreAnswer)
+    /// It is done, in this state.
+    case answered(StoreAnswer, IndexSnapshot)
   }
 
   /// Resolves a filter for one search; or makes the search, where that is done sooner than reading the rows that pass.
+  /// Either way other searches of the reader wait meanwhile.
   /// - Parameter request: without a filter of its own.
   /// - Throws: as `resolve`; what the search throws.
   package func begin(
@@ -234,7 +235,7 @@ package final class IndexReader: Sendable {
       try connection.transaction(isImmediate: false) {
         if try !isCurrent() { try reload() }
         switch try store.search(request, under: text, timeout: timeout) {
-        case .answer(let answer): return .answered(answer)
+        case .answer(let answer): return .answered(answer, snapshot)
         case .filter(let resolved): return .resolved(take(resolved, for: filter))
         }
       }
@@ -249,7 +250,7 @@ package final class IndexReader: Sendable {
         if try !isCurrent() { try reload() }
         guard snapshot.isOf(store.state) else { return nil }
         switch try store.search(request(), under: text, timeout: timeout) {
-        case .answer(let answer): return .answered(answer)
+        case .answer(let answer): return .answered(answer, snapshot)
         case .filter(let resolved):
           if resolved.isReusable { filter.keep(resolved.filter, version) }
           return .resolved(ReaderFilter.Resolved(resolved, snapshot))

@@ -184,6 +184,52 @@ import VidxVectors
     }
   }
 
+  /// A virtual table that is told some of its rows answers the k nearest of those: its texts are read.
+  @Test func readsWhatAsksAnotherIndex() throws {
+    let (store, vectors) = try make(.flat)
+    #expect(unsafe Extension.register(on: store.connection.handle) == 0)
+    try store.connection.execute("CREATE VIRTUAL TABLE other USING vidx(dimensions=1, metric=l2, index=flat)")
+    try store.connection.execute(
+      "INSERT INTO other(rowid, vector) SELECT id, '[' || (6000 - id) || ']' FROM rows")
+    try store.connection.execute("INSERT INTO other(other) VALUES ('optimize')")
+    let texts = [
+      FilterText(.select, "SELECT rowid FROM other WHERE vector MATCH '[0]' AND k = 3000"),
+      condition("id IN (SELECT rowid FROM other WHERE vector MATCH '[0]' AND k = 3000)"),
+    ]
+    let expected = neighbours(of: vectors[9] ?? [], in: vectors, .l2, filter: Array(3_001...6_000)).prefix(10)
+    for text in texts {
+      let (answer, isChecked, _) = try search(store, vectors[9] ?? [], text)
+      #expect(!isChecked && answer.hits.map(\.rowID) == expected.map(\.rowID))
+    }
+  }
+
+  @Test func checksJSONOfRows() throws {
+    let (store, vectors) = try make(.hnsw)
+    let sql = "EXISTS (SELECT 1 FROM json_each('[' || free || ',' || label || ']') WHERE value < 500)"
+    #expect(try search(store, vectors[9] ?? [], condition(sql)).isChecked)
+  }
+
+  /// What ends the brackets around a condition compiles, and is no condition to be put beside another.
+  @Test(arguments: [
+    ("1) GROUP BY (label", true), ("a = ')' AND [)] = \")\" -- )", false), ("(a) /* ) */ OR (b)", false),
+  ])
+  func seesWhereBracketsEnd(_ sql: String, endsEarly: Bool) throws {
+    #expect(Brackets.closeTooMany(in: sql) == endsEarly)
+    if !endsEarly { return }
+    let (store, vectors) = try make(.flat)
+    let passing = try store.connection.prepare("SELECT id FROM rows WHERE (\(sql)\n)").rowIDs()
+    let expected = neighbours(of: vectors[9] ?? [], in: vectors, .l2, filter: passing).prefix(10).map(\.rowID)
+    #expect(try search(store, vectors[9] ?? [], condition(sql)).answer.hits.map(\.rowID) == expected)
+  }
+
+  /// What cannot be kept is checked each time.
+  @Test func checksClocksEachTime() throws {
+    let (store, vectors) = try make(.hnsw)
+    for _ in 0..<3 {
+      #expect(try search(store, vectors[9] ?? [], condition("free < 500 AND date('now') > '2000-01-01'")).isChecked)
+    }
+  }
+
   @Test func refusesWhatIsNoRowID() throws {
     let (store, vectors) = try make(.hnsw)
     for column in ["free || 'x'", "CAST(id AS TEXT)", "id + 0.5"] {

@@ -194,16 +194,19 @@ import VidxVectors
     let store = try open()
     let filter = try resolve(store, condition("1")).filter
     let stamp = RowSetCache.Stamp(main: 1, temp: nil, state: store.state)
-    let texts = (0..<4).map { condition("id = \($0)") }
-    let cache = RowSetCache(limit: 3 * (filter.byteCount + texts[0].byteCount))
-    for text in texts.prefix(3) { cache.keep(filter, for: text, stamp) }
-    #expect(cache.filter(texts[0], stamp) != nil && cache.count == 3)
-    cache.keep(filter, for: texts[3], stamp)
-    #expect(cache.filter(texts[1], stamp) == nil && cache.filter(texts[0], stamp) != nil && cache.count == 3)
+    let texts = (0..<9).map { condition("id = \($0)") }
+    let cache = RowSetCache(limit: 8 * (filter.byteCount + texts[0].byteCount))
+    for text in texts.prefix(8) { cache.keep(filter, for: text, stamp) }
+    #expect(cache.filter(texts[0], stamp) != nil && cache.count == 8)
+    // A quarter of the room at once.
+    cache.keep(filter, for: texts[8], stamp)
+    #expect(
+      texts.map { cache.filter($0, stamp) != nil } == [true] + .init(repeating: false, count: 3)
+        + .init(repeating: true, count: 5))
     var later = stamp
     later.main = 2
     #expect(cache.filter(texts[0], later) == nil && cache.filter(texts[0], stamp) == nil)
-    #expect(cache.byteCount == 2 * (filter.byteCount + texts[0].byteCount))
+    #expect(cache.byteCount == 5 * (filter.byteCount + texts[0].byteCount))
   }
 
   @Test func rowIDsAscend() {
