@@ -170,11 +170,13 @@ def costs(grid, ours):
             if hit and miss:
                 more = miss["p50_us"] - hit["p50_us"]
                 passing = grid.cells[cell]["rows_passing"]
+                checked = miss.get("means", {}).get("rows_checked", 0)
                 rows.append([configuration, cell, thousands(passing), *(
                     thousands(point and point["p50_us"]) for point in (declared, hit, miss)), thousands(more),
-                    thousands(passing / more * 1e6) if more > 0 else "-"])
+                    thousands(checked) if checked else "-",
+                    thousands(passing / more * 1e6) if more > 0 and not checked else "-"])
     heads = ["index", "cell", "rows passing", "declared columns, µs", "row set: hit, µs", "row set: miss, µs",
-             "miss - hit, µs", "rows a second"]
+             "miss - hit, µs", "rows checked", "rows read a second"]
     return table(heads, rows) if rows else None
 
 

@@ -210,7 +210,9 @@ class FilterTablesTests(unittest.TestCase):
     def test_the_filters_own_cost_is_what_a_miss_adds(self):
         lines = [line("vidx", "cached row set", 1.0, [100.0], p50_us=20.0),
                  line("vidx", "ad hoc predicate", 1.0, [50.0], p50_us=100.0)]
-        self.assertIn("| 80 | 10,000,000 |", filter_tables.costs(self.grid(lines), "vidx"))
+        self.assertIn("| 80 | - | 10,000,000 |", filter_tables.costs(self.grid(lines), "vidx"))
+        lines[1]["means"] = {"rows_checked": 31.4}
+        self.assertIn("| 80 | 31 | - |", filter_tables.costs(self.grid(lines), "vidx"))
 
     def test_recall_on_request_has_a_row_a_setting(self):
         lines = [line("vidx", filter_tables.ON_REQUEST, 0.96, [70.0], setting={"mode": "m", "all": True}),
