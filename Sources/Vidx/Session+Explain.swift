@@ -7,7 +7,7 @@ extension Session {
   ) throws(VidxError) -> StoreExplanation {
     try Self.validate(k: k, settings)
     let request = StoreRequest(
-      query: query, k: k, prepared: rows.filter, within: settings.within.map(Float.init), after: settings.cursor,
+      query: query, k: k, prepared: rows.filter, within: settings.bound, after: settings.cursor,
       parameters: settings.parameters)
     let store = try store(index)
     return try wrappingErrors { try store.explain(request) }

@@ -32,6 +32,7 @@ extension Session {
     case .all: return (nil, false)
     case .ids(let ids):
       return (try wrappingErrors { try store.filter(rowIDs: Self.ascending(ids)) }, false)
+    case .columns(let conditions) where conditions.isEmpty: return (nil, false)
     case .columns(let conditions):
       let conditions = try filterConditions(conditions, of: store)
       return (try wrappingErrors { try store.filter(rowIDs: nil, conditions: conditions) }, false)

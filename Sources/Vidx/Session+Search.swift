@@ -9,7 +9,7 @@ extension Session {
   ) throws(VidxError) -> SearchResult {
     try Self.validate(k: k, settings)
     var request = StoreRequest(
-      query: query, k: k, within: settings.within.map(Float.init), after: settings.cursor,
+      query: query, k: k, within: settings.bound, after: settings.cursor,
       parameters: settings.parameters)
     if let text = filter.text {
       return try snapshot {
@@ -37,7 +37,7 @@ extension Session {
   ) throws(VidxError) -> SearchResult {
     try Self.validate(k: k, settings)
     let request = StoreRequest(
-      query: query, k: k, prepared: rows.filter, within: settings.within.map(Float.init), after: settings.cursor,
+      query: query, k: k, prepared: rows.filter, within: settings.bound, after: settings.cursor,
       parameters: settings.parameters)
     let store = try store(index)
     return SearchResult(try wrappingErrors { try store.search(request) }, isFilterCached: rows.isCached)
@@ -66,7 +66,7 @@ extension Session {
   ) throws(VidxError) -> [SearchResult] {
     try Self.validate(k: k, settings)
     let batch = StoreBatch(
-      queries: queries, k: k, prepared: rows.filter, within: settings.within.map(Float.init), after: settings.cursor,
+      queries: queries, k: k, prepared: rows.filter, within: settings.bound, after: settings.cursor,
       parameters: settings.parameters, threads: threads)
     let store = try store(index)
     return try wrappingErrors { try store.search(batch) }.map { SearchResult($0, isFilterCached: rows.isCached) }
@@ -129,6 +129,13 @@ extension SearchSettings {
     SearchParameters(
       efSearch: efSearch, targetRecall: targetRecall, probes: probes, exact: exact,
       plan: plan.map { $0.segmentPlan })
+  }
+
+  /// The farthest distance that is wanted, as distances are compared: no float above what was given.
+  var bound: Float? {
+    guard let within else { return nil }
+    let rounded = Float(within)
+    return Double(rounded) > within ? rounded.nextDown : rounded
   }
 
   var cursor: StoreCursor? { after.map { StoreCursor(distance: $0.distance, rowID: $0.id) } }

@@ -11,7 +11,6 @@ final class OpenIndex: Sendable {
   /// With VIDX_SNAPSHOT: what searches see. nil without: they ask the reader.
   private let fixed: Locked<Fixed>?
   let dimensions: Int
-  let kind: IndexKind
   /// What searches work in, kept for the next.
   let memories = ObjectPool<SearchMemory>()
 
@@ -25,7 +24,6 @@ final class OpenIndex: Sendable {
     reader = try Self.reader(path: path, name: name)
     let described = try reader.described()
     dimensions = described.snapshot.configuration.dimensions
-    kind = described.snapshot.configuration.kind
     fixed = isSnapshot ? Locked(Fixed(described: described, version: 1)) : nil
   }
 

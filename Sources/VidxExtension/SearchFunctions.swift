@@ -115,9 +115,9 @@ private struct SearchRun: Sendable {
     }
     self.k = k
     parameters = try unsafe settings.map { try unsafe Self.parameters($0.pointee) } ?? SearchParameters()
-    try parameters.checkPlan(of: index.kind)
     guard let wanted = unsafe settings?.pointee.filter else {
       (snapshot, filter, isFilterCached, answer) = (try index.snapshot(), nil, false, nil)
+      try parameters.checkPlan(of: snapshot.configuration)
       return
     }
     let open = try unsafe OpenFilter.of(wanted, for: index)
@@ -135,6 +135,8 @@ private struct SearchRun: Sendable {
     case .answered(let answer, let snapshot):
       (self.snapshot, filter, isFilterCached, self.answer) = (snapshot, nil, false, answer)
     }
+    // Another process may have made it again as another kind.
+    try parameters.checkPlan(of: snapshot.configuration)
   }
 
   private static func parameters(_ settings: vidx_search_settings) throws(Failure) -> SearchParameters {

@@ -12,7 +12,8 @@ package struct SearchParameters: Sendable, Equatable {
   package var probes: Int?
   /// Score every row that passes.
   package var exact: Bool
-  /// Answers by this plan where the segment has it (`IndexKind.plans`); nil for the one that is expected to cost least.
+  /// Answers by this plan where the segment has it (`IndexConfiguration.plans`); nil for the one that is expected to
+  /// cost least.
   /// For measurements, and for who knows better. A walk that meets too few rows that pass gives up all the same.
   package var plan: SegmentPlan?
 
@@ -91,7 +92,7 @@ package enum SegmentPlan: String, Sendable, CaseIterable {
   case lists
 }
 
-extension IndexKind {
+extension IndexConfiguration {
   /// The ways that segments of this kind can be searched. Those of few rows, and those of a graph written before it had
   /// lists beside it, may lack one: then the planner chooses among the others.
   package var plans: [SegmentPlan] { SegmentPlan.allCases.filter(has) }
@@ -99,8 +100,9 @@ extension IndexKind {
   package func has(_ plan: SegmentPlan) -> Bool {
     switch plan {
     case .exact: true
-    case .graph: self == .hnsw
-    case .lists: self != .flat
+    case .graph: kind == .hnsw
+    // The bound that says how far lists have to be gone through is Euclidean.
+    case .lists: kind == .ivfflat || (kind == .hnsw && metric != .l1)
     }
   }
 }

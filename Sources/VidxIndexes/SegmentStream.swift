@@ -51,6 +51,9 @@ extension SegmentIndex {
     _ query: PreparedQuery, parameters: SearchParameters = SearchParameters(), filter: EntryFilter? = nil
   ) -> SegmentStream {
     precondition(query.dimensions == configuration.dimensions, "a query of \(query.dimensions) dimensions")
+    if isSoonerScored(filter, parameters) {
+      return SegmentStream(self, filter: filter, source: ExactStream(self, query, filter))
+    }
     let source: any SegmentStream.Source =
       switch structure {
       case .hnsw(let graph) where !parameters.isExact && vectorCount > 16 * graph.lookahead(parameters):
@@ -61,6 +64,12 @@ extension SegmentIndex {
         ExactStream(self, query, filter)
       }
     return SegmentStream(self, filter: filter, source: source)
+  }
+
+  /// So few pass that scoring all of them takes less than meeting the first ten of them on a walk or in lists.
+  private func isSoonerScored(_ filter: EntryFilter?, _ parameters: SearchParameters) -> Bool {
+    guard let filter, !filter.isOfLiveRows, parameters.plan == nil else { return false }
+    return SearchPlanner(self, k: 10, parameters: parameters, filter: filter).plan == .exact
   }
 }
 
@@ -86,17 +95,10 @@ final class ExactStream: SegmentStream.Source {
     var heap = CandidateHeap()
     let scratch = index.scratch.take()
     defer { index.scratch.give(scratch) }
-    let block = SearchScratch.blockCapacity
-    var ordinal = 0
-    while ordinal < index.vectorCount {
-      var count = 0
-      while ordinal < index.vectorCount, count < block {
-        if filter?.ordinals.contains(ordinal) ?? true {
-          unsafe scratch.ids[count] = UInt32(ordinal)
-          count += 1
-        }
-        ordinal += 1
-      }
+    let passing = filter?.ordinals ?? RowSet(capacity: index.vectorCount, full: true)
+    var rest = 0..<index.vectorCount
+    while !rest.isEmpty {
+      let count = unsafe passing.copyMembers(of: &rest, to: scratch.ids, limit: SearchScratch.blockCapacity)
       unsafe try index.scoreBlock(query, scratch.ids, count, scratch.scores)
       for i in 0..<count { unsafe heap.push(Candidate(scratch.scores[i], scratch.ids[i])) }
       counters.add(scores: count, rowBytes: index.configuration.vectorBytes)

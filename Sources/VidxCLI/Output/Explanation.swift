@@ -57,6 +57,9 @@ struct Explanation {
     let answered = "answered by \(part.plan.rawValue)"
     guard let cheapest = part.estimates.first, part.estimates.count > 1 else { return answered }
     if part.plan == .exact, part.counters.listsProbed > 0 { return answered + ": lists scored all that pass" }
+    if let plan, !part.estimates.contains(where: { $0.plan.rawValue == plan.rawValue }) {
+      return answered + ": this segment has no \(plan.rawValue)"
+    }
     let wanted = part.estimates.first { $0.plan.rawValue == plan?.rawValue } ?? cheapest
     if wanted.plan != part.plan { return answered + ": \(wanted.plan.rawValue) met too few rows that pass" }
     return answered + (cheapest.plan == part.plan ? ", the cheapest" : ", as the settings say")

@@ -10,6 +10,11 @@ package enum TextOrder: Hashable, Sendable {
   /// Below 0 when `a` comes before `b`, both in UTF-8.
   func compare(_ a: [UInt8], _ b: [UInt8]) -> Int {
     if self == .utf8 { return ColumnValue.compare(.text(a), .text(b)) }
+    // Most differ first in characters of one byte, which are one unit each.
+    guard let i = zip(a, b).enumerated().first(where: { $0.element.0 != $0.element.1 })?.offset else {
+      return a.count - b.count
+    }
+    if a[i] < 0x80, b[i] < 0x80 { return Int(a[i]) - Int(b[i]) }
     let (a, b) = (units(a), units(b))
     for (x, y) in zip(a, b) where x != y { return x < y ? -1 : 1 }
     return a.count - b.count

@@ -18,7 +18,8 @@ struct MeasuredLists: Sendable {
   /// - Throws: `BuildError.cancelled`.
   /// - Complexity: O(questions x vectors x dimensions), from the cache, shared out to the threads. Memory: 5 bytes a
   ///   vector, and for each question at most k floats a list and filter: together 60 bytes a vector for 68,024 in 256
-  ///   lists, 11 for 10 million in 3,162, and at most 192 MiB beside the 5 bytes for as many lists as there may be.
+  ///   lists, 11 for 10 million in 3,162, and at most 192 MiB beside the 5 bytes for as many lists as there may be,
+  ///   and as much again for the questions that threads are at: 16 together, or one each.
   init(_ distinct: DistinctVectors, _ lists: IVFBuilder, options: BuildOptions) throws {
     let spreads = Self.spreads(distinct, lists)
     self.spreads = spreads
@@ -111,7 +112,9 @@ struct MeasuredLists: Sendable {
     let step = distinct.count / questions
     let found = Locked([ListTrial?](repeating: nil, count: questions))
     let failure = Locked<VectorError?>(nil)
-    Parallel.chunks(questions, chunk: 8, threads: options.threads) { _, range in
+    // Of each thread: eight share the reading of the vectors, fewer where many threads would hold more together.
+    let chunk = max(1, min(8, questions / max(options.threads, 1)))
+    Parallel.chunks(questions, chunk: chunk, threads: options.threads) { _, range in
       if options.isCancelled() { return }
       do throws(VectorError) {
         let positions = range.map { $0 * step + ($0 * 7919) % step }

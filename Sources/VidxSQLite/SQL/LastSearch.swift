@@ -7,8 +7,9 @@ struct LastSearch: Equatable {
   var plan: StorePlan
   /// No row that matches is nearer than those that came.
   var isExact: Bool
-  /// All rows that were asked for have come.
-  var isComplete: Bool
+  /// All rows that were asked for have come; nil when SQLite may take away some of the k rows for a term that the table
+  /// was not handed.
+  var isComplete: Bool?
   /// Row ids that the filter yielded; nil without a filter.
   var rowsYielded: Int?
   /// Those of them that are not in the index; nil when nobody looked.
@@ -52,7 +53,7 @@ struct LastSearch: Equatable {
   var json: String {
     let members = [
       ("index", Self.quoted(index)), ("plan", Self.quoted(plan.rawValue)), ("exact", isExact ? "true" : "false"),
-      ("complete", isComplete ? "true" : "false"), ("rows_scored", "\(counters.rowsScored)"),
+      ("complete", isComplete.map { $0 ? "true" : "false" } ?? "null"), ("rows_scored", "\(counters.rowsScored)"),
       ("rows_yielded", Self.number(rowsYielded)), ("rows_without_vector", Self.number(rowsWithoutVector)),
       ("distance_computations", "\(counters.distanceComputations)"),
     ]

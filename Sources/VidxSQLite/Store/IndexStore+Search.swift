@@ -1,5 +1,5 @@
 package import VidxIndexes
-package import VidxSegments
+import VidxSegments
 import VidxVectors
 
 extension IndexStore {
@@ -7,6 +7,35 @@ extension IndexStore {
   /// - Throws: `StoreError.query`, `.invalidCount`, `.segment` when a file is missing or damaged; `SQLiteError`.
   package func search(_ request: StoreRequest) throws -> StoreAnswer {
     if let cursor = request.after { return try page(request, after: cursor) }
+    guard request.within != nil, request.k > Self.firstWithin else { return try searchAtOnce(request) }
+    try refreshToSearch()
+    guard scoresAll(request) else { return try searchAtOnce(request) }
+    // Who wants all within a distance names a large k. Few may be there, and then few have to be sorted out.
+    var part = request
+    part.parameters.exact = true
+    part.k = Self.firstWithin
+    var counters = SearchCounters()
+    while true {
+      var answer = try searchAtOnce(part)
+      counters += answer.counters
+      if answer.hits.count < part.k || part.k == request.k {
+        answer.counters = counters
+        return answer
+      }
+      part.k = min(part.k * 16, request.k)
+    }
+  }
+
+  /// Rows that are looked for first within a distance; then sixteen times as many.
+  private static let firstWithin = 64
+
+  /// So large a k that every row is scored whatever the kind, or that is asked for.
+  private func scoresAll(_ request: StoreRequest) -> Bool {
+    request.parameters.isExact || definition.configuration.kind == .flat
+      || (request.parameters.plan == nil && request.k >= liveCount)
+  }
+
+  private func searchAtOnce(_ request: StoreRequest) throws -> StoreAnswer {
     try check(request)
     let query = try prepare(request.query)
     try refreshToSearch()
@@ -76,8 +105,8 @@ extension IndexStore {
   package func stream(_ request: StoreRequest) throws -> StoreStream {
     try check(request)
     // A graph's stream walks the graph.
-    if let plan = request.parameters.plan, plan == .lists, definition.configuration.kind == .hnsw {
-      throw StoreError.planOfStream(plan)
+    if request.parameters.plan == .lists, !request.parameters.isExact, definition.configuration.kind == .hnsw {
+      throw StoreError.planOfStream(.lists)
     }
     let query = try prepare(request.query)
     try refresh(includingDelta: true)
@@ -118,7 +147,7 @@ extension IndexStore {
       throw .invalidTargetRecall(recall)
     }
     if let probes = request.parameters.probes, probes < 1 { throw .invalidCount(name: "probes", value: probes) }
-    try request.parameters.checkPlan(of: definition.configuration.kind)
+    try request.parameters.checkPlan(of: definition.configuration)
   }
 
   func prepare(_ query: [Float]) throws(StoreError) -> PreparedQuery {
@@ -153,8 +182,8 @@ extension IndexStore {
 
 extension SearchParameters {
   /// - Throws: `StoreError.missingPlan`.
-  package func checkPlan(of kind: IndexKind) throws(StoreError) {
-    if let plan, !kind.has(plan) { throw .missingPlan(plan, kind: kind) }
+  package func checkPlan(of configuration: IndexConfiguration) throws(StoreError) {
+    if let plan, !configuration.has(plan) { throw .missingPlan(plan, configuration) }
   }
 }
 

@@ -1,4 +1,6 @@
 internal import VidxIndexes
+import VidxSegments
+import VidxVectors
 
 extension StoreError: CustomStringConvertible {
   package var description: String { message }
@@ -42,8 +44,9 @@ extension StoreError: CustomStringConvertible {
       "index \(index) has no filter column '\(column)'"
         + (nearestSpelling(to: column, among: known).map { " (did you mean '\($0)'?)" } ?? "")
         + (known.isEmpty ? ": it has none" : ": it has \(known.joined(separator: ", "))")
-    case .missingPlan(let plan, let kind):
-      "plan cannot be \(plan.rawValue): an index of type \(kind.name) has \(Self.list(kind.plans))"
+    case .missingPlan(let plan, let index):
+      "plan cannot be \(plan.rawValue): an index of type \(index.kind.name)"
+        + (index.kind == .hnsw && index.metric == .l1 ? " under l1" : "") + " has \(Self.list(index.plans))"
     case .planOfStream(let plan):
       "plan cannot be \(plan.rawValue) where rows come one by one (without k, or with k and bounds of the row id or "
         + "lower bounds of the distance): leave it out"

@@ -31,7 +31,7 @@ package enum StoreError: Error, Equatable, Sendable {
   /// A condition names a filter column that the index does not have.
   case noFilterColumn(index: String, column: String, known: [String])
   /// The kind of index cannot be searched so.
-  case missingPlan(SegmentPlan, kind: IndexKind)
+  case missingPlan(SegmentPlan, IndexConfiguration)
   /// Rows that come one by one cannot be found so.
   case planOfStream(SegmentPlan)
   case rowExists(index: String, rowID: Int64)

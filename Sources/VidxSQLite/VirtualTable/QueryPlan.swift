@@ -68,11 +68,18 @@ struct QueryPlan: Equatable, Sendable {
   var isOrderConsumed = false
   /// At most one row comes.
   var isUnique = false
+  /// SQLite takes away from the rows that k counts what does not pass a term which the table is not handed.
+  var isFilteredLater = false
   var cost = 0.0
   var rows = 0
 
-  /// What `xFilter` gets: a letter for every value, and a number where it belongs to a filter column.
-  var text: String { arguments.map(\.text).joined() }
+  /// What `xFilter` gets: a letter for every value, and a number where it belongs to a filter column; and a mark.
+  var text: String { arguments.map(\.text).joined() + (isFilteredLater ? String(Self.laterMark) : "") }
+
+  private static let laterMark: Character = "+"
+
+  /// The text says that SQLite filters later.
+  static func isFilteredLater(_ text: String) -> Bool { text.last == laterMark }
 
   /// Some term is on a filter column.
   var hasFilters: Bool { arguments.contains { $0.column != nil } }
@@ -82,7 +89,7 @@ struct QueryPlan: Equatable, Sendable {
   /// The terms a text spells, or nil when it is not one of ours.
   static func terms(of text: String) -> [Term]? {
     var terms: [Term] = []
-    for character in text {
+    for character in isFilteredLater(text) ? text.dropLast() : text[...] {
       if let digit = character.isASCII ? character.wholeNumberValue : nil {
         guard let last = terms.last, (last.column ?? 0) < 1_000 else { return nil }
         terms[terms.count - 1].column = (last.column ?? 0) * 10 + digit
@@ -107,6 +114,7 @@ enum QueryPlanError: Error, Equatable {
 extension QueryPlanError: CustomStringConvertible {
   var description: String {
     switch self {
+    case .notEqual(.plan): "plan is a setting of the search: write plan = 'exact', 'graph' or 'lists'"
     case .notEqual(let column): "\(column.name) is a setting of the search: write \(column.name) = <number>"
     case .withoutMatch(let column):
       "\(column.name) = ... is a setting of a search: add vector MATCH <vector> to the same WHERE"

@@ -90,6 +90,12 @@ struct QueryPlanner {
     }
     consumeOrder()
     takeLimit()
+    if plan.has(.k) {
+      let taken = Set(plan.arguments.map(\.constraint))
+      plan.isFilteredLater = shape.constraints.indices.contains { i in
+        !taken.contains(i) && !shape.constraints[i].isLimit
+      }
+    }
     return plan
   }
 

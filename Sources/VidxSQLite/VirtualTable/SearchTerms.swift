@@ -14,6 +14,8 @@ struct SearchTerms: Equatable {
   var lowerBound: LowerBound?
   /// The only row ids wanted, ascending and distinct.
   var rowIDs: [Int64]?
+  /// SQLite takes away from the k rows what does not pass its other terms.
+  var isFilteredLater = false
   /// The search is one page of many.
   var isPaged = false
   /// The last row of the page before.

@@ -20,6 +20,7 @@ struct SearchTermsReader {
       throw SearchTermsError.unknownPlan(plan)
     }
     var reader = SearchTermsReader()
+    reader.terms.isFilteredLater = QueryPlan.isFilteredLater(plan)
     for (i, term) in uses.enumerated() {
       if let column = term.column {
         try unsafe reader.readFilter(values[i], as: term.use, column: column)

@@ -139,7 +139,8 @@ final class VirtualTableCursor {
       table.registry.log.last = kept.report
       return kept.hits
     }
-    let (hits, report) = try found(request, wanted: wanted)
+    var (hits, report) = try found(request, wanted: wanted)
+    if terms.isFilteredLater { report.isComplete = nil }
     table.registry.log.last = report
     kept = KeptSearch(terms: terms, revision: revision, hits: hits, report: report)
     return hits
@@ -182,7 +183,7 @@ final class VirtualTableCursor {
     }
     hits.sort { ($0.distance, $0.rowID) < ($1.distance, $1.rowID) }
     var report = LastSearch(index: table.name, stream)
-    report.isComplete = report.isComplete || hits.count >= wanted
+    if hits.count >= wanted { report.isComplete = true }
     return (hits.prefix(wanted), report)
   }
 

@@ -182,6 +182,21 @@ import VidxVectors
     }
   }
 
+  @Test("Where few pass, a stream scores them all and no other, and is in order", arguments: [0, 3])
+  func streamsOfFewAreExact(_ number: Int) throws {
+    let data = try Data(Self.configurations[number], folder: TemporaryFolder())
+    for cell in data.cells {
+      let filter = cell.filters[5]
+      let stream = data.index.stream(data.queries[5], filter: filter)
+      #expect(stream.isExact == (filter.entryCount < 200), "\(cell.name): \(filter.entryCount) rows")
+      if !stream.isExact { continue }
+      var scores: [Float] = []
+      while let hit = try stream.next() { scores.append(hit.score) }
+      #expect(scores.count == filter.entryCount && scores == scores.sorted())
+      #expect(stream.counters.distanceComputations <= filter.entryCount)
+    }
+  }
+
   @Test("Rows that are dead are no filter that somebody asked for")
   func deadRowsAreNoFilter() throws {
     let data = try Data(IndexConfiguration(dimensions: 384, kind: .ivfflat, lists: 50), folder: TemporaryFolder())

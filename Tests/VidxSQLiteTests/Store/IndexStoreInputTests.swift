@@ -59,6 +59,18 @@ struct IndexStoreInputTests {
     #expect(try store.search(StoreRequest(query: [0], k: 10, within: -1)).hits == [])
   }
 
+  /// However large k, and however many are within the distance.
+  @Test(arguments: [IndexKind.flat, .hnsw], [0, 1, 63, 64, 65, 900, 1_500])
+  func allWithinALimit(_ kind: IndexKind, count: Int) throws {
+    let database = try TestDatabase()
+    let store = try IndexStore.make(database.open(), definition(1, metric: .l2, kind: kind))
+    try store.addSegment(Dictionary(uniqueKeysWithValues: (Int64(1)...1_400).map { ($0, [Float($0)]) }))
+    try store.add(Dictionary(uniqueKeysWithValues: (Int64(1_401)...1_500).map { ($0, [Float($0)]) }))
+    let answer = try store.search(StoreRequest(query: [0], k: 5_000, within: Float(count) + 0.5))
+    #expect(answer.hits.map(\.rowID) == (0..<Int64(count)).map { $0 + 1 } && answer.exact && answer.complete)
+    #expect(answer.counters.rowsScored <= 3 * 1_500)
+  }
+
   @Test func tiesGoToTheSmallerRowID() throws {
     let database = try TestDatabase()
     let store = try IndexStore.make(database.open(), definition(2))

@@ -12,6 +12,35 @@ import VidxSQLite
     return try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
   }
 
+  /// Terms that SQLite checks after k has counted may leave fewer rows than were found.
+  @Test(arguments: [
+    ("w.t LIKE 'a%'", false), ("w.t = 'a' COLLATE NOCASE", false), ("w.t = 'a'", true), ("w.rowid > 2", true),
+    ("w.distance < 3", true), ("w.rowid IN (1, 2)", true),
+  ])
+  func doesNotCallCompleteWhatIsFilteredLater(_ term: String, isKnown: Bool) throws {
+    let session = try SQLSession()
+    try session.run("CREATE VIRTUAL TABLE w USING vidx(dimensions=1, metric=l2, index=flat, filter t)")
+    try session.run("INSERT INTO w(rowid, vector, t) VALUES (1, '[1]', 'a'), (2, '[2]', 'b'), (3, '[3]', 'A')")
+    _ = try session.rows("SELECT rowid FROM w WHERE vector MATCH '[0]' AND k = 2 AND \(term)")
+    let complete = try last(session)["complete"]
+    #expect(isKnown ? complete as? Bool == true : complete is NSNull, "\(term)")
+  }
+
+  /// An index under l1 has no lists beside its graph.
+  @Test func refusesListsUnderL1() throws {
+    let session = try SQLSession()
+    try session.run("CREATE VIRTUAL TABLE w USING vidx(dimensions=1, metric=l1, index=hnsw)")
+    try session.run("INSERT INTO w(rowid, vector) VALUES (1, '[1]')")
+    #expect(throws: (any Error).self) {
+      _ = try session.rows("SELECT rowid FROM w WHERE vector MATCH '[0]' AND k = 2 AND plan = 'lists'")
+    }
+    // What is exact goes before it, also row by row.
+    for exact in ["exact = 1", "target_recall = 1"] {
+      try session.run("CREATE VIRTUAL TABLE IF NOT EXISTS y USING vidx(dimensions=1, metric=l2, index=hnsw)")
+      _ = try session.rows("SELECT rowid FROM y WHERE vector MATCH '[0]' AND \(exact) AND plan = 'lists' LIMIT 3")
+    }
+  }
+
   @Test func isNullBeforeTheFirst() throws {
     let session = try SQLSession()
     #expect(try session.rows("SELECT vidx_last_search()") == [[.null]])
