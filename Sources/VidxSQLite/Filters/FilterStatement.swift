@@ -4,8 +4,8 @@ internal import CSQLite
 final class FilterStatement {
   private let statement: Statement
   private let connection: Connection
-  /// Made when it is first needed.
-  private var rowCheck: Result<RowCheck, any Error>?
+  /// Made when it is first needed; holds nil where there is none.
+  private var rowCheck: RowCheck??
   /// What searches found out about the text, whatever its values.
   var history = FilterHistory()
   /// What it read when it was analysed; the schema may have changed since.
@@ -57,18 +57,14 @@ final class FilterStatement {
     return FilterReading(statement, limit: limit)
   }
 
-  /// Tells which of some rows pass.
-  /// - Throws: `SQLiteError` where SQLite has no statement for it.
-  func rowCheck(_ text: FilterText, of store: IndexStore) throws -> RowCheck {
-    if let rowCheck { return try rowCheck.get() }
-    do {
-      let made = try RowCheck(text, of: store, columnCount: statement.columnCount)
-      rowCheck = .success(made)
-      return made
-    } catch let error as SQLiteError where error.code == SQLITE_ERROR {
-      rowCheck = .failure(error)
-      throw error
+  /// Tells which of some rows pass; nil where SQLite has no statement for it: not every text can be part of another.
+  func rowCheck(_ text: FilterText, of store: IndexStore) throws -> RowCheck? {
+    if let rowCheck { return rowCheck }
+    do { rowCheck = .some(try RowCheck(text, of: store, columnCount: statement.columnCount)) } catch {
+      guard (error as? SQLiteError)?.code == SQLITE_ERROR else { throw error }
+      rowCheck = .some(nil)
     }
+    return rowCheck ?? nil
   }
 
   /// Sees that there is one value for each parameter.

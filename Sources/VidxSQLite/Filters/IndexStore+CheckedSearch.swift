@@ -30,8 +30,7 @@ extension IndexStore {
       defer { reading.end() }
       // What cannot be kept is of no use the next time.
       let wasAsked = try statement.isPure() && stamp.map { filters.rowSets.noteUse(text, $0) } ?? false
-      // Not every text can be part of another statement; this one can be read, so it is.
-      guard !wasAsked, mayCheck(request, statement), let check = try? statement.rowCheck(text, of: self) else {
+      guard !wasAsked, mayCheck(request, statement), let check = try statement.rowCheck(text, of: self) else {
         return try .filter(resolved(text, RowIDs.ascending(reading.finish()), isPure: statement.isPure(), stamp))
       }
       try check.bind(text.values)

@@ -14,7 +14,9 @@ final class RowCheck {
   ///   - text: that compiles as a filter.
   ///   - columnCount: of the filter's statement.
   /// - Throws: `SQLiteError` where the text cannot be part of another statement.
-  init(_ text: FilterText, of store: IndexStore, columnCount: Int) throws {
+  /// - Returns: nil for a condition that ends the brackets around it, and so is none to be put beside another.
+  init?(_ text: FilterText, of store: IndexStore, columnCount: Int) throws {
+    if text.form != .select, Brackets.closeTooMany(in: text.sql) { return nil }
     let (prefix, suffix) = try Self.frame(text, store, columnCount)
     // Behind the text, whose own parameters are counted from 1.
     let places = repeatElement("?", count: Self.width).joined(separator: ", ")
@@ -30,7 +32,6 @@ final class RowCheck {
       return ("WITH vidx_rows(\(columns)) AS (", "\n) SELECT c0 FROM vidx_rows WHERE c0 IN ")
     }
     let (prefix, suffix) = try store.frame(of: text.form)
-    if Brackets.closeTooMany(in: text.sql) { throw FilterError.notAQuery }
     return (prefix, suffix + " AND \(try store.quotedRowKey()) IN ")
   }
 

@@ -114,8 +114,7 @@ import VidxVectors
     }
   }
 
-  /// No row near the query passes: checking gives way to reading, and what SQLite does stays within some times what
-  /// reading alone takes.
+  /// No row near the query passes: k rows come all the same.
   @Test func readsWhereNothingNearPasses() throws {
     let (store, vectors) = try make(.hnsw)
     let label = try store.connection.prepare("SELECT label FROM rows WHERE id = 7")
