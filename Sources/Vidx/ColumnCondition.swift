@@ -1,5 +1,4 @@
 internal import VidxIndexes
-internal import VidxSQLite
 
 /// A test of one filter column of an index. NULL passes `isNull` only.
 ///
@@ -59,17 +58,5 @@ extension Value {
     case .text(let text): .string(text)
     case .blob(let bytes): .blob(bytes)
     }
-  }
-}
-
-extension Session {
-  func filterConditions(_ conditions: [ColumnCondition], of store: IndexStore) throws(VidxError) -> [FilterCondition] {
-    var result: [FilterCondition] = []
-    let textOrder = try wrappingErrors { try store.textOrder() }
-    for condition in conditions {
-      let column = try filterColumn(condition.column, of: store)
-      result.append(FilterCondition(column, condition.test.filterTest, textOrder: textOrder))
-    }
-    return result
   }
 }

@@ -9,6 +9,9 @@ public enum RowFilter: Sendable, Equatable {
   case columns([ColumnCondition])
   /// These rows; in any order, ids that are not in the index are ignored.
   case ids([Int64])
+  /// Rows that pass all of these, as AND does; without any all rows. Which row ids pass is the same in whatever order
+  /// and however deep they are given.
+  case allOf([RowFilter])
 }
 
 /// A way to find the rows that are nearest (docs/PLANNER.md).
@@ -42,7 +45,7 @@ public struct SearchSettings: Sendable, Equatable {
   /// Only rows after this one, by distance and id: the next page; `.start` is the first. Pages are exact, whatever the
   /// other settings: what an approximate one missed would be on none.
   public var after: SearchCursor?
-  /// Seconds that evaluating the filter's condition may take; nil for any time.
+  /// Seconds that evaluating the filter's conditions may take; nil for any time. Cancelling the task ends them, too.
   public var timeout: Double?
 
   public init(
@@ -115,8 +118,9 @@ public struct SearchResult: Sendable, Equatable {
   public struct Filter: Sendable, Equatable {
     /// Row ids that it gave, each counted once; of rows that were checked one by one, those that pass.
     public let rowsYielded: Int
-    /// Those of them that are not in the index.
-    public let rowsWithoutVector: Int
+    /// Those of them that are not in the index; nil when nobody looked: of rows that were checked one by one, and
+    /// where several filters are to hold.
+    public let rowsWithoutVector: Int?
     /// Rows that were found without the filter and then checked, where that was done sooner than reading all that pass;
     /// 0 where these were read.
     public let rowsChecked: Int
@@ -135,7 +139,7 @@ public struct SearchResult: Sendable, Equatable {
   public let isComplete: Bool
   /// Row ids that the filter let through, those without a vector included; nil without a filter.
   public var rowsYielded: Int? { filter?.rowsYielded }
-  /// Those of them that have no vector in the index: they are ignored. Nil without a filter.
+  /// Those of them that have no vector in the index: they are ignored. Nil without a filter, and when nobody looked.
   public var rowsWithoutVector: Int? { filter?.rowsWithoutVector }
   /// nil without a filter.
   public let filter: Filter?

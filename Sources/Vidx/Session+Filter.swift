@@ -1,4 +1,3 @@
-internal import VidxIndexes
 internal import VidxSQLite
 
 /// The rows that a filter lets pass, resolved for the state of the snapshot that is open: for any number of searches
@@ -21,51 +20,54 @@ extension Session {
     let store = try store(index)
     let clock = ContinuousClock()
     let start = clock.now
-    let (prepared, isCached) = try prepared(filter, of: store, timeout: timeout)
-    return ResolvedRows(filter: prepared, isCached: isCached, duration: clock.now - start)
+    let terms = try terms(of: filter, for: store)
+    if terms.isEmpty { return ResolvedRows(filter: nil, isCached: false, duration: clock.now - start) }
+    let resolved = try wrappingErrors { try store.filter(terms, timeout: timeout) }
+    return ResolvedRows(filter: resolved.filter, isCached: resolved.isCached, duration: clock.now - start)
   }
 
-  private func prepared(
-    _ filter: RowFilter, of store: IndexStore, timeout: Double?
-  ) throws(VidxError) -> (filter: PreparedFilter?, isCached: Bool) {
-    switch filter {
-    case .all: return (nil, false)
-    case .ids(let ids):
-      return (try wrappingErrors { try store.filter(rowIDs: Self.ascending(ids)) }, false)
-    case .columns(let conditions) where conditions.isEmpty: return (nil, false)
-    case .columns(let conditions):
-      let conditions = try filterConditions(conditions, of: store)
-      return (try wrappingErrors { try store.filter(rowIDs: nil, conditions: conditions) }, false)
-    case .where, .idsFrom:
-      guard let text = filter.text else { preconditionFailure("a filter in SQL without its text") }
-      let resolved = try wrappingErrors { try store.filter(text, timeout: timeout) }
-      return (resolved.filter, resolved.isCached)
+  /// What a filter asks of the rows of an index.
+  /// - Throws: `.badOption` for a filter column that the index does not have.
+  func terms(of filter: RowFilter, for store: IndexStore) throws(VidxError) -> FilterTerms {
+    var terms = FilterTerms()
+    for part in filter.parts {
+      switch part {
+      case .all, .allOf: break
+      case .ids(let ids): terms.add(FilterTerms(rowIDs: ids))
+      case .columns(let conditions):
+        for condition in conditions { _ = try filterColumn(condition.column, of: store) }
+        terms.add(FilterTerms(conditions.map { NamedCondition($0.column, $0.test.filterTest) }))
+      case .where(let condition, let parameters):
+        terms.add(FilterTerms(FilterText(.conditionOfRows, condition, parameters.map { FilterValue($0) })))
+      case .idsFrom(let sql, let parameters):
+        terms.add(FilterTerms(FilterText(.select, sql, parameters.map { FilterValue($0) })))
+      }
     }
+    return terms
   }
 
-  /// The row ids that a filter in SQL answers, ascending and distinct; nil for other filters.
-  package func rowIDs(_ filter: RowFilter, index: String) throws(VidxError) -> [Int64]? {
-    guard let text = filter.text else { return nil }
+  /// The row ids of the index that pass a filter, ascending, and those without a vector that SQL gives.
+  package func rowIDs(_ filter: RowFilter, index: String, timeout: Double? = nil) throws(VidxError) -> [Int64] {
     let store = try store(index)
-    return try wrappingErrors { try store.rowIDs(text).ids }
-  }
-
-  static func ascending(_ ids: [Int64]) -> [Int64] {
-    var result: [Int64] = []
-    result.reserveCapacity(ids.count)
-    for id in ids.sorted() where result.last != id { result.append(id) }
-    return result
+    let terms = try terms(of: filter, for: store)
+    return try wrappingErrors { try store.rowIDs(terms, timeout: timeout) }
   }
 }
 
 extension RowFilter {
-  /// The filter as SQL; nil when it is none.
-  var text: FilterText? {
-    switch self {
-    case .all, .ids, .columns: nil
-    case .where(let condition, let parameters):
-      FilterText(.conditionOfRows, condition, parameters.map { FilterValue($0) })
-    case .idsFrom(let sql, let parameters): FilterText(.select, sql, parameters.map { FilterValue($0) })
+  /// The filters that all are to hold, none of them an `allOf`.
+  var parts: [RowFilter] {
+    guard case .allOf(let filters) = self else { return [self] }
+    return filters.flatMap(\.parts)
+  }
+
+  /// SQLite has to be asked which rows pass.
+  var isInSQL: Bool {
+    parts.contains { part in
+      switch part {
+      case .where, .idsFrom: true
+      case .all, .allOf, .ids, .columns: false
+      }
     }
   }
 }

@@ -7,27 +7,32 @@ extension Session {
   package func search(
     _ index: String, near query: [Float], k: Int, filter: RowFilter = .all, settings: SearchSettings = SearchSettings()
   ) throws(VidxError) -> SearchResult {
-    try Self.validate(k: k, settings)
-    var request = StoreRequest(
-      query: query, k: k, within: settings.bound, after: settings.cursor,
-      parameters: settings.parameters)
-    if let text = filter.text {
-      return try snapshot {
-        let store = try store(index)
-        switch try store.search(request, under: text, timeout: settings.timeout) {
-        case .answer(let answer): return SearchResult(answer)
-        case .filter(let resolved):
-          request.prepared = resolved.filter
-          return SearchResult(try store.search(request), isFilterCached: resolved.isCached)
-        }
-      }
-    }
+    var request = try StoreRequest(query, k: k, settings)
+    if filter.isInSQL { return try snapshot { try search(request, index, filter, settings.timeout, nil) } }
     // One statement of the store's own holds the snapshot.
     return try inOneTransaction { () throws(VidxError) in
       let store = try store(index)
-      if case .ids(let ids) = filter { request.filter = Self.ascending(ids) }
-      if case .columns(let conditions) = filter { request.conditions = try filterConditions(conditions, of: store) }
-      return SearchResult(try wrappingErrors { try store.search(request) })
+      let terms = try terms(of: filter, for: store)
+      request.filter = terms.rowIDs
+      return SearchResult(
+        try wrappingErrors {
+          request.conditions = try store.filterConditions(terms.conditions)
+          return try store.search(request)
+        })
+    }
+  }
+
+  /// A search under a filter that is in SQL, or partly so, inside `snapshot`.
+  func search(
+    _ request: StoreRequest, _ index: String, _ filter: RowFilter, _ timeout: Double?, _ trace: FilterTrace?
+  ) throws -> SearchResult {
+    let store = try store(index)
+    switch try store.search(request, under: terms(of: filter, for: store), timeout: timeout, trace: trace) {
+    case .answer(let answer): return SearchResult(answer)
+    case .filter(let resolved):
+      var request = request
+      request.prepared = resolved.filter
+      return SearchResult(try store.search(request), isFilterCached: resolved.isCached)
     }
   }
 
@@ -35,10 +40,7 @@ extension Session {
   package func search(
     _ index: String, near query: [Float], k: Int, among rows: ResolvedRows, settings: SearchSettings
   ) throws(VidxError) -> SearchResult {
-    try Self.validate(k: k, settings)
-    let request = StoreRequest(
-      query: query, k: k, prepared: rows.filter, within: settings.bound, after: settings.cursor,
-      parameters: settings.parameters)
+    let request = try StoreRequest(query, k: k, among: rows, settings)
     let store = try store(index)
     return SearchResult(try wrappingErrors { try store.search(request) }, isFilterCached: rows.isCached)
   }
@@ -52,7 +54,7 @@ extension Session {
     _ index: String, nearEach queries: [[Float]], k: Int, filter: RowFilter = .all,
     settings: SearchSettings = SearchSettings(), threads: Int = 1
   ) throws(VidxError) -> [SearchResult] {
-    try Self.validate(k: k, settings)
+    try settings.check(k: k)
     return try snapshot {
       let rows = try resolve(filter, index: index, timeout: settings.timeout)
       return try search(index, nearEach: queries, k: k, among: rows, settings: settings, threads: threads)
@@ -64,43 +66,9 @@ extension Session {
     _ index: String, nearEach queries: [[Float]], k: Int, among rows: ResolvedRows, settings: SearchSettings,
     threads: Int
   ) throws(VidxError) -> [SearchResult] {
-    try Self.validate(k: k, settings)
-    let batch = StoreBatch(
-      queries: queries, k: k, prepared: rows.filter, within: settings.bound, after: settings.cursor,
-      parameters: settings.parameters, threads: threads)
+    let batch = try StoreBatch(queries, k: k, among: rows, settings, threads: threads)
     let store = try store(index)
     return try wrappingErrors { try store.search(batch) }.map { SearchResult($0, isFilterCached: rows.isCached) }
-  }
-
-  /// The most neighbours one search returns.
-  package static let maximumK = 1_000_000
-
-  static func validate(k: Int, _ settings: SearchSettings) throws(VidxError) {
-    guard (1...maximumK).contains(k) else {
-      throw VidxError(.badOption, "k is \(k); give a number from 1 to \(maximumK)")
-    }
-    if let efSearch = settings.efSearch, !IndexLimits.efSearch.contains(efSearch) {
-      throw VidxError(
-        .badOption,
-        "ef_search is \(efSearch); give a number from \(IndexLimits.efSearch.lowerBound) to "
-          + "\(IndexLimits.efSearch.upperBound)")
-    }
-    if let recall = settings.targetRecall, !(recall > 0 && recall <= 1) {
-      throw VidxError(.badOption, "target_recall is \(recall); give a number above 0, and at most 1")
-    }
-    if let probes = settings.probes, !(1...IndexLimits.lists.upperBound).contains(probes) {
-      throw VidxError(
-        .badOption, "probes is \(probes); give a number from 1 to \(IndexLimits.lists.upperBound)")
-    }
-    if let timeout = settings.timeout, !(timeout > 0) {
-      throw VidxError(.badOption, "timeout is \(timeout); give seconds above 0, or none for any time")
-    }
-    if let within = settings.within, within.isNaN {
-      throw VidxError(.badOption, "the distance to stay within is not a number; give one")
-    }
-    if let after = settings.after, after.distance.isNaN {
-      throw VidxError(.badOption, "the distance to go on after is not a number; give that of the last hit")
-    }
   }
 
   /// The vector of a row, at its original length.
@@ -111,34 +79,6 @@ extension Session {
     }
     return vector
   }
-}
-
-extension SearchPlan {
-  fileprivate var segmentPlan: SegmentPlan {
-    switch self {
-    case .exact: .exact
-    case .graph: .graph
-    case .lists: .lists
-    }
-  }
-}
-
-extension SearchSettings {
-  /// What they say to the layers below, but for `within`.
-  var parameters: SearchParameters {
-    SearchParameters(
-      efSearch: efSearch, targetRecall: targetRecall, probes: probes, exact: exact,
-      plan: plan.map { $0.segmentPlan })
-  }
-
-  /// The farthest distance that is wanted, as distances are compared: no float above what was given.
-  var bound: Float? {
-    guard let within else { return nil }
-    let rounded = Float(within)
-    return Double(rounded) > within ? rounded.nextDown : rounded
-  }
-
-  var cursor: StoreCursor? { after.map { StoreCursor(distance: $0.distance, rowID: $0.id) } }
 }
 
 extension SearchResult {

@@ -114,6 +114,13 @@ package final class Session {
     try wrappingErrors { try connection.transaction(isImmediate: false, body) }
   }
 
+  /// Runs a body that only reads; what SQLite is doing for it ends when it is cancelled.
+  package func cancelling<Result>(
+    when isCancelled: @escaping () -> Bool, _ body: () throws -> Result
+  ) throws(VidxError) -> Result {
+    try wrappingErrors { try connection.cancelling(when: isCancelled, body) }
+  }
+
   // MARK: SQL
 
   /// Runs one statement and returns the rows it answers.

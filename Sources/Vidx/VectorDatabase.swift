@@ -4,7 +4,8 @@ internal import VidxIndexes
 /// A database of rows and vectors: an SQLite file, and a folder of index files beside it.
 ///
 /// Sendable: use one object from any number of tasks. Writes go one after the other through one connection; searches
-/// and queries run side by side on a few others, each on the state that was last committed.
+/// and queries run side by side on a few others, each on the state that was last committed. Cancelling the task of a
+/// search or a query ends what SQLite does for it, the evaluation of a condition for example, with `.cancelled`.
 ///
 /// ```swift
 /// let database = try await VectorDatabase(path: path)
@@ -192,11 +193,14 @@ public final class VectorDatabase: Sendable {
     try await writer.run(body)
   }
 
+  /// Cancelling the task ends the statement that the body runs.
   func read<Result: Sendable>(
     _ body: @escaping @Sendable (Session) throws -> Result
   ) async throws(VidxError) -> Result {
-    guard !readers.isEmpty else { return try await writer.run { session, _ in try body(session) } }
     let turn = nextReader.wrappingAdd(1, ordering: .relaxed).oldValue
-    return try await readers[Int(UInt(bitPattern: turn) % UInt(readers.count))].run { session, _ in try body(session) }
+    let queue = readers.isEmpty ? writer : readers[Int(UInt(bitPattern: turn) % UInt(readers.count))]
+    return try await queue.run { session, cancellation in
+      try session.cancelling(when: { cancellation.isRequested }) { try body(session) }
+    }
   }
 }

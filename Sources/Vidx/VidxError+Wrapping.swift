@@ -61,7 +61,7 @@ extension VidxError {
     case ResultCode.corrupt:
       self.init(.corrupt, "\(error.message); restore a backup if `vidx check` finds problems", cause: error)
     case ResultCode.constraint: self.init(.constraint, error.message, cause: error)
-    case ResultCode.interrupt: self.init(.cancelled, "interrupted; nothing was changed", cause: error)
+    case ResultCode.interrupt: self.init(.cancelled, "cancelled; nothing was changed", cause: error)
     default: self.init(.sql, error.message, cause: error)
     }
   }

@@ -11,19 +11,18 @@ final class OpenFilter: Sendable {
     self.filter = filter
   }
 
+  var terms: FilterTerms { filter.terms }
+
   /// The rows that pass in the state that searches see.
-  /// - Parameter timeout: seconds; 0 for any time.
-  func resolve(timeout: Double) throws -> ReaderFilter.Resolved {
-    guard timeout >= 0 else {
-      throw Failure(VIDX_BAD_ARGUMENT, "timeout is \(timeout); give seconds above 0, or 0 for any time")
-    }
-    return try index.resolve(filter, timeout: timeout == 0 ? nil : timeout)
+  func resolve(_ limits: @autoclosure () -> SearchLimits) throws -> ReaderFilter.Resolved {
+    try index.resolve(filter, limits())
   }
 
   /// The same for one search, which may be made at once.
-  func begin(_ request: @autoclosure () throws -> StoreRequest, timeout: Double) throws -> IndexReader.Begun {
-    guard timeout >= 0 else { return .resolved(try resolve(timeout: timeout)) }
-    return try index.begin(request(), under: filter, timeout: timeout == 0 ? nil : timeout)
+  func begin(
+    _ request: @autoclosure () throws -> StoreRequest, _ limits: @autoclosure () -> SearchLimits
+  ) throws -> IndexReader.Begun {
+    try index.begin(request(), under: filter, limits())
   }
 
   /// The object behind a pointer that `vidx_filter_where` or `vidx_filter_ids` has returned.
@@ -59,6 +58,23 @@ public func filterIDs(
     let index = try unsafe OpenIndex.of(index)
     let ids = try unsafe Array(required(ids, "ids", count: count))
     try unsafe give(OpenFilter(index, ReaderFilter(rowIDs: ids)), to: filter)
+  }
+}
+
+@c(vidx_filter_all)
+public func filterAll(
+  _ index: OpaquePointer?, _ filters: UnsafePointer<OpaquePointer?>?, _ count: Int,
+  _ filter: UnsafeMutablePointer<OpaquePointer?>?, _ error: ErrorText?
+) -> Int32 {
+  unsafe outcome(error) {
+    let index = try unsafe OpenIndex.of(index)
+    var terms = FilterTerms()
+    let filters = try unsafe required(filters, "filters", count: count)
+    for i in 0..<count {
+      guard let part = unsafe filters[i] else { throw Failure(VIDX_BAD_ARGUMENT, "a filter is NULL; leave it out") }
+      terms.add(try unsafe OpenFilter.of(part, for: index).terms)
+    }
+    try unsafe give(OpenFilter(index, ReaderFilter(terms)), to: filter)
   }
 }
 

@@ -42,19 +42,22 @@ final class OpenIndex: Sendable {
   }
 
   /// What searches see, and the rows of it that a filter lets pass.
-  func resolve(_ filter: ReaderFilter, timeout: Double?) throws -> ReaderFilter.Resolved {
-    guard let fixed else { return try reader.resolve(filter, timeout: timeout) }
+  func resolve(
+    _ filter: ReaderFilter, _ limits: @autoclosure () -> SearchLimits
+  ) throws -> ReaderFilter.Resolved {
+    guard let fixed else { return try reader.resolve(filter, limits()) }
     let (snapshot, version) = fixed.withLock { ($0.described.snapshot, $0.version) }
-    return try reader.resolve(filter, for: snapshot, version: version, timeout: timeout)
+    return try reader.resolve(filter, for: snapshot, version: version, limits())
   }
 
   /// The same for one search, which may be made at once.
   func begin(
-    _ request: @autoclosure () throws -> StoreRequest, under filter: ReaderFilter, timeout: Double?
+    _ request: @autoclosure () throws -> StoreRequest, under filter: ReaderFilter,
+    _ limits: @autoclosure () -> SearchLimits
   ) throws -> IndexReader.Begun {
-    guard let fixed else { return try reader.begin(request(), under: filter, timeout: timeout) }
+    guard let fixed else { return try reader.begin(request(), under: filter, limits()) }
     let (snapshot, version) = fixed.withLock { ($0.described.snapshot, $0.version) }
-    return try reader.begin(request(), under: filter, for: snapshot, version: version, timeout: timeout)
+    return try reader.begin(request(), under: filter, for: snapshot, version: version, limits())
   }
 
   /// What searches see, and what is in it.

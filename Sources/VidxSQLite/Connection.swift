@@ -12,6 +12,9 @@ import CVidxSQLite
   /// Milliseconds to wait for another connection's lock; nil when that is the host's business.
   private let busyTimeout: Int32?
 
+  /// See `cancelling`.
+  var isCancelled: (() -> Bool)?
+
   /// Wraps a connection of the host, which stays its owner and must outlive this object.
   package init(borrowing handle: OpaquePointer) {
     unsafe self.handle = handle

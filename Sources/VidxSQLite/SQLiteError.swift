@@ -22,6 +22,9 @@ package struct SQLiteError: Error, Equatable, Sendable {
     self.sql = sql
   }
 
+  /// What SQLite says when a statement is stopped.
+  static let interrupt = SQLiteError(code: SQLITE_INTERRUPT, message: "interrupted")
+
   /// Another connection holds the lock that was needed, and waiting for it timed out.
   package var isBusy: Bool { code == SQLITE_BUSY }
   /// A statement of the same connection stands in the way.

@@ -50,6 +50,35 @@ import Vidx
     #expect(try await index.check() == [])
   }
 
+  /// Filter columns, SQL and ids together, however they are put: as AND does.
+  @Test func combineWithSQL() async throws {
+    let directory = try TemporaryDirectory()
+    let database = try await VectorDatabase(path: directory.file("t.db"))
+    let index = try await fill(database)
+    try await database.execute("CREATE TABLE notes(id INTEGER PRIMARY KEY, stars INTEGER)")
+    for id in 0..<40 { try await database.execute("INSERT INTO notes VALUES (?, ?)", [.integer(Int64(id)), 3]) }
+    try await database.execute("UPDATE notes SET stars = 5 WHERE id % 3 = 0")
+    let label = RowFilter.columns([ColumnCondition("label", .equals("l2"))])
+    let good = RowFilter.idsFrom("SELECT id FROM notes WHERE stars >= ?", parameters: [4])
+    let ids = RowFilter.ids(Array(5...100))
+    let expected: [Int64] = [6, 18, 30]
+    let spellings: [RowFilter] = [
+      .allOf([label, good, ids]), .allOf([ids, .allOf([good, .all]), label]),
+      .allOf([good, .columns([]), .allOf([label, ids]), good]),
+      .idsFrom("SELECT v.rowid FROM v JOIN notes n ON n.id = v.rowid WHERE label = 'l2' AND stars >= 4 AND id >= 5"),
+    ]
+    for filter in spellings {
+      for _ in 0..<3 {
+        #expect(try await index.search(near: [0, 0], k: 5, filter: filter).hits.map(\.id) == expected)
+      }
+      let many = try await index.search(nearEach: [[0, 0], [40, 0]], k: 2, filter: filter)
+      #expect(many.map { $0.hits.map(\.id) } == [[6, 18], [30, 18]])
+    }
+    #expect(try await index.search(near: [0, 0], k: 3, filter: .allOf([])).hits.map(\.id) == [0, 1, 2])
+    #expect(try await index.search(near: [0, 0], k: 3, filter: .allOf([ids, label])).hits.map(\.id) == [6, 10, 14])
+    #expect(try await index.search(near: [0, 0], filter: .allOf([ids, .ids([1, 2])])).hits.isEmpty)
+  }
+
   @Test func refusesUnknownColumns() async throws {
     let directory = try TemporaryDirectory()
     let database = try await VectorDatabase(path: directory.file("t.db"))

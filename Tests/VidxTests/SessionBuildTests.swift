@@ -231,7 +231,7 @@ import VidxSQLite
       #expect(batch.map(\.hits) == [expected, expected])
       #expect(batch.map(\.filter?.rowsYielded) == [200, 200], "\(filter)")
       // SQL that nothing has been committed since is not run again.
-      #expect(batch[0].filter?.isCached == (filter.text != nil))
+      #expect(batch[0].filter?.isCached == filter.isInSQL)
     }
   }
 

@@ -57,6 +57,39 @@ import Vidx
     #expect(try await index.check() == [])
   }
 
+  private static let endless =
+    "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT i FROM c WHERE i < 0"
+
+  /// Cancelling its task ends a condition that would run for ever, and nothing else.
+  @Test(arguments: [":memory:", "t.db"]) func cancellingEndsAConditionThatRuns(name: String) async throws {
+    let database =
+      name == "t.db" ? database : try await VectorDatabase(path: name, readers: 1)
+    let index = try await database.createIndex("c", options: IndexOptions(dimensions: 2, metric: .l2))
+    for id in 1...9 { try await index.insert([Float(id), 0], id: Int64(id)) }
+    let filter = RowFilter.idsFrom(Self.endless)
+    let works: [@Sendable () async throws -> Void] = [
+      { _ = try await index.search(near: [0, 0], filter: filter) },
+      { _ = try await index.search(near: [0, 0], filter: filter, settings: SearchSettings(exact: true)) },
+      { _ = try await index.search(nearEach: [[0, 0]], filter: filter) },
+      { _ = try await database.query(Self.endless) },
+      { _ = try await database.snapshot { try $0.search("c", near: [0, 0], filter: filter) } },
+    ]
+    for work in works {
+      let task = Task { try await work() }
+      // Most of the time it runs by then, and when it does not it is cancelled before it begins.
+      try await Task.sleep(for: .milliseconds(20))
+      task.cancel()
+      let error = await #expect(throws: VidxError.self) { try await task.value }
+      #expect(error?.code == .cancelled)
+      #expect(try await index.search(near: [0, 0], k: 2, filter: .idsFrom("SELECT 3 UNION SELECT 5")).hits.count == 2)
+    }
+    try await vidxError(.timeout) {
+      _ = try await index.search(near: [0, 0], filter: filter, settings: SearchSettings(timeout: 0.02))
+    }
+    #expect(try await index.search(near: [0, 0], k: 9).hits.map(\.id) == Array(1...9))
+    #expect(try await database.check() == [])
+  }
+
   @Test func searchesInBatches() async throws {
     let index = try await fill()
     let results = try await index.search(nearEach: sample.vectors, k: 2, filter: .where("size <= 40"))

@@ -42,7 +42,7 @@ enum {
   VIDX_BUSY = 7,         /* another process keeps the lock */
   VIDX_CORRUPT = 8,      /* a file is missing or damaged, or is no SQLite database */
   VIDX_STORAGE = 9,      /* disk full, read-only, input or output error */
-  VIDX_CANCELLED = 10,   /* the caller's progress function said so */
+  VIDX_CANCELLED = 10,   /* the caller's progress or cancel function said so */
   VIDX_TIMEOUT = 11,     /* a condition was not evaluated in the time it was given */
 };
 
@@ -163,6 +163,11 @@ typedef struct vidx_condition {
 int vidx_filter_columns(vidx_index *index, const vidx_condition *conditions, size_t count, vidx_filter **filter,
                         char **error);
 
+/* The rows that pass all of several filters of the index, as AND does: conditions, ids and tests of filter columns
+ * together. Without any all rows pass. It does not need those it was made of any more. */
+int vidx_filter_all(vidx_index *index, const vidx_filter *const *filters, size_t count, vidx_filter **filter,
+                    char **error);
+
 /* Ends the use of a filter, with which no thread may be searching. To be done before the index is closed. NULL is
  * allowed. */
 void vidx_filter_free(vidx_filter *filter);
@@ -177,6 +182,17 @@ enum {
   VIDX_PLAN_LISTS = 3, /* of IVFFlat, and those beside the graph of HNSW */
 };
 
+/* The last row of a page, after which the next page begins: as a search has given it. A distance of -INFINITY, with any
+ * id, is before the first row. */
+typedef struct vidx_cursor {
+  float distance;
+  int64_t id;
+} vidx_cursor;
+
+/* Asked some ten thousand times a second while the condition of a filter runs, on the thread that searches. Anything
+ * but 0 ends the search with VIDX_CANCELLED. */
+typedef int (*vidx_cancel)(void *context);
+
 /* What a search may spend, and where it looks; zeroed means the defaults. */
 typedef struct vidx_search_settings {
   uint32_t ef_search; /* HNSW: candidates kept; 0 for the default */
@@ -186,7 +202,17 @@ typedef struct vidx_search_settings {
   const vidx_filter *filter; /* the rows that may be neighbours; NULL for all */
   double timeout;     /* seconds that the filter's condition may take; 0 for any time */
   uint32_t plan;      /* one of VIDX_PLAN_..., for measuring and for overriding the planner */
+  const double *within; /* only rows at this distance or nearer; NULL for any */
+  /* Only rows after this one, by distance and id: a page; NULL for none. Pages are exact, whatever the settings. They
+   * neither repeat nor skip a row of one state of the index, so with VIDX_SNAPSHOT until vidx_refresh; without it a row
+   * that is committed meanwhile is on the page where it belongs, if that is still to come. */
+  const vidx_cursor *after;
+  vidx_cancel cancel; /* NULL for none */
+  void *cancel_context;
 } vidx_search_settings;
+
+/* In place of a count that is not known. */
+#define VIDX_UNKNOWN UINT64_MAX
 
 /* What a search did. */
 typedef struct vidx_search_report {
@@ -196,7 +222,8 @@ typedef struct vidx_search_report {
   uint32_t filtered; /* there was a filter, and the next five say what it came to */
   uint32_t filter_cached;       /* its rows had been read before, and were still right */
   uint64_t rows_yielded;        /* row ids that it gave, each counted once; of rows checked, those that pass */
-  uint64_t rows_without_vector; /* those of them that are not in the index */
+  uint64_t rows_without_vector; /* those of them that are not in the index; VIDX_UNKNOWN when nobody looked: where
+                                 * rows were checked, and where ids and conditions, or several, are to hold */
   uint64_t rows_checked;        /* rows found without the filter and then checked; 0 where those that pass were read */
   uint64_t rows_scored;           /* rows that passed and whose vector was compared */
   uint64_t distance_computations; /* vectors, codes and centroids compared */
@@ -212,7 +239,8 @@ void vidx_last_search(vidx_search_report *report);
  *
  *   settings   NULL for the defaults
  *   ids, distances   room for k each
- *   found      how many there are: fewer than k when the index has fewer rows, or fewer pass the filter */
+ *   found      how many there are: fewer than k when the index has fewer rows, or fewer pass the filter, or are within
+ *              the distance asked for */
 int vidx_search(vidx_index *index, const float *query, size_t dimensions, size_t k,
                 const vidx_search_settings *settings, int64_t *ids, float *distances, size_t *found, char **error);
 
@@ -220,7 +248,7 @@ int vidx_search(vidx_index *index, const float *query, size_t dimensions, size_t
  *
  *   queries    count x dimensions floats, row-major
  *   threads    0 for as many as there are processors
- *   ids, distances   count x k; where the index has fewer rows that pass, -1 and infinity */
+ *   ids, distances   count x k; where fewer rows are found, -1 and infinity */
 int vidx_search_batch(vidx_index *index, const float *queries, size_t count, size_t dimensions, size_t k,
                       const vidx_search_settings *settings, size_t threads, int64_t *ids, float *distances,
                       char **error);

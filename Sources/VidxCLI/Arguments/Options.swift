@@ -35,6 +35,9 @@ enum Options {
   static let whereCondition = Option(
     name: "where", value: "SQL", help: "only rows for which this condition on the index's table holds")
   static let idsFrom = Option(name: "ids-from", value: "SELECT", help: "only rows whose id this query answers")
+  static let filter = Option(
+    name: "filter", value: "TESTS", help: "only rows whose filter columns pass, as section = 'admin' AND size < 500",
+    repeats: true)
   static let within = Option(name: "within", value: "DISTANCE", help: "only rows at this distance or nearer")
   static let efSearch = Option(name: "ef-search", value: "N", help: "hnsw: candidates kept while searching (40)")
   static let targetRecall = Option(

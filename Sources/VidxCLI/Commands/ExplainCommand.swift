@@ -10,10 +10,15 @@ struct ExplainCommand: Command {
     operands: ["DB"],
     options: SearchQuestion.options + [Options.json],
     lesson: """
-      Takes the query and the settings of vidx search, runs it, and says for the filter how many rows it lets through,
-      and for each segment of the index what each plan was expected to cost, which one answered, and what it took.
+      Takes the query and the settings of vidx search, runs it, and says what was done to learn which rows pass the
+      filter, how many it lets through, for each segment of the index what each plan was expected to cost, which one
+      answered, and what it took.
 
         vidx explain packages.db --index packages_vectors --like 17 --where "section = 'graphics'"
+
+      A filter in SQL that is asked for the first time is not always read to its end: the nearest rows are found without
+      it and checked. Then both are shown: the search as it was, and the same with the filter's rows read, which is what
+      a filter gets that is asked again before anything is committed.
 
       vidx search --explain prints the same after the rows. Estimates are of scores and of time on the machine they were
       measured on: their order matters.
@@ -35,9 +40,8 @@ struct ExplainCommand: Command {
 
   private func explain(_ session: Session) throws {
     let queries = try question.vectors(session)
-    let passing = try session.resolve(question.filter, index: question.index)
     for (number, query) in queries.enumerated() {
-      let explanation = try question.explain(query, passing, session)
+      let explanation = try question.explain(query, session)
       if isJSON {
         Terminal.print(explanation.json(query: number))
       } else {
@@ -49,16 +53,26 @@ struct ExplainCommand: Command {
 }
 
 extension SearchQuestion {
-  /// - Parameter passing: what the filter came to.
-  func explain(_ query: [Float], _ passing: ResolvedRows, _ session: Session) throws -> Explanation {
-    let parts = try session.explain(index, near: query, k: k, among: passing, settings: settings)
-    var result: SearchResult?
-    let duration = try ContinuousClock().measure {
-      result = try session.search(index, near: query, k: k, among: passing, settings: settings)
+  /// Makes the search as `vidx search` does, and again among the rows of its filter when it did not read them.
+  func explain(_ query: [Float], _ session: Session) throws -> Explanation {
+    let trace = FilterTrace()
+    let (result, duration) = try Self.timing {
+      try session.search(index, near: query, k: k, filter: filter, settings: settings, trace: trace)
     }
-    guard let result else { throw VidxError(.other, "the search gave nothing") }
+    let rows = try session.resolve(filter, index: index)
+    var again: (result: SearchResult, duration: Duration)?
+    if result.filter?.rowsChecked ?? 0 > 0 {
+      again = try Self.timing { try session.search(index, near: query, k: k, among: rows, settings: settings) }
+    }
     return Explanation(
-      filter: filterText, filterDuration: passing.duration, parts: parts, result: result, duration: duration,
-      k: k, plan: settings.plan)
+      filter: filterText, steps: trace.steps, rowsDuration: rows.duration,
+      parts: try session.explain(index, near: query, k: k, among: rows, settings: settings), result: result,
+      duration: duration, withRowsRead: again, k: k, plan: settings.plan)
+  }
+
+  private static func timing<Result>(_ body: () throws -> Result) throws -> (result: Result, duration: Duration) {
+    let start = ContinuousClock.now
+    let result = try body()
+    return (result, ContinuousClock.now - start)
   }
 }

@@ -9,7 +9,7 @@ struct RecallCommand: Command {
     summary: "measure the recall of searches with and without a filter",
     operands: ["DB"],
     options: [
-      Options.index, Options.whereCondition, Options.idsFrom,
+      Options.index, Options.whereCondition, Options.idsFrom, Options.filter,
       Options.sample.explained("this many rows of the index are the queries (200)"), Options.k,
       Options.recall.explained("also find the setting with this recall (0.95 and 0.99)"), Options.seed,
       Options.threads, Options.timeout, Options.json,
@@ -21,8 +21,11 @@ struct RecallCommand: Command {
 
         vidx recall packages.db --index packages_vectors --where "section = 'graphics'"
 
-      Without --where and --ids-from filters are made up: uniform ones of 50, 10, 1 and 0.1 % of the rows, as far as
-      they let more than k through; the rows near the query; and rows far from it, which are hardest.
+      A filter in SQL is asked as if for the first time, when rows may be found without it and then checked ("checked
+      graph"), and, where that happens, again with its rows read: both are how users are answered.
+
+      Without --where, --ids-from and --filter filters are made up: uniform ones of 50, 10, 1 and 0.1 % of the rows, as
+      far as they let more than k through; the rows near the query; and rows far from it, which are hardest.
 
         vidx recall packages.db --index packages_vectors --sample 500 -k 100
 
@@ -46,7 +49,7 @@ struct RecallCommand: Command {
     database = try arguments.database()
     index = try arguments.required(Options.index)
     condition = try SearchQuestion.filter(arguments)
-    conditionText = arguments.string(Options.whereCondition) ?? arguments.string(Options.idsFrom)
+    conditionText = SearchQuestion.filterText(arguments)
     sample = try arguments.integer(Options.sample, in: 1...1_000_000) ?? 200
     k = try arguments.integer(Options.k, in: 1...10_000) ?? 10
     recalls = try BenchCommand.share(arguments, Options.recall).map { [$0] } ?? [0.95, 0.99]
@@ -61,7 +64,11 @@ struct RecallCommand: Command {
     Interruption.listen()
     let bar = ProgressBar()
     defer { bar.finish() }
-    let report = try Timeout.run(timeout, session) { try session.snapshot { try self.report(session, bar) } }
+    let report = try Timeout.run(timeout, session) {
+      try session.cancelling(when: { Interruption.isRequested }) {
+        try session.snapshot { try self.report(session, bar) }
+      }
+    }
     bar.finish()
     if isJSON { report.json.forEach(Terminal.print) } else { Terminal.print(report.text(width: Terminal.width)) }
     return 0
@@ -70,7 +77,7 @@ struct RecallCommand: Command {
   private func report(_ session: Session, _ bar: ProgressBar) throws -> RecallReport {
     let summary = try session.summary(of: index)
     let everyRow = RowFilter.idsFrom("SELECT rowid FROM \(quoted(identifier: index))")
-    let all = try session.rowIDs(everyRow, index: index) ?? []
+    let all = try session.rowIDs(everyRow, index: index)
     let queries = try RecallQueries(sample: sample, of: all, seed: seed, index: index, session)
     guard !queries.vectors.isEmpty else {
       throw VidxError(.badRows, "index \"\(index)\" has no rows to measure with; insert some first")
@@ -83,9 +90,9 @@ struct RecallCommand: Command {
     let filters = [everything] + (try filters(session, queries, all))
     let unfiltered = try meter.neighbours(everything)
     var measurements: [RecallMeasurement] = []
-    for filter in filters {
-      bar.report(stage: "measuring", done: measurements.count, total: filters.count)
-      measurements.append(try meter.measure(filter, unfiltered: unfiltered))
+    for (number, filter) in filters.enumerated() {
+      bar.report(stage: "measuring", done: number, total: filters.count)
+      measurements += try meter.measure(filter, unfiltered: unfiltered)
     }
     return RecallReport(
       subject: "\(index): \(grouped(all.count)) rows, \(grouped(queries.ids.count)) of them as queries, k = \(k)",
@@ -93,12 +100,14 @@ struct RecallCommand: Command {
   }
 
   private func filters(_ session: Session, _ queries: RecallQueries, _ all: [Int64]) throws -> [RecallFilter] {
-    guard let conditionText, let ids = try session.rowIDs(condition, index: index) else {
+    guard let conditionText else {
       return try RecallFilters(session: session, index: index, queries: queries, all: all, k: k, seed: seed).made()
     }
+    let ids = try session.rowIDs(condition, index: index)
     guard !ids.isEmpty else {
       throw VidxError(.badCondition, "no row passes the filter, so there is nothing to find; give another one")
     }
-    return [RecallFilter(name: conditionText, groups: [RecallGroup(queries: Array(queries.ids.indices), ids: ids)])]
+    let group = RecallGroup(queries: Array(queries.ids.indices), ids: ids)
+    return [RecallFilter(name: conditionText, groups: [group], condition: condition)]
   }
 }

@@ -28,6 +28,12 @@ struct SearchCommand: Command {
           --ids-from "SELECT package_id FROM dependencies WHERE depends_on = 'libgtk-4-1'"
         vidx search packages.db --index packages_vectors --like 17 --within 0.4
 
+      --filter asks columns that the index keeps itself (vidx build --filter-columns), without a row being read. Given
+      together, --filter, --where and --ids-from must all hold.
+
+        vidx search packages.db --index packages_vectors --like 17 \\
+          --filter "section = 'graphics' AND installed_size < 5000" --where "description LIKE '%bitmap%'"
+
       Distances: smaller is nearer. cosine is 1 - cos (0 to 2), ip the negated dot product.
       --ef-search or --target-recall (hnsw) and --probes (ivfflat) trade speed for recall; --exact compares every row
       and misses none, and is what to compare other settings with. --plan says which way to go instead of the planner
@@ -38,7 +44,8 @@ struct SearchCommand: Command {
          "rows_without_vector": null, "rows_checked": null, "distance_computations": 812,
          "hits": [{"id": 17, "distance": 0.21, ...}]}
       rows_yielded is how many row ids the filter gave, rows_without_vector how many of them are not in the index.
-      Where rows were found first and then checked ("checked graph"), rows_checked is how many.
+      Where rows were found first and then checked ("checked graph"), rows_checked is how many, rows_yielded those of
+      them that pass, and rows_without_vector is null: nobody looked.
 
       Pages: --after start gives the first page, and each page says what to give for the next one. Pages are exact, and
       neither repeat nor skip a row.
@@ -71,30 +78,30 @@ struct SearchCommand: Command {
 
   private func search(_ session: Session) throws {
     let queries = try question.vectors(session)
-    let passing = try explains ? session.resolve(question.filter, index: question.index) : nil
     let lookup = try session.rowLookup(for: question.index, columns: columns)
-    let results = try self.results(queries, passing, session)
-    for (number, result) in results.enumerated() {
+    for (number, (result, explanation)) in try results(queries, session).enumerated() {
       let rows = try result.hits.map { try lookup?.values(of: $0.id) }
-      let explanation = try passing.map { try question.explain(queries[number], $0, session) }
       let output = SearchOutput(
         result: result, columns: lookup?.columns ?? [], rows: rows, explanation: explanation)
       print(output, query: queries.count > 1 ? number : nil)
     }
   }
 
-  /// - Parameter passing: what the filter came to, where that is to be explained.
-  private func results(_ queries: [[Float]], _ passing: ResolvedRows?, _ session: Session) throws -> [SearchResult] {
+  private func results(_ queries: [[Float]], _ session: Session) throws -> [(SearchResult, Explanation?)] {
     let (index, k, settings) = (question.index, question.k, question.settings)
-    if let passing {
-      return try session.search(index, nearEach: queries, k: k, among: passing, settings: settings, threads: threads)
+    if explains {
+      return try queries.map { query in
+        let explanation = try question.explain(query, session)
+        return (explanation.result, explanation)
+      }
     }
     // The rows of a condition need not all be read for one query.
     if queries.count == 1 {
-      return [try session.search(index, near: queries[0], k: k, filter: question.filter, settings: settings)]
+      return [(try session.search(index, near: queries[0], k: k, filter: question.filter, settings: settings), nil)]
     }
     return try session.search(
-      index, nearEach: queries, k: k, filter: question.filter, settings: settings, threads: threads)
+      index, nearEach: queries, k: k, filter: question.filter, settings: settings, threads: threads
+    ).map { ($0, nil) }
   }
 
   private func print(_ output: SearchOutput, query: Int?) {

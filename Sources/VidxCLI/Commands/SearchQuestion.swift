@@ -13,8 +13,8 @@ struct SearchQuestion {
 
   static let options: [Option] = [
     Options.index, Options.vector, Options.queryFile, Options.row, Options.like, Options.field, Options.k,
-    Options.whereCondition, Options.idsFrom, Options.within, Options.after, Options.efSearch, Options.targetRecall,
-    Options.probes, Options.exact, Options.plan, Options.timeout,
+    Options.whereCondition, Options.idsFrom, Options.filter, Options.within, Options.after, Options.efSearch,
+    Options.targetRecall, Options.probes, Options.exact, Options.plan, Options.timeout,
   ]
 
   let database: String
@@ -35,7 +35,7 @@ struct SearchQuestion {
     query = try Self.query(arguments)
     k = try arguments.integer(Options.k, in: 1...Session.maximumK) ?? 10
     filter = try Self.filter(arguments)
-    filterText = arguments.string(Options.whereCondition) ?? arguments.string(Options.idsFrom)
+    filterText = Self.filterText(arguments)
     settings = try Self.settings(arguments)
     isPaged = arguments.has(Options.after)
     timeout = try Timeout.seconds(arguments)
@@ -92,13 +92,23 @@ struct SearchQuestion {
     return .like(id)
   }
 
+  /// What --where, --ids-from and --filter ask for, all of it.
   static func filter(_ arguments: Arguments) throws(UsageError) -> RowFilter {
-    switch (arguments.string(Options.whereCondition), arguments.string(Options.idsFrom)) {
-    case (nil, nil): return .all
-    case (let condition?, nil): return .where(condition)
-    case (nil, let select?): return .idsFrom(select)
-    case (_?, _?): throw UsageError("--where and --ids-from together: put both conditions into --ids-from")
+    var filters: [RowFilter] = []
+    for tests in arguments.strings(Options.filter) {
+      filters.append(.columns(try ColumnConditionParser.conditions(tests)))
     }
+    if let condition = arguments.string(Options.whereCondition) { filters.append(.where(condition)) }
+    if let select = arguments.string(Options.idsFrom) { filters.append(.idsFrom(select)) }
+    return filters.isEmpty ? .all : filters.count == 1 ? filters[0] : .allOf(filters)
+  }
+
+  /// The same for people; nil without a filter.
+  static func filterText(_ arguments: Arguments) -> String? {
+    let given =
+      arguments.strings(Options.filter)
+      + [arguments.string(Options.whereCondition), arguments.string(Options.idsFrom)].compactMap { $0 }
+    return given.count > 1 ? given.map { "(\($0))" }.joined(separator: " AND ") : given.first
   }
 
   /// The vectors to search for.

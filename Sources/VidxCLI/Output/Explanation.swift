@@ -4,34 +4,71 @@ import VidxSQLite
 
 /// What one search planned and what it took, for printing.
 struct Explanation {
-  /// What was asked: a condition or a SELECT; nil without a filter.
+  /// What was asked; nil without a filter.
   let filter: String?
-  let filterDuration: Duration
+  /// What the search did to learn which rows pass.
+  let steps: [(step: FilterTrace.Step, duration: Duration)]
+  /// What it took to learn of all rows which pass, after the search.
+  let rowsDuration: Duration
+  /// How the parts of the index answer among the rows that pass.
   let parts: StoreExplanation
   let result: SearchResult
+  /// Of the whole search.
   let duration: Duration
+  /// The search once more, with the rows that pass known; nil where it was made so.
+  let withRowsRead: (result: SearchResult, duration: Duration)?
   let k: Int
   /// The plan that the settings ask for.
   let plan: SearchPlan?
 
   private var rows: Int { parts.segments.reduce(parts.deltaRows) { $0 + $1.rows } }
   private var passing: Int { parts.segments.reduce(parts.deltaPassing) { $0 + $1.passing } }
+  /// Of the search whose filter's rows were all known.
+  private var whole: SearchResult { withRowsRead?.result ?? result }
+
+  /// What it took to learn which rows pass: during the search, or else afterwards.
+  private var filterDuration: Duration {
+    let reading = steps.reduce(Duration.zero) { sum, done in
+      if case .read = done.step { sum + done.duration } else { sum }
+    }
+    return withRowsRead == nil && reading > .zero ? reading : rowsDuration
+  }
 
   // MARK: For people
 
   func text(width: Int) -> String {
-    (filterLines + parts.segments.map { segment($0, width: width) } + deltaLines + [answer]).joined(separator: "\n")
+    let body = parts.segments.map { segment($0, width: width) } + deltaLines
+    guard let withRowsRead else {
+      return (filterLines + body + [answer("answer", result, duration)]).joined(separator: "\n")
+    }
+    let again = answer("answer with its rows read", withRowsRead.result, withRowsRead.duration)
+    return
+      (filterLines + [answer("answer", result, duration), "", "with its rows read, as when it is asked again:"]
+      + body + [again]).joined(separator: "\n")
   }
 
   private var filterLines: [String] {
-    guard let filter, let yielded = result.rowsYielded else { return ["no filter: \(grouped(rows)) rows"] }
-    let without = result.rowsWithoutVector ?? 0
-    return [
-      "filter: \(filter)",
-      "  yielded \(grouped(yielded)) row ids in \(Self.milliseconds(filterDuration)); \(grouped(passing)) of "
+    guard let filter, let yielded = whole.rowsYielded else { return ["no filter: \(grouped(rows)) rows"] }
+    let without = whole.rowsWithoutVector ?? 0
+    return ["filter: \(filter)"] + steps.map { "  \(Self.words($0.step)) in \(Self.milliseconds($0.duration))" } + [
+      "  \(withRowsRead == nil ? "yielded" : "all of it yields") \(grouped(yielded)) row ids in "
+        + "\(Self.milliseconds(filterDuration)); \(grouped(passing)) of "
         + "\(grouped(rows)) rows pass (\(Self.percent(passing, of: rows)))"
-        + (without > 0 ? ", \(grouped(without)) of the ids have no vector and are ignored" : ""),
+        + (without > 0 ? ", \(grouped(without)) of the ids have no vector and are ignored" : "")
     ]
+  }
+
+  private static func words(_ step: FilterTrace.Step) -> String {
+    switch step {
+    case .kept: "took the rows that an earlier search had read"
+    case .read(let rows, let isFinished):
+      "read \(grouped(rows)) row ids, \(isFinished ? "to the end" : "which is not the end"),"
+    case .found(let rows, let plan, let nanoseconds):
+      "found the \(grouped(rows)) nearest rows, not asking SQL, by \(plan.rawValue) "
+        + "(\(milliseconds(.nanoseconds(Int(nanoseconds)))) expected)"
+    case .checked(let rows, let passing?): "checked \(grouped(rows)) of them, of which \(grouped(passing)) pass,"
+    case .checked(let rows, nil): "gave up checking \(grouped(rows)) of them, which took too many steps each,"
+    }
   }
 
   private func segment(_ part: StoreExplanation.Part, width: Int) -> String {
@@ -72,11 +109,13 @@ struct Explanation {
     ]
   }
 
-  private var answer: String {
+  private func answer(_ name: String, _ result: SearchResult, _ duration: Duration) -> String {
     let count = result.hits.count == 1 ? "1 row" : "\(grouped(result.hits.count)) rows"
-    return "answer: \(count) of k = \(grouped(k)), \(result.isExact ? "exact" : "approximate"), "
+    let checked = result.filter?.rowsChecked ?? 0
+    return "\(name): \(count) of k = \(grouped(k)), \(result.isExact ? "exact" : "approximate"), "
       + "\(result.isComplete ? "complete" : "incomplete: there may be more within the distance; --exact proves")"
-      + "; plan: \(result.plan); \(Self.work(result.counters)) in \(Self.milliseconds(duration))"
+      + "; plan: \(result.plan); \(Self.work(result.counters))"
+      + (checked > 0 ? ", \(grouped(checked)) rows checked" : "") + " in \(Self.milliseconds(duration))"
   }
 
   private static func work(_ counters: SearchCounters) -> String {
@@ -119,13 +158,15 @@ struct Explanation {
     if let filter {
       json.object { json in
         json.member("sql", filter)
-        json.member("rows_yielded", result.rowsYielded ?? 0)
+        json.member("rows_yielded", whole.rowsYielded ?? 0)
         json.member("rows_passing", passing)
-        json.member("rows_without_vector", result.rowsWithoutVector ?? 0)
+        json.member("rows_without_vector", whole.rowsWithoutVector)
         json.key("selectivity")
         json.number(rows == 0 ? 0 : Double(passing) / Double(rows))
         json.key("milliseconds")
         json.number(filterDuration / .milliseconds(1))
+        json.key("steps")
+        json.array { json in steps.forEach { Self.write($0.step, $0.duration, &json) } }
       }
     } else {
       json.null()
@@ -140,6 +181,38 @@ struct Explanation {
     }
     json.key("milliseconds")
     json.number(duration / .milliseconds(1))
+    json.key("with_rows_read")
+    guard let withRowsRead else { return json.null() }
+    json.object { json in
+      SearchOutput.write(withRowsRead.result, &json)
+      json.key("milliseconds")
+      json.number(withRowsRead.duration / .milliseconds(1))
+    }
+  }
+
+  private static func write(_ step: FilterTrace.Step, _ duration: Duration, _ json: inout JSONWriter) {
+    json.object { json in
+      switch step {
+      case .kept: json.member("step", "kept")
+      case .read(let rows, let isFinished):
+        json.member("step", "read")
+        json.member("rows", rows)
+        json.key("finished")
+        json.bool(isFinished)
+      case .found(let rows, let plan, let nanoseconds):
+        json.member("step", "found")
+        json.member("rows", rows)
+        json.member("plan", plan.rawValue)
+        json.key("expected_milliseconds")
+        json.number(nanoseconds / 1e6)
+      case .checked(let rows, let passing):
+        json.member("step", "checked")
+        json.member("rows", rows)
+        json.member("rows_passing", passing)
+      }
+      json.key("milliseconds")
+      json.number(duration / .milliseconds(1))
+    }
   }
 
   private static func write(_ part: StoreExplanation.Part, _ json: inout JSONWriter) {

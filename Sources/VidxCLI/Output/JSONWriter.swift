@@ -29,9 +29,9 @@ struct JSONWriter {
     string(value)
   }
 
-  mutating func member(_ name: String, _ value: Int) {
+  mutating func member(_ name: String, _ value: Int?) {
     key(name)
-    integer(Int64(value))
+    if let value { integer(Int64(value)) } else { null() }
   }
 
   private mutating func scalar(_ token: String) {

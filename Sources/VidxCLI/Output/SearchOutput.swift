@@ -43,13 +43,9 @@ struct SearchOutput {
     json.key("complete")
     json.bool(result.isComplete)
     json.member("rows_scored", result.counters.rowsScored)
-    for (name, count) in [
-      ("rows_yielded", result.rowsYielded), ("rows_without_vector", result.rowsWithoutVector),
-      ("rows_checked", result.filter?.rowsChecked),
-    ] {
-      json.key(name)
-      if let count { json.integer(Int64(count)) } else { json.null() }
-    }
+    json.member("rows_yielded", result.rowsYielded)
+    json.member("rows_without_vector", result.rowsWithoutVector)
+    json.member("rows_checked", result.filter?.rowsChecked)
     json.member("distance_computations", result.counters.distanceComputations)
   }
 

@@ -13,6 +13,8 @@ struct RecallGroup {
 struct RecallFilter {
   let name: String
   let groups: [RecallGroup]
+  /// As it was asked for, where it was: it may be answered without reading its rows.
+  var condition: RowFilter?
 
   /// Row ids that pass, a query on average; nil for all.
   var yielded: Double? {

@@ -8,6 +8,7 @@ struct RecallOutcome {
   /// Per query.
   var distanceComputations = 0.0
   var rowsScored = 0.0
+  var rowsChecked = 0.0
   /// How many queries were answered by each plan.
   var plans: [String: Int] = [:]
   /// Every query was.
@@ -16,7 +17,17 @@ struct RecallOutcome {
 
 /// What was found out about one filter.
 struct RecallMeasurement {
+  /// How a filter in SQL was asked.
+  enum Asked: String {
+    /// For the first time: some queries were answered by checking the rows that were found.
+    case first
+    /// Its rows had been read, as they have been the second time.
+    case again
+  }
+
   let filter: RecallFilter
+  /// nil where it makes no difference.
+  let asked: Asked?
   /// The share of the true neighbours without the filter that pass it, on average; nil without a filter.
   let nearShare: Double?
   let atDefault: RecallOutcome
@@ -35,21 +46,57 @@ struct RecallMeter {
   let sweeps: [[BenchSetting]]
   let recalls: [Double]
 
-  func measure(_ filter: RecallFilter, unfiltered: [[SearchHit]]) throws -> RecallMeasurement {
+  /// - Returns: one measurement; two of a filter of which some queries are answered by checking rows the first time.
+  func measure(_ filter: RecallFilter, unfiltered: [[SearchHit]]) throws -> [RecallMeasurement] {
     let truth = try neighbours(filter)
-    let atDefault = try outcome(filter, SearchSettings(), truth)
+    let share = nearShare(filter, unfiltered)
+    guard let condition = filter.condition, try isChecked(condition) else {
+      return [try measure(filter, nil, truth, share) { try search(filter, $0) }]
+    }
+    let again = try measure(filter, .again, truth, share) { try search(filter, $0) }
+    let first = try measure(filter, .first, truth, share) { try searchFirst(condition, $0) }
+    return [first, again]
+  }
+
+  private func measure(
+    _ filter: RecallFilter, _ asked: RecallMeasurement.Asked?, _ truth: [[SearchHit]], _ nearShare: Double?,
+    _ search: (SearchSettings) throws -> [SearchResult]
+  ) throws -> RecallMeasurement {
+    let atDefault = outcome(try search(SearchSettings()), truth)
     var found: [BenchSetting?] = recalls.map { _ in nil }
     for sweep in sweeps {
       for setting in sweep where found.contains(where: { $0 == nil }) {
         // What is exact at the default needs no setting.
         if atDefault.isExact { break }
-        let recall = try outcome(filter, setting.settings, truth).recall
+        let recall = outcome(try search(setting.settings), truth).recall
         for (i, wanted) in recalls.enumerated() where found[i] == nil && recall >= wanted { found[i] = setting }
       }
     }
     return RecallMeasurement(
-      filter: filter, nearShare: nearShare(filter, unfiltered), atDefault: atDefault,
+      filter: filter, asked: asked, nearShare: nearShare, atDefault: atDefault,
       reaching: Array(zip(recalls, found)).map { (recall: $0.0, setting: $0.1) })
+  }
+
+  /// Whether some of the first queries are answered by checking rows; where none is, reading the rows for each query
+  /// anew would show nothing else.
+  private func isChecked(_ condition: RowFilter) throws -> Bool {
+    for query in queries.vectors.prefix(16) {
+      if try searchFirst(condition, near: query, SearchSettings()).filter?.rowsChecked ?? 0 > 0 { return true }
+    }
+    return false
+  }
+
+  private func searchFirst(_ condition: RowFilter, _ settings: SearchSettings) throws -> [SearchResult] {
+    try queries.vectors.map { try searchFirst(condition, near: $0, settings) }
+  }
+
+  /// As a user is answered whose filter has not been asked before.
+  private func searchFirst(
+    _ condition: RowFilter, near query: [Float], _ settings: SearchSettings
+  ) throws -> SearchResult {
+    if Interruption.isRequested { throw CancellationError() }
+    try session.forgetFilterRows(of: index)
+    return try session.search(index, near: query, k: k + 1, filter: condition, settings: settings)
   }
 
   /// The true neighbours of each query.
@@ -70,10 +117,7 @@ struct RecallMeter {
     return results.compactMap { $0 }
   }
 
-  private func outcome(
-    _ filter: RecallFilter, _ settings: SearchSettings, _ truth: [[SearchHit]]
-  ) throws -> RecallOutcome {
-    let results = try search(filter, settings)
+  private func outcome(_ results: [SearchResult], _ truth: [[SearchHit]]) -> RecallOutcome {
     var outcome = RecallOutcome()
     var recalls: [Double] = []
     for (query, result) in results.enumerated() {
@@ -81,6 +125,7 @@ struct RecallMeter {
       recalls.append(Self.recall(hits, truth[query]))
       outcome.distanceComputations += Double(result.counters.distanceComputations)
       outcome.rowsScored += Double(result.counters.rowsScored)
+      outcome.rowsChecked += Double(result.filter?.rowsChecked ?? 0)
       outcome.plans[result.plan, default: 0] += 1
       outcome.isExact = outcome.isExact && result.isExact
     }
@@ -90,6 +135,7 @@ struct RecallMeter {
     outcome.recallError = (variance / count).squareRoot()
     outcome.distanceComputations /= count
     outcome.rowsScored /= count
+    outcome.rowsChecked /= count
     return outcome
   }
 

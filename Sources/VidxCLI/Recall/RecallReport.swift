@@ -24,13 +24,18 @@ struct RecallReport {
         BenchReport.fixed(outcome.recallError, 4), grouped(Int(outcome.distanceComputations.rounded())),
       ]
       table.append(
-        [TextTable.Cell(text: one.filter.name)] + numbers.map { TextTable.Cell(text: $0, isNumber: true) }
+        [TextTable.Cell(text: one.name)] + numbers.map { TextTable.Cell(text: $0, isNumber: true) }
           + [TextTable.Cell(text: Self.plans(outcome))] + one.reaching.map { TextTable.Cell(text: advice(one, $0)) })
     }
-    return [
-      subject, table.render(width: width),
-      "At default settings; \"near\" is the share of the nearest rows, the filter aside, that pass it: small is hard.",
-    ].joined(separator: "\n\n")
+    var notes = [
+      "At default settings; \"near\" is the share of the nearest rows, the filter aside, that pass it: small is hard."
+    ]
+    if measurements.contains(where: { $0.asked == .first }) {
+      notes.append(
+        "Asked for the first time, rows are found first and then checked against the filter; asked again, its rows have "
+          + "been read.")
+    }
+    return [subject, table.render(width: width), notes.joined(separator: "\n")].joined(separator: "\n\n")
   }
 
   private static func plans(_ outcome: RecallOutcome) -> String {
@@ -52,6 +57,8 @@ struct RecallReport {
       json.object { json in
         json.member("index", index)
         json.member("filter", one.filter.name)
+        json.key("asked")
+        if let asked = one.asked { json.string(asked.rawValue) } else { json.null() }
         json.member("k", k)
         json.member("sample", sample)
         json.member("rows", rowCount)
@@ -62,6 +69,7 @@ struct RecallReport {
         for (name, value) in [
           ("recall", one.atDefault.recall), ("recall_error", one.atDefault.recallError),
           ("distance_computations", one.atDefault.distanceComputations), ("rows_scored", one.atDefault.rowsScored),
+          ("rows_checked", one.atDefault.rowsChecked),
         ] {
           json.key(name)
           json.number(value)
@@ -90,6 +98,16 @@ struct RecallReport {
       json.member("setting", one.atDefault.isExact ? "default" : wanted.setting?.name.rawValue ?? "exact")
       json.key("value")
       if let setting = wanted.setting { json.number(setting.value) } else { json.null() }
+    }
+  }
+}
+
+extension RecallMeasurement {
+  /// For people.
+  fileprivate var name: String {
+    switch asked {
+    case .first: filter.name + " (first time)"
+    case .again, nil: filter.name
     }
   }
 }

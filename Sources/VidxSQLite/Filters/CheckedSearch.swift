@@ -7,14 +7,7 @@ import VidxIndexes
 /// nearest pass depends on the query. So both are tried, in turns and each for as long as the other is expected to take
 /// (docs/PLANNER.md): together they take little more than twice what the better takes alone.
 final class CheckedSearch {
-  enum Outcome {
-    /// k rows that pass, or all that do.
-    case found([StoreHit], SearchedWhole)
-    /// All row ids that pass, in any order.
-    case rows([Int64])
-  }
-
-  /// What the searches without the filter were like.
+  /// What the searches without the text were like.
   struct SearchedWhole {
     var plan = StorePlan.exact
     var counters = SearchCounters()
@@ -25,10 +18,14 @@ final class CheckedSearch {
 
   private let k: Int
   private let rowCount: Int
+  /// Candidates that show whether there are more; the largest number when all rows are searched.
+  private let mostWanted: Int
+  private let text: FilterText
   private let statement: FilterStatement
   private let check: RowCheck
   private let reading: FilterReading
   private let limit: StatementLimit
+  private let trace: FilterTrace?
   private let nearest: (Int) throws -> (answer: StoreAnswer, nanoseconds: Double)
   private var whole = SearchedWhole()
   /// Whether a row passes, of those checked.
@@ -38,23 +35,29 @@ final class CheckedSearch {
   /// - Parameters:
   ///   - k: at least 1.
   ///   - rowCount: of the index.
-  ///   - reading: of the statement, at its beginning.
-  ///   - nearest: the nearest rows of the whole index, as many as asked for, and what finding them is expected to take.
+  ///   - searchedCount: rows that are searched; nil for all.
+  ///   - trace: gets what was done.
+  ///   - nearest: the nearest of them, as many as asked for, and what finding them is expected to take.
   init(
-    k: Int, rowCount: Int, _ statement: FilterStatement, _ check: RowCheck, _ reading: FilterReading,
-    _ limit: StatementLimit, nearest: @escaping (Int) throws -> (answer: StoreAnswer, nanoseconds: Double)
+    k: Int, rowCount: Int, searchedCount: Int?, _ run: FilterRun, _ check: RowCheck, _ trace: FilterTrace?,
+    nearest: @escaping (Int) throws -> (answer: StoreAnswer, nanoseconds: Double)
   ) {
     self.k = k
     self.rowCount = rowCount
-    self.statement = statement
+    mostWanted = searchedCount.map { $0 + 1 } ?? .max
+    text = run.text
+    statement = run.statement
     self.check = check
-    self.reading = reading
-    self.limit = limit
+    reading = run.reading
+    limit = run.limit
+    self.trace = trace
     self.nearest = nearest
   }
 
   /// Steps that reading all rows may take before anything else is tried: those of about 1,100 rows of an index.
   static let firstSteps = 4_500
+  /// Steps in which a first row id shows whether it is one.
+  private static let stepsToLook = 200
   /// What a step of SQLite's machine takes, in nanoseconds; what checking a row takes beside its steps, in steps.
   private static let nanosecondsPerStep = 15.0
   private static let stepsPerCheck = 16
@@ -63,38 +66,68 @@ final class CheckedSearch {
   /// Candidates asked for beyond those that are expected to do.
   private static let spare = 1.2
 
-  func outcome() throws -> Outcome {
-    if statement.history.unfinishedSteps < Self.firstSteps, try readSome(Self.firstSteps) { return .rows(reading.ids) }
+  /// - Returns: k rows that pass, or all that do; nil when the text's rows are to be read, some or all of which have
+  ///   been.
+  func answer() throws -> (hits: [StoreHit], whole: SearchedWhole)? {
+    if try isReadAtOnce() { return nil }
     var wanted = max(3 * k, min(Int(Double(k) * statement.history.candidatesPerRow * Self.spare), 16 * k))
+    wanted = min(wanted, mostWanted)
     while wanted <= rowCount / 4 {
-      let (answer, nanoseconds) = try nearest(wanted)
-      whole.plan = answer.plan
-      whole.counters += answer.counters
+      let (answer, nanoseconds) = try candidates(wanted)
       guard let found = try passing(of: answer.hits) else { break }
       // Fewer than were asked for: these are all there are, or all within the distance.
       if found.count == k || answer.hits.count < wanted {
         statement.history.checked(passes.count, k: k)
         whole.rowsChecked = passes.count
         whole.rowsPassed = passes.values.count { $0 }
-        return .found(found, whole)
+        return (found, whole)
       }
       let rate = Double(found.count + 1) / Double(answer.hits.count + 2)
-      let needed = max(Int(Double(k) / rate * Self.spare), 2 * wanted)
+      let needed = min(max(Int(Double(k) / rate * Self.spare), 2 * wanted), mostWanted)
       // A search for more costs about as much more, the checks likewise.
       let steps =
         Double(checkSteps) * Double(needed) / Double(max(passes.count, 1)) + nanoseconds / Self.nanosecondsPerStep
         * Double(needed) / Double(wanted)
       wanted = needed
-      if Int(steps) > statement.history.unfinishedSteps, try readSome(Int(steps)) { return .rows(reading.ids) }
+      if Int(steps) > statement.history.unfinishedSteps, try readSome(Int(steps)) { return nil }
     }
-    let ids = try reading.finish()
+    _ = try trace.timing({ try reading.finish() }, noting: { .read(rows: $0.count, isFinished: true) })
     statement.history.finished(steps: reading.steps)
-    return .rows(ids)
+    return nil
+  }
+
+  /// Reads for as long as what is rare and indexed takes; where that was tried before in vain, or checking all rows
+  /// takes no longer, only until a first row id shows whether the text gives some.
+  private func isReadAtOnce() throws -> Bool {
+    if statement.history.unfinishedSteps < Self.firstSteps,
+      mostWanted > Self.firstSteps / (2 * Self.stepsPerCheck)
+    {
+      return try readSome(Self.firstSteps)
+    }
+    return text.form == .select ? try reading.read(steps: Self.stepsToLook) : false
+  }
+
+  private func candidates(_ count: Int) throws -> (answer: StoreAnswer, nanoseconds: Double) {
+    try limit.check(statement.connection)
+    let found = try trace.timing(
+      { try nearest(count) },
+      noting: {
+        .found(rows: $0.answer.hits.count, plan: $0.answer.plan, nanoseconds: $0.nanoseconds)
+      })
+    try limit.check(statement.connection)
+    whole.plan = found.answer.plan
+    whole.counters += found.answer.counters
+    return found
   }
 
   /// - Returns: whether all rows have been read.
   private func readSome(_ steps: Int) throws -> Bool {
-    if try reading.read(steps: steps) {
+    let isFinished = try trace.timing(
+      { try reading.read(steps: steps) },
+      noting: {
+        .read(rows: reading.ids.count, isFinished: $0)
+      })
+    if isFinished {
       statement.history.finished(steps: reading.steps)
       return true
     }
@@ -119,7 +152,12 @@ final class CheckedSearch {
     if ids.isEmpty { return true }
     let before = check.steps
     let most = ids.count * Self.mostStepsPerCheck + 2_000
-    guard let passing = try check.passing(ids[...], steps: most, limit: limit) else {
+    let passing = try trace.timing(
+      { try check.passing(ids[...], steps: most, limit: limit) },
+      noting: {
+        .checked(rows: ids.count, passing: $0?.count)
+      })
+    guard let passing else {
       statement.history.foundCheckDear()
       return false
     }

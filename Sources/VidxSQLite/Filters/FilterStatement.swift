@@ -3,7 +3,7 @@ internal import CSQLite
 /// A filter's text, compiled for one index. Not thread safe; its connection's.
 final class FilterStatement {
   private let statement: Statement
-  private let connection: Connection
+  let connection: Connection
   /// Made when it is first needed; holds nil where there is none.
   private var rowCheck: RowCheck??
   /// What searches found out about the text, whatever its values.

@@ -11,39 +11,68 @@ package enum FilteredSearch: Sendable {
 
 extension IndexStore {
   /// Answers a search under a filter in SQL, or reads the filter's rows for it, whichever is sooner done: see
-  /// `CheckedSearch`. Rows are always read when the answer has to be exact, the plan is given, or the same filter was
-  /// asked for before.
+  /// `CheckedSearch`. Rows are always read when the answer has to be exact, the plan is given, the same text was asked
+  /// for before, or there are several texts.
   ///
   /// Answered in one way, an approximate search may miss another row than in the other; how it was answered, the plan
   /// says.
-  /// - Parameter request: without a filter of its own.
+  /// - Parameters:
+  ///   - request: row ids and conditions that it has are to hold as well.
+  ///   - terms: a text at least.
+  ///   - trace: gets what was done.
   /// - Throws: as `search` and `filter`.
+  package func search(
+    _ request: StoreRequest, under terms: FilterTerms, timeout: Double? = nil, trace: FilterTrace? = nil
+  ) throws -> FilteredSearch {
+    let stamp = try beginFilter()
+    try check(request)
+    let limit = StatementLimit(seconds: timeout)
+    let rows = try rowsWithoutSQL(terms, and: resolve(request.filter, request.prepared, request.conditions))
+    guard terms.texts.count == 1 else {
+      let resolved = try trace.timing(
+        { try filter(terms.texts, among: rows, limit, stamp) },
+        noting: {
+          $0.isCached ? .kept : .read(rows: $0.filter.rowsYielded, isFinished: true)
+        })
+      return .filter(resolved)
+    }
+    let kept = { (resolved: ResolvedFilter) in trace.timing({ FilteredSearch.filter(resolved) }, noting: { _ in .kept })
+    }
+    let found = try run(terms.texts[0], limit, stamp, kept: kept) { run in
+      if let answer = try answerByChecks(request, among: rows, run, trace) { return .answer(answer) }
+      if !run.reading.isFinished {
+        _ = try trace.timing({ try run.reading.finish() }, noting: { .read(rows: $0.count, isFinished: true) })
+      }
+      return .filter(try self.rows(of: run))
+    }
+    guard case .filter(var resolved) = found, let rows else { return found }
+    resolved.filter = try settling { try resolved.filter.intersection(rows) }
+    return .filter(resolved)
+  }
+
   package func search(
     _ request: StoreRequest, under text: FilterText, timeout: Double? = nil
   ) throws -> FilteredSearch {
-    let stamp = try beginFilter()
-    if let kept = kept(text, stamp) { return .filter(kept) }
-    try check(request)
-    return try withStatement(of: text) { statement in
-      let limit = StatementLimit(seconds: timeout)
-      let reading = try statement.reading(text.values, limit)
-      defer { reading.end() }
-      // What cannot be kept is of no use the next time.
-      let wasAsked = try statement.isPure() && stamp.map { filters.rowSets.noteUse(text, $0) } ?? false
-      guard !wasAsked, mayCheck(request, statement), let check = try statement.rowCheck(text, of: self) else {
-        return try .filter(resolved(text, RowIDs.ascending(reading.finish()), isPure: statement.isPure(), stamp))
-      }
-      try check.bind(text.values)
-      defer { check.clear() }
-      let search = CheckedSearch(k: request.k, rowCount: liveCount, statement, check, reading, limit) { count in
-        try self.nearest(count, request)
-      }
-      switch try search.outcome() {
-      case .found(let hits, let whole): return .answer(answer(hits, whole, request))
-      case .rows(let ids):
-        return try .filter(resolved(text, RowIDs.ascending(ids), isPure: statement.isPure(), stamp))
-      }
+    try search(request, under: FilterTerms(text), timeout: timeout)
+  }
+
+  /// - Parameter rows: to search among; nil for all.
+  /// - Returns: nil when the filter's rows are to be read, which the run may have done already.
+  private func answerByChecks(
+    _ request: StoreRequest, among rows: PreparedFilter?, _ run: FilterRun, _ trace: FilterTrace?
+  ) throws -> StoreAnswer? {
+    // What cannot be kept is of no use the next time.
+    let wasAsked = try run.statement.isPure() && run.stamp.map { filters.rowSets.noteUse(run.text, $0) } ?? false
+    guard !wasAsked, mayCheck(request, run.statement), let check = try run.statement.rowCheck(run.text, of: self)
+    else { return nil }
+    try check.bind(run.text.values)
+    defer { check.clear() }
+    let search = CheckedSearch(
+      k: request.k, rowCount: liveCount, searchedCount: rows?.passingCount, run, check, trace
+    ) { count in
+      try self.nearest(count, request, among: rows)
     }
+    return try search.answer().map { answer($0.hits, $0.whole, request) }
   }
 
   /// Candidates that a graph is walked for.
@@ -55,19 +84,22 @@ extension IndexStore {
     return statement.canCheckRows && !statement.history.isCheckDear
   }
 
-  /// The nearest rows without the filter, `count` of them, searched as thoroughly as the k nearest under it would be.
+  /// The nearest rows without the text, `count` of them, searched as thoroughly as the k nearest under it would be.
   private func nearest(
-    _ count: Int, _ request: StoreRequest
+    _ count: Int, _ request: StoreRequest, among rows: PreparedFilter?
   ) throws -> (answer: StoreAnswer, nanoseconds: Double) {
     var whole = request
     whole.k = count
+    whole.prepared = rows
     whole.parameters = request.parameters.findingCandidates(
       count, k: request.k, kind: definition.configuration.kind)
     // What a walk keeps is moved at each insertion: so many are sooner found by scoring all.
     if count > Self.mostWalked, definition.configuration.kind == .hnsw { whole.parameters.exact = true }
     let answer = try search(whole)
-    let nanoseconds = views.reduce(0.0) { sum, view in
-      sum + (view.index.estimates(k: count, parameters: whole.parameters, filter: nil).first?.nanoseconds ?? 0)
+    let nanoseconds = try views.reduce(0.0) { sum, view in
+      guard let passing = try settling({ try passing(rows, in: view) }) else { return sum }
+      let estimates = view.index.estimates(k: count, parameters: whole.parameters, filter: passing.rows)
+      return sum + (estimates.first?.nanoseconds ?? 0)
     }
     return (answer, nanoseconds)
   }
@@ -79,7 +111,8 @@ extension IndexStore {
     counters.rowsScored = whole.rowsPassed
     let report = FilterReport(rowsPassed: whole.rowsPassed, ofChecked: whole.rowsChecked)
     let plan = whole.plan.checked
-    return StoreAnswer(
-      hits: hits, plan: plan, complete: plan == .exact || hits.count == request.k, counters: counters, filter: report)
+    // Fewer than k: all there are were checked, or all that an approximate search has found within the distance.
+    let isComplete = plan == .exact || request.within == nil || hits.count == request.k
+    return StoreAnswer(hits: hits, plan: plan, complete: isComplete, counters: counters, filter: report)
   }
 }

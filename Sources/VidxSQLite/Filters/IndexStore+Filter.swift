@@ -1,19 +1,30 @@
 internal import CSQLite
-package import VidxIndexes
+import VidxIndexes
 
 /// A filter in SQL that has become rows.
 package struct ResolvedFilter: Sendable {
-  package let filter: PreparedFilter
+  package internal(set) var filter: PreparedFilter
   /// An earlier search's rows were still right.
   package let isCached: Bool
   /// The rows stay right until something is committed.
   package let isReusable: Bool
 }
 
+/// A filter's text about to be run, since nobody has kept its rows.
+struct FilterRun {
+  let text: FilterText
+  let statement: FilterStatement
+  /// At its beginning.
+  let reading: FilterReading
+  let limit: StatementLimit
+  /// What its rows may be kept by; nil when they may not.
+  let stamp: RowSetCache.Stamp?
+}
+
 /// What an index remembers of filters in SQL.
 final class FilterMemory {
   fileprivate var statements: [FilterText: FilterStatement] = [:]
-  let rowSets = RowSetCache()
+  fileprivate(set) var rowSets = RowSetCache()
   fileprivate(set) var uses: UInt64 = 0
   fileprivate(set) var hits = 0
   fileprivate(set) var misses = 0
@@ -26,13 +37,41 @@ extension IndexStore {
   /// Those of the same text and values are used again until something is committed to the database; not inside a
   /// transaction that has written, and not when the text may answer something else at any time: when it calls random()
   /// or the clock, or reads an attached database or a virtual table that others change.
-  /// - Parameter timeout: seconds the text may take; nil for any time.
-  /// - Throws: `FilterError`; `SQLiteError`.
-  package func filter(_ text: FilterText, timeout: Double? = nil) throws -> ResolvedFilter {
+  /// - Parameter timeout: seconds that its texts may take; nil for any time.
+  /// - Throws: `FilterError`; `StoreError.noFilterColumn`; `SQLiteError`.
+  package func filter(_ terms: FilterTerms, timeout: Double? = nil) throws -> ResolvedFilter {
     let stamp = try beginFilter()
-    if let kept = kept(text, stamp) { return kept }
-    let (ids, isPure) = try rowIDs(text, timeout: timeout)
-    return try resolved(text, ids, isPure: isPure, stamp)
+    return try filter(terms.texts, among: rowsWithoutSQL(terms), StatementLimit(seconds: timeout), stamp)
+  }
+
+  package func filter(_ text: FilterText, timeout: Double? = nil) throws -> ResolvedFilter {
+    try filter(FilterTerms(text), timeout: timeout)
+  }
+
+  /// - Parameter rows: those that pass the other terms; nil for all.
+  func filter(
+    _ texts: [FilterText], among rows: PreparedFilter?, _ limit: StatementLimit, _ stamp: RowSetCache.Stamp?
+  ) throws -> ResolvedFilter {
+    var resolved = rows.map { ResolvedFilter(filter: $0, isCached: false, isReusable: true) }
+    for (i, text) in texts.enumerated() {
+      let read = try run(text, limit, stamp, kept: { $0 }) { try self.rows(of: $0) }
+      guard let others = resolved else {
+        resolved = read
+        continue
+      }
+      resolved = ResolvedFilter(
+        filter: try settling { try read.filter.intersection(others.filter) },
+        isCached: read.isCached && (i == 0 || others.isCached), isReusable: read.isReusable && others.isReusable)
+    }
+    if let resolved { return resolved }
+    return ResolvedFilter(filter: try preparedFilter(rowIDs: nil), isCached: false, isReusable: true)
+  }
+
+  /// The rows that pass the terms which need no SQLite, and what else is given; nil when that is nothing.
+  func rowsWithoutSQL(_ terms: FilterTerms, and other: PreparedFilter? = nil) throws -> PreparedFilter? {
+    if terms.rowIDs == nil, terms.conditions.isEmpty { return other }
+    let rows = try preparedFilter(rowIDs: terms.rowIDs, conditions: filterConditions(terms.conditions))
+    return try other.map { other in try settling { try other.intersection(rows) } } ?? rows
   }
 
   /// Inside the transaction of a search.
@@ -53,21 +92,25 @@ extension IndexStore {
     return ResolvedFilter(filter: filter, isCached: true, isReusable: true)
   }
 
-  /// - Parameter ids: ascending, each once.
-  func resolved(
-    _ text: FilterText, _ ids: [Int64], isPure: Bool, _ stamp: RowSetCache.Stamp?
-  ) throws -> ResolvedFilter {
-    let filter = try preparedFilter(rowIDs: ids)
-    if let stamp, isPure { filters.rowSets.keep(filter, for: text, stamp) }
-    return ResolvedFilter(filter: filter, isCached: false, isReusable: isPure && stamp != nil)
+  /// What an earlier search has read of a text, if that is right, or else what the body makes of running it.
+  func run<Outcome>(
+    _ text: FilterText, _ limit: StatementLimit, _ stamp: RowSetCache.Stamp?,
+    kept use: (ResolvedFilter) throws -> Outcome, _ body: (FilterRun) throws -> Outcome
+  ) throws -> Outcome {
+    if let kept = kept(text, stamp) { return try use(kept) }
+    return try withStatement(of: text) { statement in
+      let reading = try statement.reading(text.values, limit)
+      defer { reading.end() }
+      return try body(FilterRun(text: text, statement: statement, reading: reading, limit: limit, stamp: stamp))
+    }
   }
 
-  /// The rows that are among these and pass the conditions, in the state that the open transaction reads.
-  /// - Parameter rowIDs: ascending and distinct; nil for all.
-  package func filter(rowIDs: [Int64]?, conditions: [FilterCondition] = []) throws -> PreparedFilter {
-    precondition(!connection.isAutocommit, "filters are resolved inside the transaction of the search")
-    try refreshToSearch()
-    return try preparedFilter(rowIDs: rowIDs, conditions: conditions)
+  /// All rows that pass, read to the end.
+  func rows(of run: FilterRun) throws -> ResolvedFilter {
+    let filter = try preparedFilter(rowIDs: RowIDs.ascending(run.reading.finish()))
+    let isPure = try run.statement.isPure()
+    if let stamp = run.stamp, isPure { filters.rowSets.keep(filter, for: run.text, stamp) }
+    return ResolvedFilter(filter: filter, isCached: false, isReusable: isPure && run.stamp != nil)
   }
 
   /// The row ids that a filter answers, ascending, each once.
@@ -75,6 +118,25 @@ extension IndexStore {
   package func rowIDs(_ text: FilterText, timeout: Double? = nil) throws -> (ids: [Int64], isPure: Bool) {
     try withStatement(of: text) { try $0.rowIDs(text.values, timeout: timeout) }
   }
+
+  /// The row ids that pass a filter, ascending, each once. Those that are not in the index are among them, unless there
+  /// are conditions on filter columns.
+  /// - Throws: as `filter`.
+  package func rowIDs(_ terms: FilterTerms, timeout: Double? = nil) throws -> [Int64] {
+    var ids = terms.rowIDs
+    for text in terms.texts {
+      let read = try rowIDs(text, timeout: timeout).ids
+      ids = ids.map { RowIDs.common($0, read) } ?? read
+    }
+    if terms.conditions.isEmpty, let ids { return ids }
+    let scan = try scan(conditions: filterConditions(terms.conditions))
+    var passing: [Int64] = []
+    while let id = try scan.next() { passing.append(id) }
+    return ids.map { RowIDs.common($0, passing) } ?? passing
+  }
+
+  /// Makes texts be asked as if for the first time; what was found out about them stays known.
+  package func forgetFilterRows() { filters.rowSets = RowSetCache() }
 
   /// Runs the body with the compiled text, and again when that is out of date.
   func withStatement<Result>(of text: FilterText, _ body: (FilterStatement) throws -> Result) throws -> Result {

@@ -7,8 +7,10 @@ internal import VidxVectors
 package final class PreparedFilter: Sendable {
   /// Row ids that the filter gave; an id that it gave twice counts once.
   package let rowsYielded: Int
-  /// Those of them that are not in the index.
-  package let rowsWithoutVector: Int
+  /// Those of them that are not in the index; nil when nobody looked.
+  package let rowsWithoutVector: Int?
+  /// It named row ids, of which some may have no vector.
+  private let givesRowIDs: Bool
   /// What it takes in memory.
   package let byteCount: Int
   let state: IndexState
@@ -24,9 +26,10 @@ package final class PreparedFilter: Sendable {
 
   init(
     state: IndexState, segments: [(index: SegmentIndex, rows: EntryFilter)], deltaSlots: [UInt32], rowsYielded: Int,
-    rowsWithoutVector: Int
+    rowsWithoutVector: Int?, givesRowIDs: Bool
   ) {
     self.state = state
+    self.givesRowIDs = givesRowIDs
     self.segments = segments.map { Segment(index: $0.index, rows: $0.rows) }
     self.deltaSlots = deltaSlots
     self.rowsYielded = rowsYielded
@@ -36,6 +39,36 @@ package final class PreparedFilter: Sendable {
       sum + 128 + (segment.index.entryCount + segment.index.vectorCount) / 8
     }
   }
+
+  /// The rows that pass both this and another filter of the same state. Row ids are counted as they were given when
+  /// only one of the two gave some; those that both gave are counted where they are in the index.
+  /// - Complexity: O(rows / 64), and what `EntryFilter` takes.
+  func intersection(_ other: PreparedFilter) throws(SegmentError) -> PreparedFilter {
+    precondition(other.state == state, "filters that were prepared for different states of the index")
+    var common: [(index: SegmentIndex, rows: EntryFilter)] = []
+    for segment in segments {
+      guard let others = other.rows(of: segment.index) else { continue }
+      let entries = segment.rows.entries.copy()
+      entries.formIntersection(others.entries)
+      let rows = try EntryFilter(entries, in: segment.index)
+      if rows.entryCount > 0 { common.append((segment.index, rows)) }
+    }
+    let others = Set(other.deltaSlots)
+    let slots = deltaSlots.filter(others.contains)
+    let passed = common.reduce(slots.count) { $0 + $1.rows.entryCount }
+    if givesRowIDs != other.givesRowIDs {
+      let given = givesRowIDs ? self : other
+      return PreparedFilter(
+        state: state, segments: common, deltaSlots: slots, rowsYielded: given.rowsYielded,
+        rowsWithoutVector: given.rowsWithoutVector, givesRowIDs: true)
+    }
+    return PreparedFilter(
+      state: state, segments: common, deltaSlots: slots, rowsYielded: passed, rowsWithoutVector: givesRowIDs ? nil : 0,
+      givesRowIDs: givesRowIDs)
+  }
+
+  /// How many rows of the index pass.
+  var passingCount: Int { segments.reduce(deltaSlots.count) { $0 + $1.rows.entryCount } }
 
   /// The live rows of a segment that pass; nil when there are none.
   func rows(of index: SegmentIndex) -> EntryFilter? {
@@ -124,7 +157,7 @@ final class FilterPreparation {
   func finish(state: IndexState) -> PreparedFilter {
     PreparedFilter(
       state: state, segments: segments, deltaSlots: deltaSlots, rowsYielded: rowIDs?.count ?? passed,
-      rowsWithoutVector: rowIDs.map { $0.count - found } ?? 0)
+      rowsWithoutVector: rowIDs.map { $0.count - found } ?? 0, givesRowIDs: rowIDs != nil)
   }
 }
 

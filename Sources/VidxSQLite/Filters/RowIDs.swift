@@ -20,6 +20,20 @@ enum RowIDs {
     return sorted(ids)
   }
 
+  /// Those that are in both, each ascending and distinct.
+  /// - Complexity: O(a + b).
+  static func common(_ a: [Int64], _ b: [Int64]) -> [Int64] {
+    var result: [Int64] = []
+    var (i, j) = (0, 0)
+    while i < a.count, j < b.count {
+      if a[i] == b[j] { result.append(a[i]) }
+      let (x, y) = (a[i], b[j])
+      if x <= y { i += 1 }
+      if y <= x { j += 1 }
+    }
+    return result
+  }
+
   /// By a set of bits from the smallest to the largest.
   private static func marked(_ ids: [Int64], from smallest: Int64, span: Int) -> [Int64] {
     var words = [UInt64](repeating: 0, count: span / 64 + 1)

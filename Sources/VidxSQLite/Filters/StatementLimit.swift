@@ -10,8 +10,10 @@ final class StatementLimit {
   /// Looks that are left to the statement that runs; nil for any number.
   private var looksLeft: Int?
   private(set) var areStepsUsedUp = false
+  /// The connection's.
+  private var isCancelled: (() -> Bool)?
   /// Steps between looks: some 20 us.
-  private static let stepsPerLook = 1_000
+  static let stepsPerLook = 1_000
 
   /// - Parameter seconds: from now on, infinite for some decades; nil for any time.
   init(seconds: Double?) {
@@ -19,13 +21,15 @@ final class StatementLimit {
     end = seconds.map { ContinuousClock.now + .seconds(min($0, 1e9)) }
   }
 
-  /// Runs the body on a connection that has no other progress handler.
+  /// Runs the body, with this as the connection's progress handler.
   /// - Parameter steps: of one statement, roughly; nil for any number.
-  /// - Throws: `FilterError.timeout` in place of the body's error when time is what ended it.
+  /// - Throws: `FilterError.timeout` in place of the body's error when time is what ended it; `SQLiteError` of an
+  ///   interrupt when the connection's work was cancelled.
   func watch<Result>(_ connection: Connection, steps: Int? = nil, _ body: () throws -> Result) throws -> Result {
     if end == nil, steps == nil { return try body() }
     looksLeft = steps.map { $0 / Self.stepsPerLook + 1 }
     areStepsUsedUp = false
+    isCancelled = connection.isCancelled
     let context = unsafe Unmanaged.passUnretained(self).toOpaque()
     unsafe sqlite3_progress_handler(
       connection.handle, Int32(Self.stepsPerLook),
@@ -33,7 +37,7 @@ final class StatementLimit {
         guard let context = unsafe context else { return 0 }
         return unsafe Unmanaged<StatementLimit>.fromOpaque(context).takeUnretainedValue().look()
       }, context)
-    defer { unsafe sqlite3_progress_handler(connection.handle, 0, nil, nil) }
+    defer { connection.watchCancellation() }
     do {
       return try withExtendedLifetime(self) { try body() }
     } catch let error as SQLiteError where error.isInterrupt && hasTimePassed {
@@ -41,10 +45,18 @@ final class StatementLimit {
     }
   }
 
+  /// Looks between two statements whether to go on.
+  /// - Throws: as `watch`.
+  func check(_ connection: Connection) throws {
+    if connection.isCancelled?() == true { throw SQLiteError.interrupt }
+    if let end, ContinuousClock.now >= end { throw FilterError.timeout(seconds: seconds ?? 0) }
+  }
+
   /// The error is that of a statement which `watch` ended for its steps.
   func isOfSteps(_ error: any Error) -> Bool { areStepsUsedUp && (error as? SQLiteError)?.isInterrupt == true }
 
   private func look() -> Int32 {
+    if isCancelled?() == true { return 1 }
     if let end, ContinuousClock.now >= end { hasTimePassed = true }
     if let left = looksLeft {
       if left == 0 { areStepsUsedUp = true }

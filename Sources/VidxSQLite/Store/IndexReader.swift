@@ -2,6 +2,19 @@ internal import CSQLite
 internal import Synchronization
 internal import VidxSegments
 
+/// What ends the condition of a search before it is done.
+package struct SearchLimits {
+  /// That it may take; nil for any time.
+  package var seconds: Double?
+  /// Asked some ten thousand times a second while the condition runs, on the thread that searches.
+  package var isCancelled: (() -> Bool)?
+
+  package init(seconds: Double? = nil, isCancelled: (() -> Bool)? = nil) {
+    self.seconds = seconds
+    self.isCancelled = isCancelled
+  }
+}
+
 /// One index of a database file, opened to be searched: by any number of threads, each search on the state that is
 /// committed when it begins.
 package final class IndexReader: Sendable {
@@ -32,17 +45,18 @@ package final class IndexReader: Sendable {
   }
 
   /// The committed state, and the rows of it that a filter lets pass.
-  /// - Parameter timeout: seconds that reading the rows may take; nil for any time.
-  /// - Throws: as `snapshot`; `FilterError`.
+  /// - Throws: as `snapshot`; `FilterError`; `SQLiteError` of an interrupt when it is cancelled.
   /// - Complexity: as `snapshot` when nothing has been committed since the filter was last used. Otherwise the rows are
   ///   read, unless another filter of the same text has read them; other searches of the reader wait meanwhile.
-  package func resolve(_ filter: ReaderFilter, timeout: Double? = nil) throws -> ReaderFilter.Resolved {
+  package func resolve(
+    _ filter: ReaderFilter, _ limits: @autoclosure () -> SearchLimits = SearchLimits()
+  ) throws -> ReaderFilter.Resolved {
     try state.withLock { state in
       let snapshot = try state.current()
       if let kept = filter.kept(state.version) {
         return ReaderFilter.Resolved(snapshot: snapshot, filter: kept, isCached: true)
       }
-      return try state.resolve(filter, timeout: timeout)
+      return try state.resolve(filter, limits())
     }
   }
 
@@ -59,15 +73,16 @@ package final class IndexReader: Sendable {
   /// - Parameter request: without a filter of its own.
   /// - Throws: as `resolve`; what the search throws.
   package func begin(
-    _ request: @autoclosure () throws -> StoreRequest, under filter: ReaderFilter, timeout: Double? = nil
+    _ request: @autoclosure () throws -> StoreRequest, under filter: ReaderFilter,
+    _ limits: @autoclosure () -> SearchLimits = SearchLimits()
   ) throws -> Begun {
-    guard case .text(let text) = filter.source else { return .resolved(try resolve(filter, timeout: timeout)) }
+    if filter.terms.texts.isEmpty { return .resolved(try resolve(filter)) }
     return try state.withLock { state in
       let snapshot = try state.current()
       if let kept = filter.kept(state.version) {
         return .resolved(ReaderFilter.Resolved(snapshot: snapshot, filter: kept, isCached: true))
       }
-      return try state.begin(request(), under: filter, text, timeout: timeout)
+      return try state.begin(request(), under: filter, limits())
     }
   }
 
@@ -75,37 +90,32 @@ package final class IndexReader: Sendable {
   /// - Parameter version: of the snapshot: what is kept for the filter is kept for it.
   package func begin(
     _ request: @autoclosure () throws -> StoreRequest, under filter: ReaderFilter, for snapshot: IndexSnapshot,
-    version: UInt64, timeout: Double? = nil
+    version: UInt64, _ limits: @autoclosure () -> SearchLimits = SearchLimits()
   ) throws -> Begun {
-    if case .text(let text) = filter.source, filter.kept(version) == nil,
+    if !filter.terms.texts.isEmpty, filter.kept(version) == nil,
       let begun = try state.withLock({ state in
-        try state.begin(request, under: filter, text, for: snapshot, version: version, timeout: timeout)
+        try state.begin(request, under: filter, for: snapshot, version: version, limits())
       })
     {
       return begun
     }
-    return .resolved(try resolve(filter, for: snapshot, version: version, timeout: timeout))
+    return .resolved(try resolve(filter, for: snapshot, version: version, limits()))
   }
 
   /// The rows of a snapshot that a filter lets pass; what is in SQL is asked of what is committed now.
   /// - Parameter version: of the snapshot: what is kept for the filter is kept for it.
   /// - Throws: as `resolve`.
   package func resolve(
-    _ filter: ReaderFilter, for snapshot: IndexSnapshot, version: UInt64, timeout: Double? = nil
+    _ filter: ReaderFilter, for snapshot: IndexSnapshot, version: UInt64,
+    _ limits: @autoclosure () -> SearchLimits = SearchLimits()
   ) throws -> ReaderFilter.Resolved {
     if let kept = filter.kept(version) {
       return ReaderFilter.Resolved(snapshot: snapshot, filter: kept, isCached: true)
     }
-    if case .conditions(let conditions) = filter.source {
-      let prepared = try snapshot.prepare(conditions)
-      filter.keep(prepared, version)
-      return ReaderFilter.Resolved(snapshot: snapshot, filter: prepared, isCached: false)
-    }
-    let (ids, isPure) = try filter.rowIDs { text in
-      try state.withLock { state in try state.rowIDs(text, timeout: timeout) }
-    }
-    let prepared = try snapshot.prepare(rowIDs: ids)
-    if isPure { filter.keep(prepared, version) }
+    let terms = filter.terms
+    let read = terms.texts.isEmpty ? [] : try state.withLock { try $0.rowIDs(terms.texts, limits()) }
+    let prepared = try snapshot.prepare(terms, textRows: read.map(\.ids))
+    if read.allSatisfy(\.isPure) { filter.keep(prepared, version) }
     return ReaderFilter.Resolved(snapshot: snapshot, filter: prepared, isCached: false)
   }
 
@@ -211,30 +221,20 @@ package final class IndexReader: Sendable {
     }
 
     /// The rows of the committed state that pass.
-    func resolve(_ filter: ReaderFilter, timeout: Double?) throws -> ReaderFilter.Resolved {
-      try connection.transaction(isImmediate: false) {
-        if try !isCurrent() { try reload() }
-        switch filter.source {
-        case .rowIDs(let ids):
-          let prepared = try snapshot.prepare(rowIDs: ids)
+    func resolve(_ filter: ReaderFilter, _ limits: SearchLimits) throws -> ReaderFilter.Resolved {
+      try reading(limits) {
+        if filter.terms.texts.isEmpty {
+          let prepared = try snapshot.prepare(filter.terms)
           filter.keep(prepared, version)
           return ReaderFilter.Resolved(snapshot: snapshot, filter: prepared, isCached: false)
-        case .conditions(let conditions):
-          let prepared = try snapshot.prepare(conditions)
-          filter.keep(prepared, version)
-          return ReaderFilter.Resolved(snapshot: snapshot, filter: prepared, isCached: false)
-        case .text(let text):
-          return take(try store.filter(text, timeout: timeout), for: filter)
         }
+        return take(try store.filter(filter.terms, timeout: limits.seconds), for: filter)
       }
     }
 
-    func begin(
-      _ request: StoreRequest, under filter: ReaderFilter, _ text: FilterText, timeout: Double?
-    ) throws -> Begun {
-      try connection.transaction(isImmediate: false) {
-        if try !isCurrent() { try reload() }
-        switch try store.search(request, under: text, timeout: timeout) {
+    func begin(_ request: StoreRequest, under filter: ReaderFilter, _ limits: SearchLimits) throws -> Begun {
+      try reading(limits) {
+        switch try store.search(request, under: filter.terms, timeout: limits.seconds) {
         case .answer(let answer): return .answered(answer, snapshot)
         case .filter(let resolved): return .resolved(take(resolved, for: filter))
         }
@@ -243,13 +243,12 @@ package final class IndexReader: Sendable {
 
     /// nil when the snapshot does not show what is committed.
     func begin(
-      _ request: () throws -> StoreRequest, under filter: ReaderFilter, _ text: FilterText,
-      for snapshot: IndexSnapshot, version: UInt64, timeout: Double?
+      _ request: () throws -> StoreRequest, under filter: ReaderFilter, for snapshot: IndexSnapshot, version: UInt64,
+      _ limits: SearchLimits
     ) throws -> Begun? {
-      try connection.transaction(isImmediate: false) {
-        if try !isCurrent() { try reload() }
+      try reading(limits) {
         guard snapshot.isOf(store.state) else { return nil }
-        switch try store.search(request(), under: text, timeout: timeout) {
+        switch try store.search(request(), under: filter.terms, timeout: limits.seconds) {
         case .answer(let answer): return .answered(answer, snapshot)
         case .filter(let resolved):
           if resolved.isReusable { filter.keep(resolved.filter, version) }
@@ -263,10 +262,17 @@ package final class IndexReader: Sendable {
       return ReaderFilter.Resolved(resolved, snapshot)
     }
 
-    func rowIDs(_ text: FilterText, timeout: Double?) throws -> (ids: [Int64], isPure: Bool) {
+    /// Of each text the row ids that pass.
+    func rowIDs(_ texts: [FilterText], _ limits: SearchLimits) throws -> [(ids: [Int64], isPure: Bool)] {
+      try reading(limits) { try texts.map { try store.rowIDs($0, timeout: limits.seconds) } }
+    }
+
+    /// Runs the body on the committed state, in one transaction. Bringing the caches up to it is not cut short.
+    private func reading<Result>(_ limits: SearchLimits, _ body: () throws -> Result) throws -> Result {
       try connection.transaction(isImmediate: false) {
         if try !isCurrent() { try reload() }
-        return try store.rowIDs(text, timeout: timeout)
+        guard let isCancelled = limits.isCancelled else { return try body() }
+        return try connection.cancelling(when: isCancelled, body)
       }
     }
 

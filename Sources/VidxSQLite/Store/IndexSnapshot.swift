@@ -57,16 +57,30 @@ package final class IndexSnapshot: @unchecked Sendable {
     try prepare(FilterPreparation(rowIDs: rowIDs))
   }
 
-  /// Resolves conditions for searches of this snapshot.
+  /// Resolves a filter for searches of this snapshot.
+  /// - Parameter textRows: of each of its texts the row ids, ascending and distinct.
   /// - Throws: `StoreError.noFilterColumn`; `.segment` when a file is damaged.
-  /// - Complexity: as `FilterColumns.entries` says; O(delta).
-  package func prepare(_ conditions: [NamedCondition]) throws(StoreError) -> PreparedFilter {
-    var found: [FilterCondition] = []
-    for condition in conditions {
-      let column = try filterColumn(condition.column)
-      found.append(FilterCondition(column, condition.test, textOrder: textOrder))
+  /// - Complexity: as `prepare(rowIDs:)` for each; of conditions as `FilterColumns.entries` says; O(delta).
+  package func prepare(_ terms: FilterTerms, textRows: [[Int64]] = []) throws(StoreError) -> PreparedFilter {
+    var conditions: [FilterCondition] = []
+    for condition in terms.conditions {
+      conditions.append(
+        FilterCondition(try filterColumn(condition.column), condition.test, textOrder: textOrder))
     }
-    return try prepare(FilterPreparation(rowIDs: nil, conditions: found))
+    var found: PreparedFilter?
+    if terms.rowIDs != nil || !conditions.isEmpty || textRows.isEmpty {
+      found = try prepare(FilterPreparation(rowIDs: terms.rowIDs, conditions: conditions))
+    }
+    for ids in textRows {
+      let rows = try prepare(rowIDs: ids)
+      guard let other = found else {
+        found = rows
+        continue
+      }
+      do throws(SegmentError) { found = try rows.intersection(other) } catch { throw .segment(index: table, error) }
+    }
+    guard let found else { preconditionFailure("a filter of nothing") }
+    return found
   }
 
   /// The position of a filter column; its name in any case.
@@ -107,17 +121,25 @@ package final class IndexSnapshot: @unchecked Sendable {
   /// The same for a vector, in memory of the caller, who uses it again: allocates nothing then.
   /// - Parameters:
   ///   - filter: prepared for the state of this snapshot.
+  ///   - within: only rows at this distance or nearer.
   ///   - report: becomes that of this search.
   /// - Returns: the hits, until the memory is used again.
   package func search(
     _ vector: UnsafeBufferPointer<Float>, k: Int, parameters: SearchParameters, filter: PreparedFilter? = nil,
-    in memory: SearchMemory, report: inout SearchReport
+    within: Float? = nil, in memory: SearchMemory, report: inout SearchReport
   ) throws(StoreError) -> UnsafeBufferPointer<Hit> {
     do throws(VectorError) { unsafe try memory.prepare(vector, configuration) } catch { throw .query(error) }
     let count = try search(memory.query, k: k, parameters: parameters, filter: filter, in: memory, report: &report)
     let hits = unsafe UnsafeMutableBufferPointer(start: memory.hits, count: count)
     unsafe configuration.metric.orderTies(hits)
-    return UnsafeBufferPointer(hits)
+    guard let within else { return UnsafeBufferPointer(hits) }
+    let near = unsafe UnsafeBufferPointer(rebasing: hits.prefix { isNear($0, within) })
+    report.cut(to: near.count, k: k)
+    return unsafe near
+  }
+
+  private func isNear(_ hit: Hit, _ within: Float) -> Bool {
+    configuration.metric.distance(fromScore: hit.score) <= within
   }
 
   /// Leaves the hits in the memory.
@@ -170,18 +192,37 @@ package final class IndexSnapshot: @unchecked Sendable {
   }
 
   /// The k nearest rows to each of many queries, which share the reading of vectors where those are scanned.
-  /// - Parameter report: becomes that of all searches together.
+  /// - Parameters:
+  ///   - within: only rows at this distance or nearer.
+  ///   - report: becomes that of all searches together.
   /// - Returns: one answer for each query, in their order; each is that of `search` for the query alone.
   /// - Throws: as `search`.
   package func search(
-    _ queries: [PreparedQuery], k: Int, parameters: SearchParameters, filter: PreparedFilter? = nil, threads: Int,
-    report: inout SearchReport
+    _ queries: [PreparedQuery], k: Int, parameters: SearchParameters, filter: PreparedFilter? = nil,
+    within: Float? = nil, threads: Int, report: inout SearchReport
   ) throws(StoreError) -> [[Hit]] {
     report = SearchReport(filter)
     check(filter)
     var found = try nearest(queries, k: k, parameters: parameters, filter: filter, threads: threads, report: &report)
     for i in found.indices { configuration.metric.orderTies(&found[i]) }
+    guard let within else { return found }
+    for i in found.indices {
+      found[i] = Array(found[i].prefix { isNear($0, within) })
+      report.cut(to: found[i].count, k: k)
+    }
     return found
+  }
+
+  /// Adds what a page takes of the segments and the delta.
+  func add(to page: ExactPage, _ query: PreparedQuery, _ filter: PreparedFilter?) throws(StoreError) {
+    check(filter)
+    for segment in segments {
+      guard let passing = segment.passing(filter) else { continue }
+      do throws(SegmentError) { try page.add(segment.index, query, passing.filter) } catch {
+        throw .segment(index: table, error)
+      }
+    }
+    if let delta { page.add(delta, query, filter?.deltaSlots) }
   }
 
   private func nearest(

@@ -1,4 +1,5 @@
-import VidxIndexes
+package import VidxIndexes
+import VidxSegments
 import VidxVectors
 
 extension IndexStore {
@@ -16,42 +17,90 @@ extension IndexStore {
     try check(request)
     let query = try prepare(request.query)
     try refreshToSearch()
-    let metric = definition.configuration.metric
-    let k = min(request.k, liveCount)
     let filter = try resolve(request.filter, request.prepared, request.conditions)
-    func hitOnPage(_ hit: Hit) -> StoreHit? {
-      let found = StoreHit(rowID: hit.rowID, distance: metric.distance(fromScore: hit.score))
-      if let within = request.within, found.distance > within { return nil }
-      if let cursor, (found.distance, found.rowID) <= (cursor.distance, cursor.rowID) { return nil }
-      return passes(found.rowID, found.distance) ? found : nil
-    }
-    var counters = SearchCounters()
-    var hits: [StoreHit] = []
-    for view in views where k > 0 {
+    let page = ExactPage(
+      k: min(request.k, liveCount), definition.configuration.metric, after: cursor, within: request.within)
+    for view in views where page.k > 0 {
       guard let passing = try settling({ try passing(filter, in: view) }) else { continue }
-      let stream = view.index.stream(query, parameters: SearchParameters(exact: true), filter: passing.rows)
-      hits += try settling { try Self.first(k, of: stream, hitOnPage) }
-      counters += stream.counters
+      try settling { try page.add(view.index, query, passing.rows, where: passes) }
     }
-    if let delta, k > 0 {
-      hits += delta.cache.hits(query, passing: filter?.deltaSlots, counters: &counters).compactMap(hitOnPage)
-    }
-    hits.sort { ($0.distance, $0.rowID) < ($1.distance, $1.rowID) }
+    if let delta, page.k > 0 { page.add(delta.cache, query, filter?.deltaSlots, where: passes) }
     return StoreAnswer(
-      hits: Array(hits.prefix(k)), plan: .exact, complete: true, counters: counters,
-      filter: filter.map { FilterReport($0) })
+      hits: page.hits(), plan: .exact, complete: true, counters: page.counters, filter: filter.map { FilterReport($0) })
+  }
+}
+
+extension IndexSnapshot {
+  /// The k nearest rows after a cursor, as `IndexStore.page`.
+  /// - Parameter report: becomes that of this search.
+  package func page(
+    _ query: PreparedQuery, k: Int, after cursor: StoreCursor?, within: Float?, filter: PreparedFilter?,
+    report: inout SearchReport
+  ) throws(StoreError) -> [StoreHit] {
+    report = SearchReport(filter)
+    let page = ExactPage(k: min(k, rowCount), configuration.metric, after: cursor, within: within)
+    if page.k > 0 { try add(to: page, query, filter) }
+    report.counters = page.counters
+    return page.hits()
+  }
+}
+
+/// One page of the exact order, gathered from the parts of an index.
+///
+/// A class because Swift 6.3.1 fails on a struct that is changed in functions which throw.
+final class ExactPage {
+  let k: Int
+  private(set) var counters = SearchCounters()
+  private let metric: Metric
+  private let cursor: StoreCursor?
+  private let within: Float?
+  private var found: [StoreHit] = []
+
+  /// - Parameter k: no more than the index has rows.
+  init(k: Int, _ metric: Metric, after cursor: StoreCursor?, within: Float?) {
+    self.k = k
+    self.metric = metric
+    self.cursor = cursor
+    self.within = within
   }
 
-  /// The first k hits that count, and those at the distance of the last of them.
-  private static func first(
-    _ k: Int, of stream: SegmentStream, _ counted: (Hit) -> StoreHit?
-  ) throws -> [StoreHit] {
-    var hits: [StoreHit] = []
-    while let hit = try stream.next() {
-      guard let found = counted(hit) else { continue }
-      if hits.count >= k, let last = hits.last, found.distance > last.distance { break }
-      hits.append(found)
+  /// Takes the first k rows of a segment that are on the page, and those at the distance of the last of them.
+  /// - Parameters:
+  ///   - rows: that pass; nil for all.
+  ///   - passes: a further condition.
+  func add(
+    _ index: SegmentIndex, _ query: PreparedQuery, _ rows: EntryFilter?,
+    where passes: (Int64, Float) -> Bool = { _, _ in true }
+  ) throws(SegmentError) {
+    let stream = index.stream(query, parameters: SearchParameters(exact: true), filter: rows)
+    var count = 0
+    while let next = try stream.next() {
+      guard let hit = hitOnPage(next, passes) else { continue }
+      if count >= k, let last = found.last, hit.distance > last.distance { break }
+      found.append(hit)
+      count += 1
     }
-    return hits
+    counters += stream.counters
+  }
+
+  /// - Parameter slots: of the rows that pass; nil for all.
+  func add(
+    _ delta: DeltaCache, _ query: PreparedQuery, _ slots: [UInt32]?,
+    where passes: (Int64, Float) -> Bool = { _, _ in true }
+  ) {
+    found += delta.hits(query, passing: slots, counters: &counters).compactMap { hitOnPage($0, passes) }
+  }
+
+  /// The page, when all parts have been added.
+  func hits() -> [StoreHit] {
+    found.sort { ($0.distance, $0.rowID) < ($1.distance, $1.rowID) }
+    return Array(found.prefix(k))
+  }
+
+  private func hitOnPage(_ hit: Hit, _ passes: (Int64, Float) -> Bool) -> StoreHit? {
+    let found = StoreHit(rowID: hit.rowID, distance: metric.distance(fromScore: hit.score))
+    if let within, found.distance > within { return nil }
+    if let cursor, (found.distance, found.rowID) <= (cursor.distance, cursor.rowID) { return nil }
+    return passes(found.rowID, found.distance) ? found : nil
   }
 }

@@ -17,6 +17,9 @@ package struct SearchReport: Sendable, Equatable {
     if let filter { self.filter = FilterReport(filter) }
   }
 
+  /// Only so many of k rows were within the distance asked for: an approximate search may have missed others.
+  mutating func cut(to count: Int, k: Int) { complete = complete && (exact || count == k) }
+
   /// Takes over how a segment was searched: one that is not exact makes the whole so.
   mutating func add(_ plan: SegmentPlan) {
     if plan != .exact { self.plan = StorePlan(plan, isFiltered: filter != nil) }

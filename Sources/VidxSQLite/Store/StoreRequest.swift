@@ -32,6 +32,12 @@ package struct StoreRequest: Sendable {
     self.within = within
     self.parameters = parameters
   }
+
+  /// A distance to stay within as distances are compared: no float above what was given.
+  package static func bound(_ within: Double) -> Float {
+    let rounded = Float(within)
+    return Double(rounded) > within ? rounded.nextDown : rounded
+  }
 }
 
 /// The same question for many queries.
@@ -129,8 +135,9 @@ extension StorePlan {
 package struct FilterReport: Sendable, Equatable {
   /// Row ids that it gave, each counted once; of rows that were checked one by one, those that pass.
   package var rowsYielded: Int
-  /// Those of them that are not in the index.
-  package var rowsWithoutVector: Int
+  /// Those of them that are not in the index; nil when nobody looked: of rows that were checked, and where several
+  /// filters are to hold.
+  package var rowsWithoutVector: Int?
   /// It was not resolved for this search: an earlier one's was still right.
   package var isCached: Bool
   /// Rows that were found without the filter and then checked; 0 when its rows were read beforehand.
@@ -145,7 +152,7 @@ package struct FilterReport: Sendable, Equatable {
 
   init(rowsPassed: Int, ofChecked rowsChecked: Int) {
     rowsYielded = rowsPassed
-    rowsWithoutVector = 0
+    rowsWithoutVector = nil
     isCached = false
     self.rowsChecked = rowsChecked
   }

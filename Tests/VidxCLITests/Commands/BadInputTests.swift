@@ -200,7 +200,7 @@ import Testing
       (search + ["--like", "one"], ["a row id"]),
       (search + ["--like", "1", "--row", "2"], ["--row picks a row of --query-file"]),
       (search + ["--vector", "[1,"], ["--vector"]),
-      (search + ["--like", "1", "--where", "1", "--ids-from", "SELECT 1"], ["--where and --ids-from together"]),
+      (search + ["--like", "1", "--filter", "size ~ 3"], ["--filter size ~ 3", "joined by AND"]),
       (search + ["--like", "1", "--within", "near"], ["a number expected"]),
       (search + ["--like", "1", "--ef-search", "0"], ["--ef-search 0"]),
       (["search", "--index", "v"], ["DB is missing"]),

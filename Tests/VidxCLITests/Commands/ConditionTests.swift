@@ -126,6 +126,40 @@ import Testing
     #expect(none["complete"] as? Bool == true)
   }
 
+  // MARK: Several filters
+
+  @Test func filtersCombine() throws {
+    try sandbox.succeed(
+      "build", "c.db", "--index", "v", "--vectors", "vectors.npy", "--rows", "rows.jsonl", "--table", "things",
+      "--filter-columns", "category,size")
+    func ids(_ arguments: [String]) throws -> [Int] {
+      let outcome = try sandbox.start(["search", "c.db", "--index", "v", "--like", "1", "--json"] + arguments).wait()
+      try #require(outcome.status == 0, "\(outcome.errors)")
+      let hits = try #require(try outcome.objects().first?["hits"] as? [[String: Any]])
+      return hits.compactMap { $0["id"] as? Int }
+    }
+    let expected = sample.nearest(to: sample.vectors[0], k: 10) { $0 % 3 == 0 && $0 >= 10 && $0 < 50 }
+    for arguments in [
+      ["--filter", "category = 'red' AND size BETWEEN 10 AND 49"],
+      ["--filter", "category = \"red\"", "--filter", "size >= 10 AND SIZE < 50"],
+      ["--filter", "category = 'red'", "--where", "size >= 10 AND size < 50"],
+      ["--where", "category = 'red'", "--ids-from", "SELECT id FROM things WHERE size BETWEEN 10 AND 49"],
+      ["--filter", "size < 50", "--where", "category = 'red'", "--ids-from", "SELECT id FROM things WHERE size > 9"],
+    ] {
+      #expect(try ids(arguments) == expected, "\(arguments)")
+      #expect(try ids(arguments + ["--explain"]) == expected, "\(arguments)")
+    }
+    try sandbox.fail(
+      saying: ["no filter column \"colour\"", "it has category, size"], "search", "c.db", "--index", "v", "--like", "1",
+      "--filter", "colour = 1")
+    try sandbox.fail(
+      saying: ["has none"], "search", "t.db", "--index", "v", "--like", "1", "--filter", "category = 1")
+    let text = try sandbox.succeed(
+      "explain", "c.db", "--index", "v", "--like", "1", "--filter", "category = 'red'", "--where", "size > 9"
+    ).output
+    #expect(text.contains("filter: (category = 'red') AND (size > 9)"), "\(text)")
+  }
+
   // MARK: Pages
 
   @Test(arguments: [[], ["--where", "size % 2 = 0"]])

@@ -134,6 +134,52 @@ import Testing
     #expect(explanation["rows"] as? Int == 902)
   }
 
+  /// Half of 3,000 rows pass, which SQLite has to look for: a search finds rows first and checks them, and explain says
+  /// what it did, and what the same is with the filter's rows read.
+  @Test func saysWhatWasChecked() throws {
+    let sample = Sample(count: 3_000)
+    try sandbox.write("many.npy", sample.npy)
+    try sandbox.write("many.jsonl", sample.rows)
+    try sandbox.succeed(
+      "build", "t.db", "--index", "m", "--vectors", "many.npy", "--rows", "many.jsonl", "--table", "many")
+    let filter = ["--where", "size % 2 = 0"]
+    let object = try #require(
+      try sandbox.start(["explain", "t.db", "--index", "m", "--like", "1", "--json"] + filter).wait().objects().first)
+    #expect(object["plan"] as? String == "checked graph")
+    let checked = try #require(object["rows_checked"] as? Int)
+    #expect((10...200).contains(checked))
+    #expect(object["rows_without_vector"] is NSNull)
+    let came = try #require(object["filter"] as? [String: Any])
+    #expect(came["rows_yielded"] as? Int == 1_500 && came["rows_passing"] as? Int == 1_500)
+    let steps = try #require(came["steps"] as? [[String: Any]])
+    #expect(steps.compactMap { $0["step"] as? String }.starts(with: ["read", "found", "checked"]), "\(steps)")
+    #expect(steps[0]["finished"] as? Bool == false)
+    let checks = steps.filter { $0["step"] as? String == "checked" }
+    #expect(checks.compactMap { $0["rows"] as? Int }.reduce(0, +) == checked)
+    #expect(checks.compactMap { $0["rows_passing"] as? Int }.reduce(0, +) == object["rows_yielded"] as? Int)
+    let read = try #require(object["with_rows_read"] as? [String: Any])
+    #expect(read["rows_yielded"] as? Int == 1_500 && read["rows_checked"] as? Int == 0)
+    let segment = try #require((object["segments"] as? [[String: Any]])?.first)
+    #expect(segment["rows_passing"] as? Int == 1_500)
+
+    let arguments = ["--index", "m", "--like", "1"] + filter
+    let text = try sandbox.start(["explain", "t.db"] + arguments).wait().output
+    for words in [
+      "filter: size % 2 = 0", "which is not the end", "nearest rows, not asking SQL, by graph", "of which",
+      "plan: checked graph", "rows checked in", "with its rows read, as when it is asked again:",
+      "1,500 of 3,000 rows pass (50.00 %)",
+    ] {
+      #expect(text.contains(words), "\(text)")
+    }
+    // The answer is that of the search itself.
+    let plain = try sandbox.start(["search", "t.db", "--json"] + arguments).wait().objects().first
+    let explained = try sandbox.start(["search", "t.db", "--json", "--explain"] + arguments).wait().objects().first
+    for key in ["plan", "rows_checked", "rows_yielded", "distance_computations"] {
+      #expect(plain?[key] as? NSObject == explained?[key] as? NSObject, "\(key)")
+    }
+    #expect(plain?["hits"] as? NSArray == explained?["hits"] as? NSArray)
+  }
+
   @Test func saysOfIdsWithoutAVector() throws {
     let text = try sandbox.succeed(
       "search", "t.db", "--index", "v", "--like", "1", "--ids-from", "VALUES (1), (11), (5), (6)"

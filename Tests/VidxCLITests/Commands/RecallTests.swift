@@ -61,11 +61,30 @@ import Testing
   @Test func measuresOneFilter() throws {
     try build("--type", "flat")
     let found = try recall("--where", "category = 'red'", "--sample", "20")
-    #expect(found.compactMap { $0["filter"] as? String } == ["none", "category = 'red'"])
-    #expect(found[1]["rows_yielded"] as? Double == 500)
+    // As it is answered the first time, and with its rows read.
+    #expect(found.compactMap { $0["filter"] as? String } == ["none", "category = 'red'", "category = 'red'"])
+    #expect(found[1]["rows_yielded"] as? Double == 500 && found[2]["rows_yielded"] as? Double == 500)
     #expect(found.allSatisfy { $0["recall"] as? Double == 1 && $0["exact"] as? Bool == true })
     let text = try sandbox.succeed("recall", "t.db", "--index", "v", "--sample", "20").output
     #expect(text.contains("exact anyway"))
+  }
+
+  /// A filter that a search answers by checking is measured so, and with its rows read.
+  @Test func measuresAnswersAsUsersGetThem() throws {
+    try build("--m", "4", "--ef-construction", "8")
+    let found = try recall("--where", "size % 2 = 0", "--sample", "30", "-k", "3")
+    #expect(found.compactMap { $0["filter"] as? String } == ["none", "size % 2 = 0", "size % 2 = 0"])
+    #expect(found.map { $0["asked"] as? String } == [nil, "first", "again"])
+    let (first, again) = (found[1], found[2])
+    let plans = try #require(first["plans"] as? [String: Int])
+    #expect(plans.values.reduce(0, +) == 30, "\(plans)")
+    #expect(try #require(first["rows_checked"] as? Double) > 3 && again["rows_checked"] as? Double == 0)
+    for one in [first, again] {
+      #expect(one["rows_yielded"] as? Double == 750)
+      #expect(try #require(one["recall"] as? Double) > 0.5)
+    }
+    let text = try sandbox.succeed("recall", "t.db", "--index", "v", "--sample", "20", "--where", "size % 2 = 0").output
+    #expect(text.contains("size % 2 = 0 (first time)") && text.contains("asked again"), "\(text)")
   }
 
   @Test func saysWhatIsWrong() throws {

@@ -98,6 +98,8 @@ import VidxVectors
       let report = try #require(answer.filter)
       #expect((10...64).contains(report.rowsChecked) && (10...report.rowsChecked).contains(report.rowsYielded))
       #expect(answer.counters.rowsScored == report.rowsYielded)
+      // Nobody has looked which of the others are in the index.
+      #expect(report.rowsWithoutVector == nil)
       let expected = Set(neighbours(of: query, in: vectors, .l2, filter: passing).prefix(10).map(\.rowID))
       found += answer.hits.count { expected.contains($0.rowID) }
     }
@@ -249,6 +251,65 @@ import VidxVectors
     }
     // Nothing is left behind that would end others.
     #expect(try search(store, vectors[1] ?? [], condition("free < 500")).answer.hits.count == 10)
+  }
+
+  /// The time is looked at while candidates are searched for, and not only while SQLite works.
+  @Test func endsBetweenItsSteps() throws {
+    let (store, vectors) = try make(.hnsw)
+    let text = condition("free < 500")
+    try store.connection.transaction(isImmediate: false) {
+      let limit = StatementLimit(seconds: 0.01)
+      let stamp = try store.beginFilter()
+      #expect(throws: FilterError.timeout(seconds: 0.01)) {
+        try store.run(text, limit, stamp, kept: { _ in }) { run in
+          let check = try #require(try run.statement.rowCheck(text, of: store))
+          try check.bind([])
+          defer { check.clear() }
+          var searches = 0
+          let search = CheckedSearch(k: 10, rowCount: Self.rowCount, searchedCount: nil, run, check, nil) { count in
+            searches += 1
+            // Any time: what SQLite does takes less than a look.
+            let end = ContinuousClock.now + .milliseconds(20)
+            while ContinuousClock.now < end {}
+            return (try store.search(StoreRequest(query: vectors[1] ?? [], k: count)), 0)
+          }
+          defer { #expect(searches == 1) }
+          _ = try search.answer()
+        }
+      }
+    }
+    #expect(try search(store, vectors[1] ?? [], text).isChecked)
+  }
+
+  /// Cancelled, whether rows are read or checked, and nothing is left behind.
+  @Test(arguments: [true, false]) func endsWhenItIsCancelled(isExact: Bool) throws {
+    let (store, vectors) = try make(.hnsw)
+    let endless = "(WITH RECURSIVE c(i) AS (SELECT free UNION ALL SELECT i + 1 FROM c) SELECT count(*) FROM c) > 0"
+    var looks = 0
+    let error = #expect(throws: SQLiteError.self) {
+      try store.connection.cancelling(when: {
+        looks += 1
+        return looks > 20
+      }) {
+        _ = try search(store, vectors[1] ?? [], condition(endless), parameters: SearchParameters(exact: isExact))
+      }
+    }
+    #expect(error?.isInterrupt == true && looks == 21)
+    #expect(try search(store, vectors[1] ?? [], condition("free < 500")).answer.hits.count == 10)
+    #expect(looks == 21)
+  }
+
+  /// What is no row id is refused although reading was tried in vain before, by values that gave some.
+  @Test func refusesWhatIsNoRowIDWhateverWasAskedBefore() throws {
+    let (store, vectors) = try make(.hnsw)
+    let sql = "SELECT 'x' WHERE ?1 >= 500 UNION ALL SELECT id FROM rows WHERE free < ?1"
+    for number in 0..<5 {
+      let value = FilterValue.real(400 + Double(number))
+      #expect(try search(store, vectors[1] ?? [], FilterText(.select, sql, [value])).isChecked)
+      #expect(throws: FilterError.self) {
+        _ = try search(store, vectors[1] ?? [], FilterText(.select, sql, [.integer(Int64(500 + number))]))
+      }
+    }
   }
 
   /// In parts of whatever size: the rows are those of one go.

@@ -43,6 +43,70 @@ import VidxVectors
     }
   }
 
+  /// Pages of one snapshot tile the exact order while rows come and go, with equal distances among them.
+  @Test(arguments: [IndexKind.flat, .hnsw, .ivfflat]) func pagesOfASnapshotTileItsOrder(_ kind: IndexKind) throws {
+    let connection = try database.open()
+    let store = try IndexStore.make(connection, definition(3, metric: .l2, kind: kind))
+    var random = SeededGenerator(seed: 12)
+    var rows: [Int64: [Float]] = [:]
+    for id in Int64(1)...900 { rows[id] = (0..<3).map { _ in Float(Int.random(in: 0..<4, using: &random)) } }
+    try store.addSegment(rows.filter { $0.key <= 800 })
+    try store.add(rows.filter { $0.key > 800 })
+    let reader = try IndexReader(path: database.path, name: "v")
+    let snapshot = try reader.snapshot()
+    let query: [Float] = [1, 2, 0]
+    let passing = rows.keys.filter { $0 % 3 != 0 }.sorted()
+    let filter = try snapshot.prepare(rowIDs: passing)
+    for (within, filter) in [(nil, nil), (Float(1.5), nil), (nil, filter), (Float(2), filter)] {
+      let all = neighbours(of: query, in: rows, .l2, filter: filter == nil ? nil : passing)
+        .filter { within == nil || Float($0.distance) <= within ?? 0 }
+      var cursor = StoreCursor(distance: -.infinity, rowID: .min)
+      var found: [Int64] = []
+      while true {
+        var report = SearchReport()
+        let page = try snapshot.page(
+          PreparedQuery(query, dimensions: 3, metric: .l2), k: 37, after: cursor, within: within, filter: filter,
+          report: &report)
+        #expect(report.exact && report.complete && (report.filter != nil) == (filter != nil))
+        found += page.map(\.rowID)
+        guard let last = page.last else { break }
+        cursor = StoreCursor(distance: last.distance, rowID: last.rowID)
+        // Nearest of all, and one that is still to come.
+        try store.transaction {
+          try store.insert(rowID: Int64(1_000 + found.count), vector: query, onConflict: .replace)
+          if try store.contains(rowID: all[all.count - 1].rowID) { try store.delete(rowID: all[all.count - 1].rowID) }
+        }
+        _ = try reader.snapshot()
+      }
+      #expect(found == all.map(\.rowID))
+    }
+  }
+
+  @Test(arguments: [IndexKind.flat, .hnsw]) func staysWithinADistance(_ kind: IndexKind) throws {
+    let connection = try database.open()
+    let store = try IndexStore.make(connection, definition(4, metric: .l2, kind: kind))
+    let rows = Self.rows(1...700, seed: 4)
+    try store.addSegment(rows)
+    let snapshot = try IndexReader(path: database.path, name: "v").snapshot()
+    let query = rows[5] ?? []
+    let all = neighbours(of: query, in: rows, .l2)
+    let within = Float(all[6].distance + all[7].distance) / 2
+    for (k, parameters) in [(5, SearchParameters()), (30, SearchParameters()), (30, SearchParameters(plan: .exact))] {
+      let memory = SearchMemory()
+      var report = SearchReport()
+      let hits = try unsafe query.withUnsafeBufferPointer {
+        try unsafe Array(
+          snapshot.search($0, k: k, parameters: parameters, within: within, in: memory, report: &report))
+      }
+      #expect(hits.map(\.rowID) == all.prefix(min(k, 7)).map(\.rowID))
+      #expect(report.complete == (report.exact || k == 5))
+      let prepared = try PreparedQuery(query, dimensions: 4, metric: .l2)
+      let batch = try snapshot.search(
+        [prepared, prepared], k: k, parameters: parameters, within: within, threads: 2, report: &report)
+      #expect(batch.map { $0.map(\.rowID) } == [hits.map(\.rowID), hits.map(\.rowID)])
+    }
+  }
+
   /// What is not committed is not seen, and what is rolled back never.
   @Test func doesNotSeeTransactionsInProgress() throws {
     let connection = try database.open()
