@@ -69,6 +69,26 @@ class FilterColumns(unittest.TestCase):
                 for filter, mask in cases:
                     self.expect(index, self.vectors[17], filter, mask)
 
+    def test_columns_combine_with_conditions_and_ids(self):
+        ids = numpy.arange(0, self.COUNT, 2)
+        mask = (self.labels == 3) & (numpy.arange(self.COUNT) < 2500)
+        even = numpy.arange(self.COUNT) % 2 == 0
+        for snapshot in (False, True):
+            with vidx.open(self.path, snapshot=snapshot) as index:
+                for options, passing in (
+                        ({"where": "rowid < ?", "parameters": (2500,)}, mask),
+                        ({"where": "rowid < 2500 -- \3 x"}, mask),
+                        ({"ids": numpy.arange(2500)}, mask),
+                        ({"where": "rowid < ?", "parameters": [2500], "ids": ids}, mask & even)):
+                    for query in self.vectors[:3]:
+                        near = numpy.flatnonzero(passing)
+                        near = near[numpy.argsort(numpy.linalg.norm(self.vectors[near] - query, axis=1))][:5]
+                        for _ in range(3):
+                            found, _ = index.search(query, 5, filter={"label": [3, 77]}, **options)
+                            numpy.testing.assert_array_equal(found, near)
+                        batch, _ = index.search_batch([query], 5, filter={"label": ("=", 3)}, **options)
+                        numpy.testing.assert_array_equal(batch[0], near)
+
     def test_random_filters(self):
         generator = random.Random(3)
         with vidx.open(self.path) as index:
@@ -107,7 +127,7 @@ class FilterColumns(unittest.TestCase):
     def test_the_signatures_name_every_setting(self):
         for method in (vidx.Index.search, vidx.Index.search_batch):
             for name in ("ef_search", "probes", "target_recall", "exact", "plan", "where", "parameters", "ids",
-                         "filter", "timeout"):
+                         "filter", "within", "after", "timeout"):
                 self.assertIn(name + "=", method.__text_signature__)
 
     def test_what_is_refused(self):
@@ -118,8 +138,10 @@ class FilterColumns(unittest.TestCase):
                                     ({"label": ("<", 1, 2)}, "has 1 values")):
                 with self.assertRaisesRegex(vidx.ArgumentError, message):
                     index.search(query, filter=filter)
-            with self.assertRaisesRegex(vidx.ArgumentError, "neither where"):
-                index.search(query, filter={"label": 1}, where="1")
+            with self.assertRaisesRegex(vidx.ArgumentError, "no such column"):
+                index.search(query, filter={"label": 1}, where="labels = 1")
+            with self.assertRaisesRegex(vidx.ArgumentError, "name of a filter column"):
+                index.search(query, filter={"la\3bel": 1})
         path = os.path.join(self.folder.name, "refused.db")
         for filters, message in (({"label": [1]}, "1 values for 2"), ({"": [1, 2]}, "give it a name"),
                                  ({"vector": [1, 2]}, "choose another name"), ({"a": [1, object()]}, "object|number")):

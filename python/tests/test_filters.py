@@ -1,5 +1,7 @@
 """Tests of searches with a filter, as test_vidx.py tests those without."""
 
+import subprocess
+import sys
 import threading
 
 import numpy
@@ -99,6 +101,7 @@ class FilterTests(TestCase):
                 report = index.last_search()
                 self.assertEqual((report["plan"], report["filter_cached"]), ("checked graph", False))
                 self.assertTrue(10 <= report["rows_yielded"] <= report["rows_checked"] <= 100, report)
+                self.assertIsNone(report["rows_without_vector"])
                 found += len(set(ids.tolist()) & set(numpy.argsort(distances)[:10].tolist()))
                 index.search(query, **words)
                 report = index.last_search()
@@ -127,7 +130,11 @@ class FilterTests(TestCase):
                 (vidx.ArgumentError, "more than one statement", {"where": "1); DELETE FROM notes WHERE (1"}),
                 (vidx.ArgumentError, "1 parameters; 0 values", {"where": "label = ?"}),
                 (vidx.ArgumentError, "parameters are for", {"parameters": (1,)}),
-                (vidx.ArgumentError, "together", {"where": "1", "ids": [1]}),
+                (vidx.ArgumentError, "number", {"within": float("nan")}),
+                (vidx.ArgumentError, "give \\(distance, id\\)", {"after": 0.5}),
+                (vidx.ArgumentError, "give \\(distance, id\\)", {"after": "ab"}),
+                (vidx.ArgumentError, "not a number", {"after": (float("nan"), 1)}),
+                (TypeError, "", {"after": (1.0, 1.5)}),
                 (vidx.ArgumentError, "whole numbers", {"ids": [1.5]}),
                 (vidx.ArgumentError, "timeout is", {"where": "1", "timeout": -1}),
                 (vidx.ArgumentError, "zero byte", {"where": "1\0"}),
@@ -141,6 +148,81 @@ class FilterTests(TestCase):
                 index.search_batch([query], **options)
         self.assertEqual(self.connection.execute("SELECT count(*) FROM notes").fetchone()[0], 900)
         self.assertEqual(len(index.search(query, where="label IS NOT NULL")[0]), 10)
+
+    def test_conditions_and_ids_are_combined(self):
+        for snapshot in (False, True):
+            index = self.open(snapshot=snapshot)
+            for query in self.vectors[:5]:
+                passing = (self.labels < 5) & (numpy.arange(900) % 3 == 0)
+                expected = self.nearest(query, passing, 7)
+                ids = numpy.arange(0, 900, 3)
+                for _ in range(3):
+                    found, _ = index.search(query, k=7, exact=True, where="label < ?", parameters=(5,), ids=ids)
+                    numpy.testing.assert_array_equal(found, expected)
+                    self.assertIsNone(index.last_search()["rows_without_vector"])
+                batch, _ = index.search_batch([query], k=7, exact=True, where="label < 5", ids=ids)
+                numpy.testing.assert_array_equal(batch[0], expected)
+
+    def test_stays_within_a_distance(self):
+        index = self.open()
+        for query in self.vectors[:5]:
+            for where in (None, "label < 5"):
+                passing = self.labels[:800] < (5 if where else 10)
+                near = self.nearest(query, passing, 6)
+                distance = float(numpy.linalg.norm(self.vectors[near[5]] - query))
+                for within, count in ((distance * 0.99999, 5), (distance * 1.00001, 6), (-1, 0)):
+                    ids, distances = index.search(query, k=100, within=within, where=where, exact=True)
+                    numpy.testing.assert_array_equal(ids, near[:count])
+                    self.assertTrue((distances <= within).all() and index.last_search()["complete"])
+                    batch, far = index.search_batch([query], k=8, within=within, where=where)
+                    self.assertEqual(numpy.isinf(far[0]).sum(), 8 - count)
+                    numpy.testing.assert_array_equal(batch[0][count:], -1)
+        index.search(query, k=700, within=distance)
+        self.assertEqual(index.last_search()["complete"], index.last_search()["exact"])
+
+    def test_pages_tile_a_snapshot(self):
+        for where in (None, "label < 5"):
+            index = self.open(snapshot=True)
+            query, after, found = self.vectors[3], vidx.START, []
+            while True:
+                ids, distances = index.search(query, k=73, after=after, where=where)
+                self.assertTrue(index.last_search()["exact"])
+                found += ids.tolist()
+                if len(ids) == 0:
+                    break
+                after = distances[-1], ids[-1]
+                # Nearest of all, and another that may be still to come.
+                self.connection.execute("INSERT OR REPLACE INTO vectors(rowid, vector) VALUES (?, ?)",
+                                        (2000 + len(found), query))
+                self.connection.execute("DELETE FROM vectors WHERE rowid = ?", (700 + len(found) % 97,))
+            passing = self.labels[:800] < (5 if where else 10)
+            gone = set(numpy.flatnonzero(passing)) - set(found)
+            self.assertEqual(len(set(found)), len(found))
+            expected = [i for i in self.nearest(query, passing, 800).tolist() if i not in gone]
+            self.assertEqual(found, expected)
+            # Those that went before the snapshot was made are not in it; the first one had all.
+            self.assertEqual(len(gone) == 0, where is None)
+        first, distances = index.search_batch(self.vectors[:2], k=3, after=vidx.START)
+        for i in range(2):
+            numpy.testing.assert_array_equal(first[i], index.search(self.vectors[i], k=3, after=list(vidx.START))[0])
+
+    def test_ctrl_c_ends_a_condition(self):
+        program = """if True:
+            import signal, sys, threading, time, vidx
+            index = vidx.open(sys.argv[1], snapshot=len(sys.argv) > 2)
+            endless = "id IN (WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT i FROM c)"
+            query = [1.0] * 8
+            for call in (index.search, lambda query, **words: index.search_batch([query], **words)):
+                threading.Timer(0.3, signal.raise_signal, (signal.SIGINT,)).start()
+                try:
+                    call(query, where=endless)
+                except KeyboardInterrupt:
+                    print("ended", len(index.search(query, k=3, where="label < 9")[0]))
+        """
+        for options in ((), ("snapshot",)):
+            done = subprocess.run([sys.executable, "-c", program, self.path, *options], capture_output=True, text=True,
+                                  timeout=60)
+            self.assertEqual((done.stdout, done.returncode), ("ended 3\n" * 2, 0), done.stderr)
 
     def test_threads_share_conditions(self):
         index = self.open()

@@ -27,8 +27,8 @@ except ImportError:
 
 from . import _vidx
 
-__all__ = ["build", "open", "load", "Index", "Error", "ArgumentError", "BusyError", "CorruptError", "ExistsError",
-           "NotFoundError", "StorageError", "TimeoutError", "VectorError", "__version__", "library_path"]
+__all__ = ["build", "open", "load", "Index", "START", "Error", "ArgumentError", "BusyError", "CorruptError",
+           "ExistsError", "NotFoundError", "StorageError", "TimeoutError", "VectorError", "__version__", "library_path"]
 
 
 class Error(Exception):
@@ -69,6 +69,9 @@ class StorageError(Error, OSError):
     def __str__(self):
         return str(self.args[0]) if self.args else ""
 
+
+# Before the first row: search(after=START) gives the first page.
+START = (float("-inf"), -(2**63))
 
 # By code, in the order of vidx.h.
 _ERRORS = (Error, Error, NotFoundError, NotFoundError, ExistsError, VectorError, ArgumentError, BusyError, CorruptError,
@@ -144,9 +147,11 @@ def _tests(filter):
     """What the library takes for a search's `filter`: a text of the tests, and all their values."""
     if not isinstance(filter, dict) or not filter:
         raise ArgumentError("filter must be a dict of filter columns and what is wanted in them, as in {'label': 3}")
+    if len(filter) > 64:
+        raise ArgumentError(f"filter has {len(filter)} items; an index has at most 64 filter columns")
     text, values = "\2", ()
     for name, wanted in filter.items():
-        if not isinstance(name, str) or "\0" in name or "\x1f" in name:
+        if not isinstance(name, str) or any(mark in name for mark in "\0\3\x1f"):
             raise ArgumentError(f"filter cannot have {name!r}: give the name of a filter column")
         code, own = _test(name, wanted)
         text += f"{code}{len(own)} {name}\x1f"

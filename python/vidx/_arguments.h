@@ -5,15 +5,17 @@ typedef struct {
   Py_ssize_t k;
   Py_ssize_t threads;
   PyObject *where, *parameters, *ids, *filter; /* borrowed; NULL when not given */
-  vidx_search_settings settings;
+  double within;
+  vidx_cursor after;
+  vidx_search_settings settings; /* points to those two when they are given */
 } search_arguments;
 
-enum { QUERY, K, EF_SEARCH, PROBES, TARGET_RECALL, EXACT, PLAN, WHERE, PARAMETERS, IDS, FILTER, TIMEOUT, THREADS,
-       ARGUMENTS };
+enum { QUERY, K, EF_SEARCH, PROBES, TARGET_RECALL, EXACT, PLAN, WHERE, PARAMETERS, IDS, FILTER, WITHIN, AFTER,
+       TIMEOUT, THREADS, ARGUMENTS };
 
 static const char *const argument_names[ARGUMENTS] = {
     "query", "k", "ef_search", "probes", "target_recall", "exact", "plan", "where", "parameters", "ids",
-    "filter", "timeout", "threads"};
+    "filter", "within", "after", "timeout", "threads"};
 
 static int set_count(PyObject *value, const char *name, uint32_t *result) {
   if (value == Py_None) return 1;
@@ -65,6 +67,36 @@ static int set_plan(PyObject *value, uint32_t *result) {
   return 0;
 }
 
+static int set_within(PyObject *value, search_arguments *result) {
+  if (value == Py_None) return 1;
+  result->within = PyFloat_AsDouble(value);
+  if (result->within == -1 && PyErr_Occurred()) return 0;
+  result->settings.within = &result->within;
+  return 1;
+}
+
+/* (distance, id), as the last row of a page has them. */
+static int set_after(PyObject *value, search_arguments *result) {
+  if (value == Py_None) return 1;
+  if (!PySequence_Check(value) || PyUnicode_Check(value) || PySequence_Size(value) != 2) {
+    PyErr_Clear();
+    PyErr_Format(argument_error(), "after is %R; give (distance, id) of the last row of the page before, or START",
+                 value);
+    return 0;
+  }
+  PyObject *distance = PySequence_GetItem(value, 0), *id = PySequence_GetItem(value, 1);
+  PyObject *number = distance && id ? PyNumber_Index(id) : NULL;
+  if (number) {
+    result->after.distance = (float)PyFloat_AsDouble(distance);
+    if (!PyErr_Occurred()) result->after.id = PyLong_AsLongLong(number);
+  }
+  Py_XDECREF(number);
+  Py_XDECREF(distance);
+  Py_XDECREF(id);
+  result->settings.after = &result->after;
+  return !PyErr_Occurred();
+}
+
 static int set_argument(int argument, PyObject *value, search_arguments *result) {
   switch (argument) {
   case QUERY: result->query = value; return 1;
@@ -84,6 +116,8 @@ static int set_argument(int argument, PyObject *value, search_arguments *result)
   case PARAMETERS: result->parameters = value; return 1;
   case IDS: result->ids = value == Py_None ? NULL : value; return 1;
   case FILTER: result->filter = value == Py_None ? NULL : value; return 1;
+  case WITHIN: return set_within(value, result);
+  case AFTER: return set_after(value, result);
   case TIMEOUT: return set_timeout(value, &result->settings.timeout);
   default:
     result->threads = PyNumber_AsSsize_t(value, PyExc_OverflowError);

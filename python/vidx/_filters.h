@@ -1,4 +1,4 @@
-/* The filters of searches: what where=, parameters= and ids= become. Part of _vidx.c. */
+/* The filters of searches: what where=, parameters=, filter= and ids= become. Part of _vidx.c. */
 
 /* The filter that a search has used with a condition and its values, for later ones: made of the same text it would be
  * the same. Guarded by the interpreter lock. */
@@ -33,11 +33,12 @@ static void forget_filters(recent_filters *recent) {
 typedef struct {
   vidx_filter *filter; /* NULL for all rows */
   recent_filter *entry;
+  vidx_filter *own; /* to be freed; NULL when it is one of the recent */
 } search_filter;
 
 static void end_filter(search_filter *used) {
   if (used->entry) used->entry->users--;
-  else library.filter_free(used->filter);
+  library.filter_free(used->own);
 }
 
 /* Parameters are the same when their types are: 1 == 1.0 == True, and SQL tells them apart. */
@@ -126,23 +127,42 @@ static int get_value(PyObject *object, vidx_value *value, Py_buffer *view) {
   return value->real != -1 || !PyErr_Occurred();
 }
 
-/* What stands in place of a condition in SQL for tests of filter columns. `tests` are as vidx/__init__.py writes them:
- * after a byte 2, for each a letter from 'a' on (the test), the number of its values, a blank, the name and a byte
- * 31. */
-static int make_columns(vidx_index *index, char *tests, const vidx_value *values, vidx_filter **filter,
+/* Tests of filter columns, as vidx/__init__.py writes them: after a byte 2, for each a letter from 'a' on (the test),
+ * the number of its values, a blank, the name and a byte 31. `used` becomes the number of all their values. */
+static int make_columns(vidx_index *index, char *tests, const vidx_value *values, size_t *used, vidx_filter **filter,
                         char **message) {
   vidx_condition conditions[64];
   size_t count = 0;
+  *used = 0;
   for (char *next = tests + 1; *next && count < sizeof conditions / sizeof *conditions; count++) {
     conditions[count].test = (uint32_t)(*next++ - 'a');
     conditions[count].count = strtoul(next, &next, 10);
-    conditions[count].values = values;
-    values += conditions[count].count;
+    conditions[count].values = values + *used;
+    *used += conditions[count].count;
     conditions[count].column = ++next;
     next = strchr(next, 31);
     *next++ = 0;
   }
   return library.filter_columns(index, conditions, count, filter, message);
+}
+
+/* The filter of a text: a condition in SQL, or tests of filter columns, or both with a byte 3 between them. */
+static int make_filter(vidx_index *index, char *text, const vidx_value *values, size_t count, vidx_filter **filter,
+                       char **message) {
+  if (*text != 2) return library.filter_where(index, text, values, count, filter, message);
+  char *where = strchr(text, 3);
+  if (where) *where++ = 0;
+  size_t used;
+  vidx_filter *parts[2] = {NULL, NULL};
+  int code = make_columns(index, text, values, &used, &parts[0], message);
+  if (code == VIDX_OK && !where) {
+    *filter = parts[0];
+    return code;
+  }
+  if (code == VIDX_OK) code = library.filter_where(index, where, values + used, count - used, &parts[1], message);
+  if (code == VIDX_OK) code = library.filter_all(index, (const vidx_filter *const *)parts, 2, filter, message);
+  for (int i = 0; i < 2; i++) library.filter_free(parts[i]);
+  return code;
 }
 
 /* A new filter of a condition; NULL with an exception. */
@@ -164,20 +184,17 @@ static vidx_filter *make_where(vidx_index *index, PyObject *where, PyObject *par
     PyErr_SetString(argument_error(), "where has a zero byte in it; leave it out");
     goto done;
   }
-  char *message = NULL, *tests = NULL;
+  char *message = NULL, *copy = PyMem_Malloc((size_t)size + 1);
   int code;
-  if (*text == 2) {
-    if (!(tests = PyMem_Malloc((size_t)size + 1))) {
-      PyErr_NoMemory();
-      goto done;
-    }
-    memcpy(tests, text, (size_t)size + 1);
+  if (!copy) {
+    PyErr_NoMemory();
+    goto done;
   }
+  memcpy(copy, text, (size_t)size + 1);
   Py_BEGIN_ALLOW_THREADS
-  code = tests ? make_columns(index, tests, values, &filter, &message)
-               : library.filter_where(index, text, values, (size_t)count, &filter, &message);
+  code = make_filter(index, copy, values, (size_t)count, &filter, &message);
   Py_END_ALLOW_THREADS
-  PyMem_Free(tests);
+  PyMem_Free(copy);
   if (code != VIDX_OK) {
     filter = NULL;
     raise(code, message);
@@ -218,7 +235,10 @@ static int find_filter(vidx_index *index, recent_filters *recent, PyObject *wher
     result->filter = filter;
     /* Other threads ran meanwhile. */
     entry = is_immutable(parameters) ? oldest_recent(recent) : NULL;
-    if (!entry) return 1;
+    if (!entry) {
+      result->own = filter;
+      return 1;
+    }
     forget_filter(entry);
     entry->filter = filter;
     entry->where = Py_NewRef(where);
@@ -231,37 +251,10 @@ static int find_filter(vidx_index *index, recent_filters *recent, PyObject *wher
   return 1;
 }
 
-/* As begin_filter, for tests of filter columns. */
-static int begin_columns(vidx_index *index, recent_filters *recent, search_arguments *wanted, search_filter *result) {
-  if (wanted->where || wanted->ids) {
-    PyErr_SetString(argument_error(), "filter= goes with neither where= nor ids=; ask for the columns in where=");
-    return 0;
-  }
-  PyObject *tests = PyObject_CallFunctionObjArgs(as_tests, wanted->filter, NULL);
-  if (!tests) return 0;
-  int found = find_filter(index, recent, PyTuple_GetItem(tests, 0), PyTuple_GetItem(tests, 1), result);
-  Py_DECREF(tests);
-  wanted->settings.filter = result->filter;
-  return found;
-}
-
-/* Makes ready the filter that the arguments ask for, to be ended by end_filter. 0 with an exception. */
-static int begin_filter(vidx_index *index, recent_filters *recent, search_arguments *wanted,
-                        search_filter *result) {
-  memset(result, 0, sizeof *result);
-  if (wanted->filter) return begin_columns(index, recent, wanted, result);
-  if (!wanted->where && !wanted->ids) {
-    if (!wanted->parameters || wanted->parameters == Py_None) return 1;
-    PyErr_SetString(argument_error(), "parameters are for a where=; give one, or leave them out");
-    return 0;
-  }
-  if (wanted->where && wanted->ids) {
-    PyErr_SetString(argument_error(), "where= and ids= together; put \"rowid IN (...)\" into where=");
-    return 0;
-  }
-  if (wanted->ids) {
-    result->filter = make_ids(index, wanted->ids);
-  } else {
+/* What where= and filter= ask for, as make_filter takes it, and all values for it. 0 with an exception. */
+static int get_text(search_arguments *wanted, PyObject **text, PyObject **values) {
+  PyObject *given = wanted->parameters, *tests = NULL, *own = NULL;
+  if (wanted->where) {
     if (!PyUnicode_Check(wanted->where)) {
       PyErr_Format(PyExc_TypeError, "where is %R; give SQL as a str", wanted->where);
       return 0;
@@ -271,17 +264,70 @@ static int begin_filter(vidx_index *index, recent_filters *recent, search_argume
       return 0;
     }
     PyErr_Clear(); /* an empty text has no first character */
-    PyObject *given = wanted->parameters;
     if (given && (PyUnicode_Check(given) || PyBytes_Check(given))) {
       PyErr_SetString(PyExc_TypeError, "parameters is a text; give a tuple, for one value (value,)");
       return 0;
     }
-    PyObject *parameters = !given || given == Py_None ? PyTuple_New(0) : PySequence_Tuple(given);
-    if (!parameters) return 0;
-    int found = find_filter(index, recent, wanted->where, parameters, result);
-    Py_DECREF(parameters);
+    own = !given || given == Py_None ? PyTuple_New(0) : PySequence_Tuple(given);
+    if (!own) return 0;
+  }
+  if (!wanted->filter) {
+    *text = Py_NewRef(wanted->where);
+    *values = own;
+    return 1;
+  }
+  tests = PyObject_CallFunctionObjArgs(as_tests, wanted->filter, NULL);
+  if (tests && !wanted->where) {
+    *text = Py_NewRef(PyTuple_GetItem(tests, 0));
+    *values = Py_NewRef(PyTuple_GetItem(tests, 1));
+  } else if (tests) {
+    *text = PyUnicode_FromFormat("%U\3%U", PyTuple_GetItem(tests, 0), wanted->where);
+    *values = *text ? PySequence_Concat(PyTuple_GetItem(tests, 1), own) : NULL;
+    if (!*values) Py_CLEAR(*text);
+  }
+  Py_XDECREF(tests);
+  Py_XDECREF(own);
+  return *text != NULL;
+}
+
+/* Makes a filter of ids, beside the one there is. 0 with an exception, and then the filter is ended. */
+static int add_ids(vidx_index *index, PyObject *ids, search_filter *result) {
+  vidx_filter *of_ids = make_ids(index, ids), *both = NULL;
+  char *message = NULL;
+  int code = VIDX_OK;
+  if (of_ids && result->filter) {
+    const vidx_filter *parts[] = {result->filter, of_ids};
+    code = library.filter_all(index, parts, 2, &both, &message);
+    library.filter_free(of_ids);
+    of_ids = code == VIDX_OK ? both : NULL;
+  }
+  if (!of_ids) {
+    end_filter(result);
+    if (code != VIDX_OK) raise(code, message);
+    return 0;
+  }
+  library.filter_free(result->own);
+  result->filter = result->own = of_ids;
+  return 1;
+}
+
+/* Makes ready the filter that the arguments ask for, to be ended by end_filter. 0 with an exception. */
+static int begin_filter(vidx_index *index, recent_filters *recent, search_arguments *wanted,
+                        search_filter *result) {
+  memset(result, 0, sizeof *result);
+  if (!wanted->where && wanted->parameters && wanted->parameters != Py_None) {
+    PyErr_SetString(argument_error(), "parameters are for a where=; give one, or leave them out");
+    return 0;
+  }
+  if (wanted->where || wanted->filter) {
+    PyObject *text = NULL, *values = NULL;
+    if (!get_text(wanted, &text, &values)) return 0;
+    int found = find_filter(index, recent, text, values, result);
+    Py_DECREF(text);
+    Py_DECREF(values);
     if (!found) return 0;
   }
+  if (wanted->ids && !add_ids(index, wanted->ids, result)) return 0;
   wanted->settings.filter = result->filter;
-  return result->filter != NULL;
+  return 1;
 }

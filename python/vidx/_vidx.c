@@ -33,6 +33,7 @@ static struct {
   __typeof__(vidx_filter_where) *filter_where;
   __typeof__(vidx_filter_ids) *filter_ids;
   __typeof__(vidx_filter_columns) *filter_columns;
+  __typeof__(vidx_filter_all) *filter_all;
   __typeof__(vidx_filter_free) *filter_free;
   __typeof__(vidx_last_search) *last_search;
 } library;
@@ -64,6 +65,7 @@ static PyObject *load(PyObject *module, PyObject *args) {
       {"vidx_filter_where", (void **)&library.filter_where},
       {"vidx_filter_ids", (void **)&library.filter_ids},
       {"vidx_filter_columns", (void **)&library.filter_columns},
+      {"vidx_filter_all", (void **)&library.filter_all},
       {"vidx_filter_free", (void **)&library.filter_free},
       {"vidx_last_search", (void **)&library.last_search},
   };
@@ -154,6 +156,35 @@ static PyObject *new_array(PyObject *shape, PyObject *dtype, void **memory) {
 
 #include "_arguments.h"
 #include "_filters.h"
+
+/* ---- Ctrl-C ---- */
+
+/* A call in progress, for the thread that made it. */
+typedef struct {
+  pthread_t thread;
+  struct timespec last; /* when Python last saw to its signals; zero before it was first asked for */
+} interruption;
+
+/* Lets Python see to its signals, a few times a second: taking the interpreter lock more often would wait for whoever
+ * has it. Not 0 with an exception. */
+static int ask_signals(void *context) {
+  interruption *state = context;
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  if (state->last.tv_sec == 0 && state->last.tv_nsec == 0) state->last = now;
+  if ((now.tv_sec - state->last.tv_sec) * 1000 + (now.tv_nsec - state->last.tv_nsec) / 1000000 < 100) return 0;
+  state->last = now;
+  PyGILState_STATE lock = PyGILState_Ensure();
+  int interrupted = PyErr_CheckSignals();
+  PyGILState_Release(lock);
+  return interrupted;
+}
+
+/* Raises the error of a call, unless the exception is there that ended it. */
+static void raise_outcome(int code, char *message) {
+  if (PyErr_Occurred()) library.free(message);
+  else raise(code, message);
+}
 
 /* ---- Index ---- */
 
@@ -255,6 +286,9 @@ static PyObject *index_search(index_object *self, PyObject *const *args, Py_ssiz
   size_t found = 0;
   char *message = NULL;
   int code;
+  interruption state = {.thread = pthread_self()};
+  wanted.settings.cancel = ask_signals;
+  wanted.settings.cancel_context = &state;
   Py_BEGIN_ALLOW_THREADS
   code = library.search(self->index, query.floats, query.dimensions, (size_t)wanted.k, &wanted.settings, ids_memory,
                         distances_memory, &found, &message);
@@ -262,7 +296,7 @@ static PyObject *index_search(index_object *self, PyObject *const *args, Py_ssiz
   end_filter(&filter);
   end_use(self);
   if (code != VIDX_OK) {
-    raise(code, message);
+    raise_outcome(code, message);
     goto failed;
   }
   PyBuffer_Release(&query.view);
@@ -298,6 +332,9 @@ static PyObject *index_search_batch(index_object *self, PyObject *const *args, P
   }
   char *message = NULL;
   int code;
+  interruption state = {.thread = pthread_self()};
+  wanted.settings.cancel = ask_signals;
+  wanted.settings.cancel_context = &state;
   Py_BEGIN_ALLOW_THREADS
   code = library.search_batch(self->index, queries.floats, queries.count, queries.dimensions, (size_t)wanted.k,
                               &wanted.settings, (size_t)wanted.threads, ids_memory, distances_memory, &message);
@@ -305,7 +342,7 @@ static PyObject *index_search_batch(index_object *self, PyObject *const *args, P
   end_filter(&filter);
   end_use(self);
   if (code != VIDX_OK) {
-    raise(code, message);
+    raise_outcome(code, message);
     goto failed;
   }
   PyBuffer_Release(&queries.view);
@@ -354,7 +391,9 @@ static PyObject *index_last_search(PyObject *self, PyObject *unused) {
   if (!report.plan) Py_RETURN_NONE;
   PyObject *cached = report.filtered ? (report.filter_cached ? Py_True : Py_False) : Py_None;
   PyObject *yielded = report.filtered ? PyLong_FromUnsignedLongLong(report.rows_yielded) : Py_NewRef(Py_None);
-  PyObject *without = report.filtered ? PyLong_FromUnsignedLongLong(report.rows_without_vector) : Py_NewRef(Py_None);
+  PyObject *without = report.filtered && report.rows_without_vector != VIDX_UNKNOWN
+                          ? PyLong_FromUnsignedLongLong(report.rows_without_vector)
+                          : Py_NewRef(Py_None);
   PyObject *checked = report.filtered ? PyLong_FromUnsignedLongLong(report.rows_checked) : Py_NewRef(Py_None);
   if (!yielded || !without || !checked) {
     Py_XDECREF(yielded);
@@ -392,23 +431,24 @@ static PyObject *index_dimensions(index_object *self, void *unused) {
 static PyMethodDef index_methods[] = {
     {"search", (PyCFunction)(void (*)(void))index_search, METH_FASTCALL | METH_KEYWORDS,
      "search(query, k=10, *, ef_search=None, probes=None, target_recall=None, exact=False, plan=None, where=None,\n"
-     "parameters=(), ids=None, filter=None, timeout=None)\n--\n\n"
+     "parameters=(), ids=None, filter=None, within=None, after=None, timeout=None)\n--\n\n"
      "The k rows nearest to one vector: (ids int64, distances float32), nearest first; fewer than k when the index\n"
-     "has fewer rows. Only rows for which the SQL condition `where` holds, with `parameters` for its `?`, or those\n"
-     "with one of the `ids`, or those that pass the tests of filter columns in `filter`. `timeout` is for the\n"
-     "condition, in seconds. `plan` is 'exact', 'graph' or 'lists' in place of the planner's choice. Any number of\n"
-     "threads may search at once."},
+     "has fewer rows. Only rows for which the SQL condition `where` holds, with `parameters` for its `?`, that have\n"
+     "one of the `ids`, and that pass the tests of filter columns in `filter`; of those given, all hold. Only rows\n"
+     "at the distance `within` or nearer; and only those after the row `after`, a (distance, id) or START: a page,\n"
+     "which is exact. `timeout` is for the condition, in seconds. `plan` is 'exact', 'graph' or 'lists' in place of\n"
+     "the planner's choice. Any number of threads may search at once."},
     {"search_batch", (PyCFunction)(void (*)(void))index_search_batch, METH_FASTCALL | METH_KEYWORDS,
      "search_batch(queries, k=10, *, ef_search=None, probes=None, target_recall=None, exact=False, plan=None,\n"
-     "where=None, parameters=(), ids=None, filter=None, timeout=None, threads=2)\n--\n\n"
+     "where=None, parameters=(), ids=None, filter=None, within=None, after=None, timeout=None, threads=2)\n--\n\n"
      "The k rows nearest to each of many vectors, all on one state of the index: (ids int64, distances float32),\n"
-     "each len(queries) x k; where the index has fewer rows, -1 and infinity."},
+     "each len(queries) x k; where fewer rows are found, -1 and infinity."},
     {"_info", (PyCFunction)index_info, METH_NOARGS, NULL},
     {"last_search", (PyCFunction)index_last_search, METH_NOARGS,
      "last_search()\n--\n\nWhat the last search of this thread did, of any index: a dict of plan, exact, complete,\n"
      "rows_scored, rows_yielded, rows_without_vector, rows_checked, distance_computations and filter_cached; those\n"
-     "of a filter are None without one. For a batch that of all its queries together. None before the first, and\n"
-     "after an error."},
+     "of a filter are None without one, and rows_without_vector when nobody looked. For a batch that of all its\n"
+     "queries together. None before the first, and after an error."},
     {"refresh", (PyCFunction)index_refresh, METH_NOARGS,
      "refresh()\n--\n\nWith snapshot=True: searches see what is committed now."},
     {"close", (PyCFunction)index_close, METH_NOARGS,
@@ -435,26 +475,11 @@ static PyType_Spec index_spec = {"vidx._vidx.Index", sizeof(index_object), 0, Py
 
 /* ---- Building ---- */
 
-/* A build in progress, for the thread that called it. */
-typedef struct {
-  pthread_t thread;
-  struct timespec last;
-} interruption;
-
-/* Ctrl-C ends a build: a few times a second the thread that called it, which takes part in it, lets Python see to its
- * signals. Other threads may not, and taking the interpreter lock more often would wait for whoever has it. */
+/* Ctrl-C ends a build: its thread, which takes part in it, sees to it; others may not. */
 static int report(void *context, const char *stage, size_t done, size_t total) {
   (void)stage, (void)done, (void)total;
   interruption *state = context;
-  if (!pthread_equal(pthread_self(), state->thread)) return 0;
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  if ((now.tv_sec - state->last.tv_sec) * 1000 + (now.tv_nsec - state->last.tv_nsec) / 1000000 < 200) return 0;
-  state->last = now;
-  PyGILState_STATE lock = PyGILState_Ensure();
-  int interrupted = PyErr_CheckSignals();
-  PyGILState_Release(lock);
-  return interrupted;
+  return pthread_equal(pthread_self(), state->thread) && ask_signals(state);
 }
 
 /* A filter column of a new index, and what holds its values. */
@@ -534,8 +559,7 @@ static PyObject *build(PyObject *module, PyObject *args) {
                        (size_t)column_count, (size_t)threads, report, &state, &message);
   Py_END_ALLOW_THREADS
   if (code == VIDX_OK) result = Py_NewRef(Py_None);
-  else if (PyErr_Occurred()) library.free(message);
-  else raise(code, message);
+  else raise_outcome(code, message);
 no_columns:
   for (size_t i = 0; i < sizeof memories / sizeof *memories; i++) {
     if (memories[i].view.obj) PyBuffer_Release(&memories[i].view);
