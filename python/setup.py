@@ -45,7 +45,8 @@ setup(
         Extension("vidx._vidx", ["vidx/_vidx.c"], include_dirs=[os.path.relpath(
             CHECKOUT / "Sources/CVidxExtension/include", pathlib.Path(__file__).resolve().parent)],
             extra_compile_args=["-std=gnu17"], depends=[
-                "../Sources/CVidxExtension/include/vidx.h", "vidx/_arguments.h", "vidx/_filters.h"],
+                "../Sources/CVidxExtension/include/vidx.h", "vidx/_arguments.h", "vidx/_filters.h",
+                "vidx/_interruption.h"],
             py_limited_api=True),
     ],
     cmdclass={"build_py": BuildWithLibrary, "bdist_wheel": WheelForAllVersions},
