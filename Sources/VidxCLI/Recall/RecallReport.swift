@@ -103,10 +103,10 @@ struct RecallReport {
 }
 
 extension RecallMeasurement {
-  /// For people.
+  /// For people; what is too long for the table is cut off at its end.
   fileprivate var name: String {
     switch asked {
-    case .first: filter.name + " (first time)"
+    case .first: "first time: " + filter.name
     case .again, nil: filter.name
     }
   }

@@ -84,7 +84,7 @@ import Testing
       #expect(try #require(one["recall"] as? Double) > 0.5)
     }
     let text = try sandbox.succeed("recall", "t.db", "--index", "v", "--sample", "20", "--where", "size % 2 = 0").output
-    #expect(text.contains("size % 2 = 0 (first time)") && text.contains("asked again"), "\(text)")
+    #expect(text.contains("first time: size % 2 = 0") && text.contains("asked again"), "\(text)")
   }
 
   @Test func saysWhatIsWrong() throws {
