@@ -20,15 +20,19 @@ import VidxVectors
   private let commonError: Float?
   /// What of the bounds on errors is used.
   private let share: Float
+  /// Runs are without what a walk in the same scratch memory has met.
+  private let skipsVisited: Bool
 
   /// - Parameters:
   ///   - coded: of the codes' space; holds the query from now on, as long as the scan takes.
   ///   - memory: holds what the scan finds, as long as it takes.
   ///   - mustBeExact: the bounds are used as they are.
+  ///   - skipsVisited: of runs, what the last walk in the scratch memory has met is left out; under a filter only.
   init(
     _ index: SegmentIndex, _ query: PreparedQuery, _ coded: CodedQuery, _ memory: ScanMemory, k: Int,
-    filter: EntryFilter?, mustBeExact: Bool
+    filter: EntryFilter?, mustBeExact: Bool, skipsVisited: Bool = false
   ) {
+    self.skipsVisited = skipsVisited
     share = mustBeExact ? 1 : index.coded.codec.listBoundShare(dimensions: index.configuration.dimensions)
     self.index = index
     self.query = query
@@ -47,7 +51,7 @@ import VidxVectors
 
   /// Looks at a run of vectors, those of them that pass.
   /// - Parameter scratch: whose blocks are overwritten, here and in `finish`.
-  /// - Returns: how many they are.
+  /// - Returns: how many they are, those included that a walk has met.
   func scan(_ ordinals: Range<Int>, _ scratch: SearchScratch) throws(SegmentError) -> Int {
     var rest = ordinals
     var count = 0
@@ -55,8 +59,9 @@ import VidxVectors
       while true {
         let size = unsafe filter.ordinals.copyMembers(of: &rest, to: scratch.ids, limit: SearchScratch.blockCapacity)
         if size == 0 { break }
-        try scanIDs(size, scratch)
-        try addScored(size, scratch)
+        let fresh = skipsVisited ? scratch.dropVisited(size) : size
+        try scanIDs(fresh, scratch)
+        try addScored(fresh, scratch)
         count += size
       }
     } else {

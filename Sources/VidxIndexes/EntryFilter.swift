@@ -36,7 +36,7 @@ package import VidxVectors
     ordinalCount = set.count
   }
 
-  /// Of each list, the logarithm of the number of its vectors that pass, minus infinity for none; nil without lists.
+  /// What of each list passes (`IVFLists.logCounts`); nil without lists.
   /// - Throws: when the starts of the lists are damaged, which only searches by lists read.
   /// - Complexity: O(vectors / 64 + lists) the first time.
   func logCounts() throws(SegmentError) -> [Float]? {

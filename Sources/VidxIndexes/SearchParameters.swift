@@ -45,8 +45,13 @@ package struct SearchParameters: Sendable, Equatable {
     let recall = targetRecall ?? Self.leastFilteredRecall
     // Lists leave the margin for questions unlike the indexed vectors themselves (`SegmentIndex.reachBase`).
     parameters.targetRecall = kind == .hnsw ? 1 - Self.shareOfMisses * (1 - recall) : recall
+    // What a walk keeps is moved at each insertion: so many are sooner found by scoring all.
+    if count > Self.mostWalked, kind == .hnsw { parameters.exact = true }
     return parameters
   }
+
+  /// Candidates that a graph is walked for.
+  private static let mostWalked = 4_096
 }
 
 /// What one search did.
@@ -59,8 +64,9 @@ package struct SearchCounters: Sendable, Equatable {
   package var bytesRead = 0
   /// Rows whose vector was scored and that passed the filter.
   package var rowsScored = 0
-  /// HNSW: nodes whose links were followed.
+  /// HNSW: nodes whose links were followed, and vectors that were scored on the way.
   package var nodesExpanded = 0
+  package var nodesScored = 0
   /// IVFFlat: lists scanned.
   package var listsProbed = 0
 
@@ -72,6 +78,7 @@ package struct SearchCounters: Sendable, Equatable {
     a.bytesRead += b.bytesRead
     a.rowsScored += b.rowsScored
     a.nodesExpanded += b.nodesExpanded
+    a.nodesScored += b.nodesScored
     a.listsProbed += b.listsProbed
   }
 

@@ -94,6 +94,21 @@ struct Candidate {
     return epoch
   }
 
+  /// Of the first ordinals in `ids`, leaves those that the last walk has not met, in their order.
+  /// - Returns: how many they are.
+  func dropVisited(_ count: Int) -> Int {
+    let (ids, visited, epoch) = unsafe (self.ids, self.visited, self.epoch)
+    var kept = 0
+    var i = 0
+    while i < count {
+      let id = unsafe ids[i]
+      unsafe ids[kept] = id
+      unsafe kept &+= visited[Int(id)] == epoch ? 0 : 1
+      i &+= 1
+    }
+    return kept
+  }
+
   /// Makes room for `count` candidates; what the pool held is lost when it has to grow.
   func reservePool(_ count: Int) {
     if count <= poolCapacity { return }

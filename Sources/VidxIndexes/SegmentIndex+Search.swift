@@ -32,13 +32,13 @@ extension SegmentIndex {
   ) throws(SegmentError) -> SegmentOutcome {
     precondition(query.dimensions == configuration.dimensions, "a query of \(query.dimensions) dimensions")
     if k <= 0 || vectorCount == 0 || filter?.ordinalCount == 0 { return SegmentOutcome(count: 0, plan: .exact) }
-    let (plan, budget) = plan(k: k, parameters, filter)
-    switch plan {
+    let way = way(k: k, parameters, filter)
+    switch way.plan {
     case .exact: break
     case .graph:
       if case .hnsw(let graph) = structure,
-        let outcome = unsafe try searchGraphOrElse(
-          graph, query, k: k, parameters, filter: filter, budget: budget, into: hits, counters: &counters)
+        let outcome = unsafe try searchGraph(
+          graph, query, k: k, parameters, filter: filter, way, into: hits, counters: &counters)
       {
         return outcome
       }
@@ -53,18 +53,14 @@ extension SegmentIndex {
     return SegmentOutcome(count: count, plan: .exact)
   }
 
-  /// - Returns: the plan, and how many vectors a walk under the filter may score.
-  private func plan(
-    k: Int, _ parameters: SearchParameters, _ filter: EntryFilter?
-  ) -> (plan: SegmentPlan, budget: Int) {
+  private func way(k: Int, _ parameters: SearchParameters, _ filter: EntryFilter?) -> SearchPlanner.Way {
     // What most searches are needs no estimates.
     if filter == nil, case .hnsw(let graph) = structure, parameters.plan == nil, !parameters.isExact,
       vectorCount > 64 * graph.limits(parameters, k: k).ef
     {
-      return (.graph, vectorCount)
+      return SearchPlanner.Way(plan: .graph, walkBudget: vectorCount, next: .exact)
     }
-    let planner = SearchPlanner(self, k: k, parameters: parameters, filter: filter)
-    return (planner.plan, planner.walkBudget)
+    return SearchPlanner(self, k: k, parameters: parameters, filter: filter).way
   }
 
   /// By lists; nil where there are none.
@@ -74,25 +70,15 @@ extension SegmentIndex {
   ) throws(SegmentError) -> SegmentOutcome? {
     guard let lists else { return nil }
     if let reach = lists.reach, usesReach(parameters, filter) {
+      let scratch = self.scratch.take()
+      defer { self.scratch.give(scratch) }
       return unsafe try searchReach(
-        lists, query, k: k, base: reachBase(reach, parameters), filter: filter, into: hits, counters: &counters)
+        lists, query, k: k, base: reachBase(reach, parameters), filter: filter, scratch, into: hits,
+        counters: &counters)
     }
     guard case .ivfflat = structure else { return nil }
     return unsafe try searchLists(
       lists, query, k: k, probes: parameters.probes, filter: filter, into: hits, counters: &counters)
-  }
-
-  /// By the graph; where it meets too few that pass, by lists. Nil where that is no way either.
-  private func searchGraphOrElse(
-    _ graph: HNSWGraph, _ query: PreparedQuery, k: Int, _ parameters: SearchParameters, filter: EntryFilter?,
-    budget: Int, into hits: UnsafeMutablePointer<Hit>, counters: inout SearchCounters
-  ) throws(SegmentError) -> SegmentOutcome? {
-    let limits = graph.limits(parameters, k: k)
-    let count = unsafe try searchGraph(
-      graph, query, k: k, limits, filter: filter, budget: budget, into: hits, counters: &counters)
-    if let count { return SegmentOutcome(count: count, plan: .graph) }
-    if filter == nil { return nil }
-    return unsafe try searchLists(query, k: k, parameters, filter: filter, into: hits, counters: &counters)
   }
 
   /// An array of what a search writes.
@@ -106,19 +92,28 @@ extension SegmentIndex {
     return unsafe Array(UnsafeBufferPointer(start: memory, count: count))
   }
 
+  /// By the graph; where a walk meets too few that pass, by lists, which begin with what it has found. Nil where all
+  /// that pass are to be scored instead: an estimate is no proof that a vector is none of the nearest.
   private func searchGraph(
-    _ graph: HNSWGraph, _ query: PreparedQuery, k: Int, _ limits: WalkLimits, filter: EntryFilter?, budget: Int,
-    into hits: UnsafeMutablePointer<Hit>, counters: inout SearchCounters
-  ) throws(SegmentError) -> Int? {
+    _ graph: HNSWGraph, _ query: PreparedQuery, k: Int, _ parameters: SearchParameters, filter: EntryFilter?,
+    _ way: SearchPlanner.Way, into hits: UnsafeMutablePointer<Hit>, counters: inout SearchCounters
+  ) throws(SegmentError) -> SegmentOutcome? {
+    let limits = graph.limits(parameters, k: k)
     let scratch = self.scratch.take()
     defer { self.scratch.give(scratch) }
     let walk = unsafe GraphWalk(graph.layers, coded, scratch.prepare(query), scratch)
     var count: Int
     if let filter {
-      count = try walk.searchFiltered(
-        ef: limits.ef, filter: filter.ordinals, budget: budget, counters: &counters)
-      // Not k although k pass, or dearer than scoring all that pass: the caller scores them all.
-      if count < min(limits.ef, filter.ordinalCount) { return nil }
+      let found = try walk.searchFiltered(
+        ef: limits.ef, filter: filter.ordinals, budget: way.walkBudget, counters: &counters)
+      count = found.count
+      // Dearer than another way, or not as many as pass.
+      if found.gaveUp || count < min(limits.ef, filter.ordinalCount) {
+        guard way.next == .lists, let lists, let reach = lists.reach else { return nil }
+        return unsafe try searchReach(
+          lists, query, k: k, base: reachBase(reach, parameters), filter: filter, scratch, walked: count,
+          into: hits, counters: &counters)
+      }
     } else {
       count = try walk.searchBase(graph.limits(limits, query), counters: &counters)
       if count < min(k, vectorCount) { return nil }
@@ -127,7 +122,8 @@ extension SegmentIndex {
     count = unsafe try reranker.rank(
       query.floats, k: k, of: count, margin: margin, walk.query, scratch, &counters)
     let pool = unsafe UnsafeBufferPointer(start: scratch.pool, count: count)
-    return unsafe try write(pool, k: k, filter: filter, into: hits, counters: &counters)
+    count = unsafe try write(pool, k: k, filter: filter, into: hits, counters: &counters)
+    return SegmentOutcome(count: count, plan: .graph)
   }
 
   /// Writes the rows of candidates that are sorted by score: the first k by (score, row id).

@@ -69,7 +69,7 @@ extension SegmentIndex {
   /// So few pass that scoring all of them takes less than meeting the first ten of them on a walk or in lists.
   private func isSoonerScored(_ filter: EntryFilter?, _ parameters: SearchParameters) -> Bool {
     guard let filter, !filter.isOfLiveRows, parameters.plan == nil else { return false }
-    return SearchPlanner(self, k: 10, parameters: parameters, filter: filter).plan == .exact
+    return SearchPlanner(self, k: 10, parameters: parameters, filter: filter).way.plan == .exact
   }
 }
 

@@ -8,11 +8,12 @@ extension GraphWalk {
   ///
   /// - Parameters:
   ///   - filter: passing ordinals.
-  ///   - budget: gives up after scoring this many vectors; scoring all that pass would then have been cheaper.
-  /// - Returns: how many candidates the pool holds; 0 when the budget ran out.
+  ///   - budget: gives up after scoring this many vectors; another way would then have been cheaper.
+  /// - Returns: how many candidates the pool holds, and whether it gave up. All that it has met carry its mark
+  ///   (`SearchScratch.dropVisited`), and of those that pass no other is as near as the farthest in the pool.
   func searchFiltered(
     ef: Int, filter: RowSet, budget: Int, counters: inout SearchCounters
-  ) throws(SegmentError) -> Int {
+  ) throws(SegmentError) -> (count: Int, gaveUp: Bool) {
     try search(ef, filter, budget, &scratch.open, &counters)
   }
 
@@ -20,7 +21,7 @@ extension GraphWalk {
   @inline(never)
   private func search(
     _ ef: Int, _ filter: RowSet, _ budget: Int, _ open: inout CandidateHeap, _ counters: inout SearchCounters
-  ) throws(SegmentError) -> Int {
+  ) throws(SegmentError) -> (count: Int, gaveUp: Bool) {
     let start = try descend(&counters)
     let pool = scratch.walkedPool(capacity: ef)
     let poolScores = unsafe pool.scores
@@ -43,10 +44,11 @@ extension GraphWalk {
     }
     var computed = 0
     var expansions = 0
+    var gaveUp = false
     while let nearest = open.pop() {
       if count == ef, unsafe nearest.score > poolScores[count &- 1] { break }
       if computed > budget {
-        count = 0
+        gaveUp = true
         break
       }
       let node = Int(nearest.tag)
@@ -61,8 +63,9 @@ extension GraphWalk {
     }
     counters.add(scores: computed, rowBytes: coded.rows.stride)
     counters.nodesExpanded += expansions
+    counters.nodesScored += computed
     counters.bytesRead += expansions * degree * 4
-    return count
+    return (count, gaveUp)
   }
 
   /// Opens the nodes of a scored block that are near enough and moves those that pass to the block's front.

@@ -30,6 +30,7 @@ import VidxVectors
       unsafe ids[0] = UInt32(layers.entryPoint)
       unsafe try coded.score(query, ids, 1, scores)
       counters.add(scores: 1, rowBytes: coded.rows.stride)
+      counters.nodesScored += 1
       return unsafe Candidate(scores[0], ids[0])
     }
     try layers.verifyUpper()
@@ -72,6 +73,7 @@ import VidxVectors
       if nearest == node { level &-= 1 } else { node = nearest }
     }
     counters.add(scores: computed, rowBytes: coded.rows.stride)
+    counters.nodesScored += computed
     counters.bytesRead += lists * degree * 4
     return unsafe Candidate(best, ordinals[node])
   }
@@ -151,6 +153,7 @@ extension GraphWalk {
     }
     counters.add(scores: computed, rowBytes: stride)
     counters.nodesExpanded += expansions
+    counters.nodesScored += computed
     counters.bytesRead += expansions * degree * 4
     // The node a walk starts from is in the pool even when it is excluded.
     if let excluded { return pool.remove(UInt32(excluded), count: count) }

@@ -194,13 +194,24 @@ import VidxVectors
 }
 
 extension IVFLists {
-  /// Of each list, the logarithm of how many of its vectors are in a set; minus infinity for none.
+  /// Of each list, the logarithm of how many vectors the nearest of those that pass may be the nearest of; minus
+  /// infinity where none passes.
+  ///
+  /// That many pass. Of a list with more of them than chance explains (by two standard deviations), rows were chosen
+  /// for where they lie, and it may be the nearest of all. And so of every list, where half of those that pass are in
+  /// such lists: what passes of a list at the edge of a topic is what is nearest to the topic.
+  /// - Parameter ordinals: vectors that pass.
+  /// - Returns: nil where how far lists have to be searched was not measured.
   /// - Complexity: O(vectors / 64 + lists).
   func logCounts(of ordinals: RowSet) throws(SegmentError) -> [Float]? {
     if reach == nil { return nil }
-    let share = Float(ordinals.count) / Float(max(vectorCount, 1))
+    let passing = ordinals.count
+    let share = Float(passing) / Float(max(vectorCount, 1))
     var logs: [Float] = []
+    var whole: [Float] = []
     logs.reserveCapacity(listCount)
+    whole.reserveCapacity(listCount)
+    var crowded = 0
     var start = Int(try starts.load(UInt32.self, at: 0))
     for list in 0..<listCount {
       let end = Int(try starts.load(UInt32.self, at: list + 1))
@@ -208,17 +219,14 @@ extension IVFLists {
         throw .invalidContent(section: .listStarts, offset: list * 4, path: starts.path)
       }
       let count = ordinals.count(in: start..<end)
-      logs.append(count == 0 ? -.infinity : log(Self.effective(Float(count), of: Float(end - start), share: share)))
+      let expected = Float(end - start) * share
+      let isCrowded = Float(count) > expected + 2 * expected.squareRoot() + 1
+      if isCrowded { crowded += count }
+      whole.append(count == 0 ? -.infinity : log(Float(end - start)))
+      logs.append(isCrowded ? whole[list] : log(Float(count)))
       start = end
     }
-    return logs
-  }
-
-  /// The nearest of how many vectors the nearest of those that pass may be. Of a list with more of them than chance
-  /// explains (by two standard deviations), rows were chosen for where they lie, and it may be that of all.
-  private static func effective(_ count: Float, of size: Float, share: Float) -> Float {
-    let expected = size * share
-    return count > expected + 2 * expected.squareRoot() + 1 ? size : count
+    return 2 * crowded > passing ? whole : logs
   }
 }
 

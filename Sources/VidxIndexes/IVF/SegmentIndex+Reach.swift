@@ -7,41 +7,99 @@ extension SegmentIndex {
   ///
   /// Lists without a passing vector cost nothing, those with few are left sooner, and there are k rows whenever k pass:
   /// before k are found no list is too far. Exact, and says so, when all that pass were scored.
-  /// - Parameter hits: room for k, or for all rows.
+  ///
+  /// After a walk of the graph that gave up, its candidates are the first to be looked at, and nothing that it has met
+  /// is looked at again: what passes and is no candidate was farther than all of these.
+  /// - Parameters:
+  ///   - walked: candidates of the walk, at least k if so many of what it has met pass, in the scratch memory; nil
+  ///     without a walk. It was under this filter, which not all pass.
+  ///   - hits: room for k, or for all rows.
   /// - Complexity: O((lists + scored vectors) x dimensions).
   func searchReach(
-    _ lists: IVFLists, _ query: PreparedQuery, k: Int, base: Float, filter: EntryFilter?,
-    into hits: UnsafeMutablePointer<Hit>, counters: inout SearchCounters
+    _ lists: IVFLists, _ query: PreparedQuery, k: Int, base: Float, filter: EntryFilter?, _ scratch: SearchScratch,
+    walked: Int? = nil, into hits: UnsafeMutablePointer<Hit>, counters: inout SearchCounters
   ) throws(SegmentError) -> SegmentOutcome {
-    let scratch = self.scratch.take()
-    defer { self.scratch.give(scratch) }
     let passing = filter?.ordinalCount ?? vectorCount
     guard let logCounts = try logCounts(lists, filter) else { preconditionFailure("lists without a reach") }
     var queue = try rank(lists, query, base, logCounts, scratch, &counters)
     let codes =
       coded.areScanned
-      ? CodedScan(self, query, scratch.queryOfCodes, scratch.scan, k: k, filter: filter, mustBeExact: false) : nil
+      ? CodedScan(
+        self, query, scratch.queryOfCodes, scratch.scan, k: k, filter: filter, mustBeExact: false,
+        skipsVisited: walked != nil) : nil
     scratch.nearest.reset(k: k)
+    if let walked { try takeWalked(walked, codes, query, filter, scratch, &counters) }
     var probed = 0
-    var scored = 0
-    while scored < passing, let next = queue.popScored() {
+    var seen = 0
+    while seen < passing, let next = queue.popScored() {
       let limit = codes?.kthEstimate ?? scratch.nearest.threshold
       if next.score > limit { break }
       let ordinals = try lists.ordinals(of: next.list)
       if ordinals.isEmpty { continue }
       if let codes {
-        scored += try codes.scan(ordinals, scratch)
+        seen += try codes.scan(ordinals, scratch)
         counters.rowsScored += try passingRows(ordinals, filter)
+      } else if walked != nil, let filter {
+        seen += try scanUnvisited(ordinals, query, filter, scratch, &counters)
       } else {
-        scored += try scan(ordinals, query, filter, scratch, &counters)
+        let count = try scan(ordinals, query, filter, scratch, &counters)
+        counters.add(scores: count, rowBytes: configuration.vectorBytes)
+        seen += count
       }
       probed += 1
     }
     counters.listsProbed += probed
-    let plan = scored >= passing && (codes == nil || coded.areListsCertain) ? SegmentPlan.exact : .lists
+    let isCertain = walked == nil && (codes == nil || coded.areListsCertain)
+    let plan = seen >= passing && isCertain ? SegmentPlan.exact : .lists
     if let codes { return SegmentOutcome(count: unsafe try codes.finish(into: hits, scratch, &counters), plan: plan) }
-    counters.add(scores: scored, rowBytes: configuration.vectorBytes)
     return SegmentOutcome(count: unsafe scratch.nearest.move(to: hits), plan: plan)
+  }
+
+  /// Looks at the candidates of a walk anew: lists want bounds, or scores of full vectors, for its estimates.
+  private func takeWalked(
+    _ count: Int, _ codes: CodedScan?, _ query: PreparedQuery, _ filter: EntryFilter?, _ scratch: SearchScratch,
+    _ counters: inout SearchCounters
+  ) throws(SegmentError) {
+    let pool = scratch.walkedPool(capacity: count)
+    var start = 0
+    while start < count {
+      let size = min(SearchScratch.blockCapacity, count - start)
+      let ids = unsafe pool.tags + start
+      if let codes {
+        unsafe try codes.scan(ids, size, scratch)
+      } else {
+        unsafe try scoreBlock(query, ids, size, scratch.scores)
+        for i in 0..<size where unsafe scratch.scores[i] <= scratch.nearest.threshold {
+          try unsafe offer(Int(ids[i]), scratch.scores[i], filter, &scratch.nearest)
+        }
+        counters.add(scores: size, rowBytes: configuration.vectorBytes)
+      }
+      start += size
+    }
+  }
+
+  /// Scores the vectors of a run that pass and that the walk has not met.
+  /// - Returns: how many pass.
+  private func scanUnvisited(
+    _ ordinals: Range<Int>, _ query: PreparedQuery, _ filter: EntryFilter, _ scratch: SearchScratch,
+    _ counters: inout SearchCounters
+  ) throws(SegmentError) -> Int {
+    let (ids, scores) = unsafe (scratch.ids, scratch.scores)
+    var rest = ordinals
+    var seen = 0
+    while true {
+      let size = unsafe filter.ordinals.copyMembers(of: &rest, to: ids, limit: SearchScratch.blockCapacity)
+      if size == 0 { break }
+      let fresh = scratch.dropVisited(size)
+      unsafe try scoreBlock(query, ids, fresh, scores)
+      for i in 0..<fresh where unsafe scores[i] <= scratch.nearest.threshold {
+        try unsafe offer(Int(ids[i]), scores[i], filter, &scratch.nearest)
+      }
+      counters.add(scores: fresh, rowBytes: configuration.vectorBytes)
+      seen += size
+    }
+    counters.rowsScored += try passingRows(ordinals, filter)
+    return seen
   }
 
   private func logCounts(_ lists: IVFLists, _ filter: EntryFilter?) throws(SegmentError) -> [Float]? {

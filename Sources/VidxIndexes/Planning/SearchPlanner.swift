@@ -20,33 +20,48 @@ struct SearchPlanner {
     var nanoseconds: Double
   }
 
+  /// A plan, and what becomes of it when a walk under a filter turns out dearer than was expected.
+  struct Way: Sendable, Equatable {
+    var plan: SegmentPlan
+    /// How many vectors a walk under a filter may score before it gives way to `next`.
+    var walkBudget: Int
+    var next: SegmentPlan
+  }
+
   let exact: Estimate
   private(set) var graph: Estimate?
   private(set) var lists: Estimate?
-  /// How many vectors a walk under the filter may score before it gives way to lists: all that pass, which scored at
-  /// once would take less; some times what is expected, where lists may take its place.
-  private(set) var walkBudget: Int
+  private let passing: Int
+  private let costs: ScoreCosts
   private var forced: SegmentPlan?
 
-  /// One uniform filter's walks differ by less. Under a filter that passes only what is far from the query they score
-  /// tens of times as many as expected.
-  private static let walkSpread = 3.0
+  /// A walk under a filter has to be expected to take less than this share of the next best way: how the filter lies to
+  /// the query, which nobody knows beforehand, makes it many times as dear, and lists and scans twice.
+  private static let leastGain = 0.7
 
   /// What there is to choose among, cheapest first.
   var estimates: [Estimate] { [exact, graph, lists].compactMap { $0 }.sorted { $0.nanoseconds < $1.nanoseconds } }
 
-  var plan: SegmentPlan {
-    if let forced { return forced }
-    var best = exact
-    if let graph, graph.nanoseconds < best.nanoseconds { best = graph }
-    if let lists, lists.nanoseconds < best.nanoseconds { best = lists }
-    return best.plan
+  /// A walk that was chosen may take as long as the next best way is expected to: whichever of the two is better, both
+  /// together take at most twice as long (but for what the expectation is wrong by). One that was asked for may score
+  /// as many as pass.
+  var way: Way {
+    var next = exact
+    if let lists, lists.nanoseconds < next.nanoseconds { next = lists }
+    if let forced {
+      return Way(plan: forced, walkBudget: passing, next: lists == nil ? .exact : .lists)
+    }
+    guard let graph, graph.nanoseconds < (lists == nil ? 1 : Self.leastGain) * next.nanoseconds else {
+      return Way(plan: next.plan, walkBudget: 0, next: .exact)
+    }
+    return Way(
+      plan: .graph, walkBudget: Int((next.nanoseconds - costs.start) / costs.node), next: next.plan)
   }
 
   init(_ index: SegmentIndex, k: Int, parameters: SearchParameters, filter: EntryFilter?) {
-    let passing = Double(filter?.ordinalCount ?? index.vectorCount)
-    let costs = ScoreCosts(index)
-    walkBudget = Int(passing)
+    self.passing = filter?.ordinalCount ?? index.vectorCount
+    let passing = Double(self.passing)
+    costs = ScoreCosts(index)
     exact = Self.exact(index, passing, costs)
     if parameters.isExact { return }
     let share = min(passing / Double(max(index.vectorCount, 1)), 1)
@@ -64,9 +79,6 @@ struct SearchPlanner {
     } else if case .ivfflat = index.structure {
       // Where the settings say how many lists to scan, nothing is left to choose.
       forced = .lists
-    }
-    if let graph, lists != nil, parameters.plan == nil {
-      walkBudget = min(walkBudget, Int(Self.walkSpread * graph.scores))
     }
     switch parameters.plan {
     case .graph where graph != nil: forced = .graph
@@ -158,7 +170,7 @@ extension SegmentIndex {
   /// The base of the reach that settings ask for. Who gives an efSearch gets what searches without a filter find by
   /// it, and no less than who asks for nothing.
   ///
-  /// Aims at a quarter of the misses (`SearchParameters.shareOfMisses`).
+  /// Aims at a part of the misses (`SearchParameters.shareOfMisses`).
   func reachBase(_ reach: ListReach, _ parameters: SearchParameters) -> Float {
     reach.base(recall: 1 - SearchParameters.shareOfMisses * (1 - aimedRecall(parameters)))
   }

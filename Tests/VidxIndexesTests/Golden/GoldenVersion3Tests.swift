@@ -55,6 +55,8 @@ import VidxVectors
   @Test(arguments: [SegmentPlan.exact, .graph, .lists, nil])
   func isSearchedUnderFilters(plan: SegmentPlan?) throws {
     let k = 6
+    var counters = SearchCounters()
+    var plans: Set<SegmentPlan> = []
     for conditions in Self.conditions {
       let passing = Self.rows.filter { i in
         conditions.allSatisfy { $0.passes(GoldenVersion3.values(i)[$0.column]) }
@@ -63,7 +65,10 @@ import VidxVectors
       #expect((filter?.entryCount ?? 54) == passing.count, "\(conditions)")
       var found = 0
       for query in stride(from: 0, to: 48, by: 5).map(GoldenVersion3.vector) {
-        let answer = try index.nearest(query, k: k, SearchParameters(plan: plan), filter: filter)
+        let answer = try index.search(
+          PreparedQuery(query, dimensions: query.count, metric: .cosine), k: k,
+          parameters: SearchParameters(plan: plan), filter: filter, counters: &counters)
+        plans.insert(answer.plan)
         #expect(answer.hits.count == min(k, passing.count))
         #expect(Set(passing.map(GoldenVersion3.rowID)).isSuperset(of: answer.hits.map(\.rowID)))
         let distances = passing.map { referenceDistance(query, GoldenVersion3.vector($0), .cosine) }.sorted()
@@ -74,5 +79,10 @@ import VidxVectors
       }
       #expect(Double(found) >= 0.9 * Double(10 * min(k, passing.count)), "\(conditions): \(found)")
     }
+    // It was searched in this way; a walk that finds fewer than pass leaves the rest to lists.
+    guard let plan else { return }
+    #expect(plans.contains(plan))
+    #expect((counters.nodesExpanded > 0) == (plan == .graph))
+    #expect(plan == .graph || (counters.listsProbed > 0) == (plan == .lists))
   }
 }

@@ -7,126 +7,6 @@ import VidxVectors
 /// pass, plans that cost little more than the best, answers that say what they are. Over the demo data.
 @Suite(.tags(.recall)) struct FilteredSearchTests {
   static let k = 10
-
-  /// Queries, each with the rows that pass for it, and its true nearest.
-  struct Cell {
-    var name: String
-    var filters: [EntryFilter]
-    /// The k-th least score of those that pass for each query, and how many are wanted.
-    var worst: [(score: Float, wanted: Int)]
-  }
-
-  /// An index over the demo data and a flat one with the truth.
-  struct Data {
-    let index: SegmentIndex
-    let queries: [PreparedQuery]
-    let cells: [Cell]
-
-    init(_ configuration: IndexConfiguration, folder: TemporaryFolder) throws {
-      let source = try DemoData.packages()
-      index = try folder.build(source, configuration)
-      let flat = try folder.build(
-        source, IndexConfiguration(dimensions: source.dimensions, kind: .flat, codec: .fixed(.f32)))
-      queries = try DemoData.queries().map {
-        try PreparedQuery($0, dimensions: source.dimensions, metric: .cosine)
-      }
-      cells = try Self.cells(index, flat, queries, rows: source.rowIDs)
-    }
-
-    private static func cells(
-      _ index: SegmentIndex, _ flat: SegmentIndex, _ queries: [PreparedQuery], rows: [Int64]
-    ) throws -> [Cell] {
-      var random = SeededGenerator(seed: 11)
-      let units = rows.map { _ in Double.random(in: 0..<1, using: &random) }
-      var cells: [Cell] = []
-      for share in [1, 0.5, 0.1, 0.01, 0.001] {
-        let passing = zip(rows, units).filter { $0.1 < share }.map(\.0)
-        cells.append(
-          try cell("uniform \(share)", Array(repeating: passing, count: queries.count), index, flat, queries))
-      }
-      // Topics: the rows nearest to one of them. A query's own, and one among the farthest.
-      let (topics, own) = try topics(flat, queries)
-      cells.append(try cell("near", own.map { topics[$0.nearest] }, index, flat, queries))
-      cells.append(try cell("far", own.map { topics[$0.farthest] }, index, flat, queries))
-      return cells
-    }
-
-    /// The 500 rows nearest to each of a dozen queries; and of each query, its own topic and the farthest.
-    private static func topics(
-      _ flat: SegmentIndex, _ queries: [PreparedQuery]
-    ) throws -> (rows: [[Int64]], of: [(nearest: Int, farthest: Int)]) {
-      let centres = Array(queries.prefix(12))
-      let rows = try centres.map { try nearest($0, k: 500, nil, flat).map(\.rowID).sorted() }
-      let kernels = VectorKernels(.cosine)
-      let stride = flat.configuration.stride
-      let of = queries.map { query in
-        let scores = centres.map { unsafe kernels.one(query.floats, $0.floats, stride) }
-        let order = scores.indices.sorted { scores[$0] < scores[$1] }
-        return (nearest: order[0], farthest: order[order.count - 1])
-      }
-      return (rows, of)
-    }
-
-    private static func cell(
-      _ name: String, _ passing: [[Int64]], _ index: SegmentIndex, _ flat: SegmentIndex, _ queries: [PreparedQuery]
-    ) throws -> Cell {
-      var made: [[Int64]: (own: EntryFilter, flat: EntryFilter)] = [:]
-      var filters: [EntryFilter] = []
-      var worst: [(score: Float, wanted: Int)] = []
-      for (query, rows) in zip(queries, passing) {
-        let pair = try made[rows] ?? (try index.filter(rows), try flat.filter(rows))
-        made[rows] = pair
-        filters.append(pair.own)
-        let truth = try nearest(query, k: k, pair.flat, flat)
-        worst.append((truth.last?.score ?? -.infinity, truth.count))
-      }
-      return Cell(name: name, filters: filters, worst: worst)
-    }
-
-    private static func nearest(
-      _ query: PreparedQuery, k: Int, _ filter: EntryFilter?, _ flat: SegmentIndex
-    ) throws -> [Hit] {
-      var counters = SearchCounters()
-      return try flat.search(query, k: k, filter: filter, counters: &counters).hits
-    }
-  }
-
-  struct Outcome {
-    var recall = 0.0
-    var counters = SearchCounters()
-    /// Of the query for which most bytes were read.
-    var mostBytes = 0
-    var plans: Set<SegmentPlan> = []
-  }
-
-  static func run(_ data: Data, _ cell: Cell, _ parameters: SearchParameters) throws -> Outcome {
-    var outcome = Outcome()
-    var found = 0
-    var wanted = 0
-    for (i, query) in data.queries.enumerated() {
-      var counters = SearchCounters()
-      let answer = try data.index.search(
-        query, k: k, parameters: parameters, filter: cell.filters[i], counters: &counters)
-      let (score, count) = cell.worst[i]
-      #expect(answer.hits.count == count, "\(cell.name): \(answer.hits.count) rows of \(count)")
-      let near = answer.hits.count { $0.score <= score + 1e-6 }
-      if answer.exact { #expect(near == count, "\(cell.name): says it is exact") }
-      found += near
-      wanted += count
-      outcome.counters += counters
-      outcome.mostBytes = max(outcome.mostBytes, counters.bytesRead)
-      outcome.plans.insert(answer.plan)
-    }
-    outcome.recall = Double(found) / Double(max(wanted, 1))
-    return outcome
-  }
-
-  /// Nanoseconds, about: bytes as they stream, and what a score takes in a walk and in a scan (docs/PLANNER.md).
-  private static func cost(_ outcome: Outcome) -> Double {
-    let score = outcome.counters.nodesExpanded > 0 ? 20.0 : 6
-    return Double(outcome.counters.bytesRead) / 32 + score * Double(outcome.counters.distanceComputations)
-  }
-
   static let configurations = [
     IndexConfiguration(dimensions: 384, kind: .hnsw),
     IndexConfiguration(dimensions: 384, kind: .hnsw, codec: .fixed(.f32)),
@@ -134,36 +14,71 @@ import VidxVectors
     IndexConfiguration(dimensions: 384, kind: .ivfflat, lists: 50),
   ]
 
-  @Test("0.95 by default and 0.99 on request, in every cell", arguments: configurations)
-  func recallHolds(_ configuration: IndexConfiguration) throws {
-    let data = try Data(configuration, folder: TemporaryFolder())
-    for cell in data.cells {
-      // Only the rows nearest to a query pass: what no filter of the build's sample is like (docs/PLANNER.md).
-      let isBall = cell.name == "near"
-      let usual = try Self.run(data, cell, SearchParameters())
-      // Without a filter an IVFFlat index scans as many lists as pgvector advises, whatever their recall.
-      if configuration.kind == .hnsw || cell.name != "uniform 1.0" {
-        #expect(usual.recall >= 0.95, "\(cell.name): \(usual.recall) by \(usual.plans)")
+  /// Each is built when a test first needs it, and once.
+  private static let grids = Locked([Result<FilterGrid, any Error>?](repeating: nil, count: configurations.count))
+
+  private static func grid(_ number: Int) throws -> FilterGrid {
+    try grids.withLock { grids in
+      let grid = grids[number] ?? Result { try FilterGrid(configurations[number]) }
+      grids[number] = grid
+      return grid
+    }.get()
+  }
+
+  private static func run(
+    _ grid: FilterGrid, _ cell: Int, k: Int = k, _ parameters: SearchParameters = SearchParameters()
+  ) throws -> [FilterGrid.Outcome] {
+    let outcomes = try grid.run(cell, k: k, parameters)
+    for outcome in outcomes {
+      let (count, name) = (outcome.answer.hits.count, grid.data.cells[cell].name)
+      #expect(count == outcome.wanted, "\(name): \(count) rows of \(outcome.wanted)")
+      if outcome.answer.exact { #expect(outcome.near == count, "\(name): says it is exact") }
+    }
+    return outcomes
+  }
+
+  @Test("0.95 by default and 0.99 on request, in every cell", arguments: configurations.indices, [10, 100])
+  func recallHolds(_ number: Int, k: Int) throws {
+    let grid = try Self.grid(number)
+    for (cell, known) in grid.data.cells.enumerated() {
+      let usual = try Self.run(grid, cell, k: k)
+      let better = try Self.run(grid, cell, k: k, SearchParameters(targetRecall: 0.99))
+      // What no filter decides: an IVFFlat index scans as many lists as pgvector advises then, and a walk by the codes
+      // of rabitq4 keeps too few candidates for a hundred rows.
+      let isFiltered = known.name != "uniform 1.0"
+      let isCoarse = Self.configurations[number].codec == .fixed(.rabitq4)
+      if isFiltered || (Self.configurations[number].kind == .hnsw && !(isCoarse && k > 10)) {
+        #expect(usual.recall >= 0.95, "\(known.name): \(usual.recall) by \(usual.plans)")
+        #expect(better.recall >= (isCoarse ? 0.985 : 0.99), "\(known.name): \(better.recall) by \(better.plans)")
       }
-      let better = try Self.run(data, cell, SearchParameters(targetRecall: 0.99))
-      #expect(better.recall >= (isBall ? 0.975 : 0.985), "\(cell.name): \(better.recall) by \(better.plans)")
-      let exact = try Self.run(data, cell, SearchParameters(exact: true))
+      if k > 10 { continue }
+      let exact = try Self.run(grid, cell, k: k, SearchParameters(exact: true))
       #expect(exact.recall == 1 && exact.plans == [.exact])
     }
   }
 
-  @Test("The plan that is chosen costs little more than the best one")
-  func regretIsBounded() throws {
-    let data = try Data(IndexConfiguration(dimensions: 384, kind: .hnsw), folder: TemporaryFolder())
+  @Test("The plan that is chosen costs little more than the best one, in every query", arguments: [10, 100])
+  func regretIsBounded(k: Int) throws {
+    let grid = try Self.grid(0)
     var chosen: Set<SegmentPlan> = []
-    for cell in data.cells {
-      let own = try Self.run(data, cell, SearchParameters(targetRecall: 0.95))
-      chosen.formUnion(own.plans)
-      let fixed = try [SegmentPlan.exact, .lists, .graph].map {
-        try Self.run(data, cell, SearchParameters(targetRecall: 0.95, plan: $0))
+    for (cell, known) in grid.data.cells.enumerated() {
+      for target in [nil, 0.99] as [Double?] {
+        let own = try Self.run(grid, cell, k: k, SearchParameters(targetRecall: target))
+        chosen.formUnion(own.plans)
+        let fixed = try [SegmentPlan.exact, .lists, .graph].map {
+          try Self.run(grid, cell, k: k, SearchParameters(targetRecall: target, plan: $0))
+        }
+        let best = try #require(
+          fixed.filter { $0.recall >= target ?? 0.95 }.min { $0.nanoseconds < $1.nanoseconds })
+        #expect(
+          own.nanoseconds <= 1.5 * best.nanoseconds, "\(known.name): \(own.plans), \(fixed.map(\.nanoseconds))")
+        // Twice is not reached where the ways cost the same on average: lists and walks are dear for other queries.
+        for (query, (one, other)) in zip(own, best).enumerated() {
+          #expect(
+            one.nanoseconds <= 3 * other.nanoseconds,
+            "\(known.name), query \(query): \(one.answer.plan) \(one.nanoseconds), best \(other.nanoseconds)")
+        }
       }
-      let best = fixed.filter { $0.recall >= 0.95 }.map(Self.cost).min() ?? 0
-      #expect(Self.cost(own) <= 1.5 * best, "\(cell.name): \(own.plans), \(fixed.map(Self.cost))")
     }
     // All three have their place.
     #expect(chosen == [.exact, .lists, .graph])
@@ -171,24 +86,21 @@ import VidxVectors
 
   @Test("What passes is all that a search of lists scores, and no more than all of it")
   func listsScoreOnlyWhatPasses() throws {
-    let data = try Data(IndexConfiguration(dimensions: 384, kind: .hnsw), folder: TemporaryFolder())
-    for cell in data.cells {
-      for (query, filter) in zip(data.queries, cell.filters) {
-        var counters = SearchCounters()
-        _ = try data.index.search(
-          query, k: Self.k, parameters: SearchParameters(plan: .lists), filter: filter, counters: &counters)
-        #expect(counters.rowsScored <= filter.entryCount)
+    let grid = try Self.grid(0)
+    for cell in grid.data.cells.indices {
+      for (query, outcome) in try Self.run(grid, cell, SearchParameters(plan: .lists)).enumerated() {
+        #expect(outcome.counters.rowsScored <= grid.filter(cell, query).entryCount)
       }
     }
   }
 
   @Test("Where few pass, a stream scores them all and no other, and is in order", arguments: [0, 3])
   func streamsOfFewAreExact(_ number: Int) throws {
-    let data = try Data(Self.configurations[number], folder: TemporaryFolder())
-    for cell in data.cells {
-      let filter = cell.filters[5]
-      let stream = data.index.stream(data.queries[5], filter: filter)
-      #expect(stream.isExact == (filter.entryCount < 200), "\(cell.name): \(filter.entryCount) rows")
+    let grid = try Self.grid(number)
+    for (cell, known) in grid.data.cells.enumerated() {
+      let filter = grid.filter(cell, 5)
+      let stream = grid.index.stream(grid.data.queries[5], filter: filter)
+      #expect(stream.isExact == (filter.entryCount < 200), "\(known.name): \(filter.entryCount) rows")
       if !stream.isExact { continue }
       var scores: [Float] = []
       while let hit = try stream.next() { scores.append(hit.score) }
@@ -199,28 +111,44 @@ import VidxVectors
 
   @Test("Rows that are dead are no filter that somebody asked for")
   func deadRowsAreNoFilter() throws {
-    let data = try Data(IndexConfiguration(dimensions: 384, kind: .ivfflat, lists: 50), folder: TemporaryFolder())
-    let live = RowSet(capacity: data.index.entryCount, full: true)
+    let grid = try Self.grid(3)
+    let live = RowSet(capacity: grid.index.entryCount, full: true)
     live.remove(17)
-    let filter = try EntryFilter(live, in: data.index, isOfLiveRows: true)
+    let filter = try EntryFilter(live, in: grid.index, isOfLiveRows: true)
     var (own, whole) = (SearchCounters(), SearchCounters())
-    let answer = try data.index.search(data.queries[0], k: Self.k, filter: filter, counters: &own)
-    _ = try data.index.search(data.queries[0], k: Self.k, counters: &whole)
+    let answer = try grid.index.search(grid.data.queries[0], k: Self.k, filter: filter, counters: &own)
+    _ = try grid.index.search(grid.data.queries[0], k: Self.k, counters: &whole)
     #expect(answer.plan == .lists && own.listsProbed == whole.listsProbed)
   }
 
   @Test("Equal questions get equal plans and answers")
   func plansDoNotFlip() throws {
-    let data = try Data(IndexConfiguration(dimensions: 384, kind: .hnsw), folder: TemporaryFolder())
-    for cell in data.cells {
-      for (query, filter) in zip(data.queries, cell.filters).prefix(10) {
-        var counters = SearchCounters()
-        let first = try data.index.search(query, k: Self.k, filter: filter, counters: &counters)
-        let second = try data.index.search(query, k: Self.k, filter: filter, counters: &counters)
-        #expect(first.hits == second.hits && first.plan == second.plan)
-        let estimates = data.index.estimates(k: Self.k, parameters: SearchParameters(), filter: filter)
-        #expect(estimates.map(\.nanoseconds) == estimates.map(\.nanoseconds).sorted())
-      }
+    let grid = try Self.grid(0)
+    for cell in grid.data.cells.indices {
+      let (first, second) = (try Self.run(grid, cell), try Self.run(grid, cell))
+      #expect(first.map(\.answer.hits) == second.map(\.answer.hits) && first.map(\.counters) == second.map(\.counters))
+      let estimates = grid.index.estimates(
+        k: Self.k, parameters: SearchParameters(), filter: grid.filter(cell, 0))
+      #expect(estimates.map(\.nanoseconds) == estimates.map(\.nanoseconds).sorted())
     }
+  }
+
+  /// A third of the rows pass, all of them far: walks that score more than pass give up, and lists begin with what they
+  /// have found.
+  @Test("A walk that gives up keeps what it has", arguments: [0, 1])
+  func switchKeepsWhatItHas(_ number: Int) throws {
+    let grid = try Self.grid(number)
+    let cell = try #require(grid.data.cells.firstIndex { $0.name == "far third" })
+    let own = try Self.run(grid, cell, SearchParameters(plan: .graph))
+    let lists = try Self.run(grid, cell, SearchParameters(plan: .lists))
+    var (changed, scores, saved) = (0, 0, 0)
+    for (own, lists) in zip(own, lists) where own.counters.listsProbed > 0 {
+      changed += 1
+      #expect(own.answer.plan == .lists)
+      scores += lists.counters.distanceComputations
+      saved += lists.counters.distanceComputations - own.counters.distanceComputations + own.counters.nodesScored
+    }
+    #expect(changed > 50 && saved > scores / 8, "\(saved) of \(scores) in \(changed) searches")
+    #expect(own.recall >= 0.95)
   }
 }
