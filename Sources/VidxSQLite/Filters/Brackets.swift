@@ -2,8 +2,11 @@
 enum Brackets {
   /// More brackets are closed than were opened before, outside of strings, names and comments: a condition in brackets
   /// ends before its text does.
-  static func closeTooMany(in sql: String) -> Bool {
-    var bytes = Array(sql.utf8)[...]
+  static func closeTooMany(in sql: String) -> Bool { end(of: Array(sql.utf8)[...]) != nil }
+
+  /// Where the bracket is that closes what none has opened; nil without one.
+  static func end(of text: ArraySlice<UInt8>) -> Int? {
+    var bytes = text
     var depth = 0
     while let byte = bytes.popFirst() {
       switch byte {
@@ -17,9 +20,9 @@ enum Brackets {
         skip(&bytes, to: Array("*/".utf8))
       default: break
       }
-      if depth < 0 { return true }
+      if depth < 0 { return bytes.startIndex - 1 }
     }
-    return false
+    return nil
   }
 
   /// Goes behind the next end, or to the end of all. A quote that is doubled begins anew, which comes to the same.

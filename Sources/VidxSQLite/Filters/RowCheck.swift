@@ -17,22 +17,26 @@ final class RowCheck {
   /// - Returns: nil for a condition that ends the brackets around it, and so is none to be put beside another.
   init?(_ text: FilterText, of store: IndexStore, columnCount: Int) throws {
     if text.form != .select, Brackets.closeTooMany(in: text.sql) { return nil }
-    let (prefix, suffix) = try Self.frame(text, store, columnCount)
     // Behind the text, whose own parameters are counted from 1.
     let places = repeatElement("?", count: Self.width).joined(separator: ", ")
-    statement = try store.connection.prepare(prefix + text.sql + suffix + "(\(places))", isPersistent: true)
+    let sql = try Self.framed(text, store, columnCount)
+    statement = try store.connection.prepare(sql + "(\(places))", isPersistent: true)
     valueCount = Int32(statement.parameterCount - Self.width)
   }
 
-  private static func frame(
-    _ text: FilterText, _ store: IndexStore, _ columnCount: Int
-  ) throws -> (prefix: String, suffix: String) {
+  private static func framed(_ text: FilterText, _ store: IndexStore, _ columnCount: Int) throws -> String {
     if text.form == .select {
       let columns = (0..<columnCount).map { "c\($0)" }.joined(separator: ", ")
-      return ("WITH vidx_rows(\(columns)) AS (", "\n) SELECT c0 FROM vidx_rows WHERE c0 IN ")
+      return "WITH vidx_rows(\(columns)) AS (" + text.sql + "\n) SELECT c0 FROM vidx_rows WHERE c0 IN "
+    }
+    var condition = text.sql
+    if let rows = try store.rowTable(), let found = Membership(condition, table: rows.name, key: rows.key) {
+      let key = [store.schema, rows.name, rows.key].map { quoted(identifier: $0) }.joined(separator: ".")
+      condition =
+        "EXISTS (WITH vidx_rows(c0) AS (" + found.select + "\n) SELECT 1 FROM vidx_rows WHERE c0 = " + key + ")"
     }
     let (prefix, suffix) = try store.frame(of: text.form)
-    return (prefix, suffix + " AND \(try store.quotedRowKey()) IN ")
+    return prefix + condition + suffix + " AND \(try store.quotedRowKey()) IN "
   }
 
   /// Steps of SQLite's machine that it has taken so far.

@@ -19,6 +19,12 @@ import VidxVectors
     let store = try IndexStore.make(connection, definition(12, metric: .l2, kind: kind))
     try connection.execute("CREATE TABLE rows(id INTEGER PRIMARY KEY, label INTEGER, u INTEGER, free INTEGER)")
     try connection.execute("CREATE INDEX rows_u ON rows(u)")
+    try connection.execute("CREATE TABLE grades(u INTEGER PRIMARY KEY, grade INTEGER)")
+    try connection.execute(
+      """
+      WITH RECURSIVE c(u) AS (SELECT 0 UNION ALL SELECT u + 1 FROM c WHERE u < 999)
+      INSERT INTO grades SELECT u, u * 7 % 4 FROM c
+      """)
     try connection.execute("INSERT INTO v_config(key, value) VALUES ('rows_table', 'rows')")
     var random = SeededGenerator(seed: 5)
     let heaps = (0..<30).map { _ in random.vector(12) }
@@ -62,6 +68,11 @@ import VidxVectors
     "u < 500", "free < 500", "free < 100", "u < 100", "u < 10", "free < 10", "u < 1", "label = 3", "label <> 3", "1",
     "0",
     "free < 500 AND label IN (SELECT label FROM rows WHERE u < 300 LIMIT 9)", "free % 3 = 0 -- to the end",
+    "rows.id IN (SELECT r.id FROM rows r JOIN grades g ON g.u = r.free WHERE g.grade = 2)",
+    "id IN (SELECT r.id FROM grades JOIN rows r USING (u) WHERE rows.label > r.label - 1 AND grade < 2 -- )\n)",
+    "id IN (VALUES (1), ('17'), (2.0), (NULL), ('x'))", "id IN (SELECT max(id) FROM rows GROUP BY free)",
+    "id IN (SELECT id FROM rows WHERE u < 300 ORDER BY u, id LIMIT 900)",
+    "id IN (SELECT id || '' FROM rows WHERE u < 500)",
   ]
 
   /// Whichever way it is answered: an index without approximations answers as brute force does.
@@ -75,6 +86,7 @@ import VidxVectors
       // Another text each time, or its rows would be kept.
       for text in [
         condition("\(sql)\n AND \(number) = ?1", .integer(Int64(number))),
+        condition(sql + String(repeating: " ", count: number)),
         FilterText(
           .select, "SELECT id, u AS c0 FROM rows WHERE (\(sql)\n) AND ?1 = \(number)", [.integer(Int64(number))]),
       ] {
@@ -129,6 +141,40 @@ import VidxVectors
       let (answer, _, _) = try search(store, vectors[7] ?? [], text)
       let expected = neighbours(of: vectors[7] ?? [], in: vectors, .l2, filter: passing).prefix(10).map(\.rowID)
       #expect(answer.hits.count == 10 && Set(answer.hits.map(\.rowID)).subtracting(expected).count <= 1)
+    }
+  }
+
+  /// A SELECT in brackets is not run as a whole for the rows that are checked: the row goes into its joins.
+  @Test func checksJoinsRowByRow() throws {
+    let (store, vectors) = try make(.flat)
+    let sql = "rows.id IN (SELECT r.id FROM rows r JOIN grades g ON g.u = r.free WHERE g.grade = ?1)"
+    for grade in Int64(0)..<4 {
+      let query = vectors[grade * 100 + 7] ?? []
+      let (answer, isChecked, _) = try search(store, query, condition(sql, .integer(grade)))
+      let passing = try store.connection.prepare(
+        "SELECT id FROM rows WHERE free * 7 % 4 = \(grade)"
+      ).rowIDs()
+      let expected = neighbours(of: query, in: vectors, .l2, filter: passing).prefix(10).map(\.rowID)
+      #expect(isChecked && answer.hits.map(\.rowID) == expected)
+    }
+  }
+
+  @Test func seesWhatIsAMembership() {
+    func found(_ sql: String) -> String? { Membership(sql, table: "rows", key: "id")?.select }
+    for sql in [
+      "id IN (SELECT 1)", " rows . id  in\n(SELECT 1)", "\"rows\".\"id\" IN(SELECT 1)\t", "ROWS.ID In (SELECT 1)",
+    ] {
+      #expect(found(sql) == (sql.contains(" . ") ? nil : "SELECT 1"), "\(sql)")
+    }
+    #expect(found("id IN (SELECT ')' /* ) */ FROM (x) -- )\n)") == "SELECT ')' /* ) */ FROM (x) -- )\n")
+    #expect(found("id IN (WITH a AS (VALUES (1)) SELECT * FROM a)") != nil)
+    for sql in [
+      "", "id", "id IN", "id IN (", "id IN (SELECT 1", "id IN (1, 2)", "id NOT IN (SELECT 1)", "NOT id IN (SELECT 1)",
+      "id IN (SELECT 1) AND u < 5", "id IN (SELECT 1) OR 1", "id IN (SELECT 1)) OR (1", "other.id IN (SELECT 1)",
+      "u IN (SELECT 1)", "main.rows.id IN (SELECT 1)", "-id IN (SELECT 1)", "id IN rows", "id IN (selection)", "\"id",
+      "\"i\"\"d\" IN (SELECT 1)", "(id IN (SELECT 1))", "id IN (SELECT 1) -- all",
+    ] {
+      #expect(found(sql) == nil, "\(sql)")
     }
   }
 

@@ -1,0 +1,60 @@
+/// A condition that is as a whole `key IN (SELECT ...)`.
+///
+/// SQLite runs such a SELECT to its end before it looks at the first row, however few rows are asked for. As
+/// `EXISTS (SELECT ... AND it = key)` it says the same of a row, and the key goes into the joins of the SELECT: four
+/// tables take 25 steps a row (0.9 us) then, instead of all that the SELECT takes for every sixteen.
+struct Membership: Equatable {
+  /// What stands in the brackets.
+  let select: String
+
+  /// - Parameters:
+  ///   - table: what the condition may call the rows.
+  ///   - key: their key.
+  /// - Returns: nil for any other condition.
+  init?(_ condition: String, table: String, key: String) {
+    var rest = Array(condition.utf8)[...]
+    guard var name = Self.takeName(&rest) else { return nil }
+    if rest.first == UInt8(ascii: ".") {
+      rest = rest.dropFirst()
+      guard Self.isEqual(name, table), let column = Self.takeName(&rest) else { return nil }
+      name = column
+    }
+    guard Self.isEqual(name, key), let word = Self.takeName(&rest), Self.isEqual(word, "IN") else { return nil }
+    rest = rest.drop(while: Self.isSpace)
+    guard rest.popFirst() == UInt8(ascii: "("), let end = Brackets.end(of: rest) else { return nil }
+    guard rest[(end + 1)...].allSatisfy(Self.isSpace) else { return nil }
+    var select = rest[..<end]
+    self.select = String(decoding: select, as: UTF8.self)
+    guard let first = Self.takeName(&select), ["SELECT", "WITH", "VALUES"].contains(where: { Self.isEqual(first, $0) })
+    else { return nil }
+  }
+
+  /// The next name or word, in double quotes or in none, without the space before it.
+  private static func takeName(_ bytes: inout ArraySlice<UInt8>) -> String? {
+    bytes = bytes.drop(while: isSpace)
+    let name: ArraySlice<UInt8>
+    if bytes.first == UInt8(ascii: "\"") {
+      name = bytes.dropFirst().prefix { $0 != UInt8(ascii: "\"") }
+      // Without an end, or with a quote in it.
+      let end = name.endIndex
+      guard end < bytes.endIndex, bytes[(end + 1)...].first != UInt8(ascii: "\"") else { return nil }
+      bytes = bytes[(end + 1)...]
+    } else {
+      name = bytes.prefix(while: isOfName)
+      bytes = bytes.dropFirst(name.count)
+    }
+    return name.isEmpty ? nil : String(decoding: name, as: UTF8.self)
+  }
+
+  private static func isEqual(_ name: String, _ other: String) -> Bool { name.lowercased() == other.lowercased() }
+
+  private static func isSpace(_ byte: UInt8) -> Bool { [9, 10, 12, 13, 32].contains(byte) }
+
+  private static func isOfName(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
+    case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "$"), 0x80...: true
+    default: false
+    }
+  }
+}
