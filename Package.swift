@@ -73,7 +73,8 @@ let package = Package(
       dependencies: ["CAllocationCounter", "VidxFiles", "VidxIndexes", "VidxSegments", "VidxVectors"],
       exclude: ["CounterThresholds.json"], swiftSettings: settings),
     .testTarget(
-      name: "VidxSQLiteTests", dependencies: ["CSQLite", "VidxSQLite", "VidxIndexes", "VidxSegments", "VidxVectors"],
+      name: "VidxSQLiteTests",
+      dependencies: ["CSQLite", "VidxFiles", "VidxSQLite", "VidxIndexes", "VidxSegments", "VidxVectors"],
       swiftSettings: settings, linkerSettings: sqlite),
     .testTarget(name: "VidxExtensionTests", swiftSettings: settings),
     .testTarget(name: "VidxFilesTests", dependencies: ["VidxFiles"], swiftSettings: settings),
