@@ -77,7 +77,11 @@ struct BenchSetting: Equatable, Sendable {
     case .hnsw: return sweeps(IndexConfiguration(dimensions: 1, metric: .l2, kind: .hnsw), lists: 0, k: k)
     case .ivfflat(let lists):
       let lists = lists ?? max(rows / 1_000, Int(Double(rows).squareRoot()))
-      return [scale(from: 1, through: max(lists, 1)).map { BenchSetting(name: .probes, value: Double($0)) }]
+      // The target first: one holds under every filter, while as many probes find less the fewer rows pass.
+      return [
+        targets.map { BenchSetting(name: .targetRecall, value: $0) },
+        scale(from: 1, through: max(lists, 1)).map { BenchSetting(name: .probes, value: Double($0)) },
+      ]
     }
   }
 
