@@ -7,6 +7,24 @@ import VidxIndexes
 /// nearest pass depends on the query. So both are tried, in turns and each for as long as the other is expected to take
 /// (docs/PLANNER.md): together they take little more than twice what the better takes alone.
 final class CheckedSearch {
+  enum Outcome {
+    /// k rows that pass, or all that do.
+    case found([StoreHit], SearchedWhole)
+    /// The text's rows are to be read, some or all of which have been.
+    case read
+    /// So many of the nearest rows are to be found first, by the caller.
+    case wants(Int)
+  }
+
+  /// Rows that may pass: the nearest of those searched.
+  struct Candidates {
+    /// How many were asked for.
+    let count: Int
+    let answer: StoreAnswer
+    /// What finding them was expected to take.
+    let nanoseconds: Double
+  }
+
   /// What the searches without the text were like.
   struct SearchedWhole {
     var plan = StorePlan.exact
@@ -26,7 +44,7 @@ final class CheckedSearch {
   private let reading: FilterReading
   private let limit: StatementLimit
   private let trace: FilterTrace?
-  private let nearest: (Int) throws -> (answer: StoreAnswer, nanoseconds: Double)
+  private let nearest: (Int) throws -> Candidates
   private var whole = SearchedWhole()
   /// Whether a row passes, of those checked.
   private var passes: [Int64: Bool] = [:]
@@ -37,10 +55,10 @@ final class CheckedSearch {
   ///   - rowCount: of the index.
   ///   - searchedCount: rows that are searched; nil for all.
   ///   - trace: gets what was done.
-  ///   - nearest: the nearest of them, as many as asked for, and what finding them is expected to take.
+  ///   - nearest: the nearest of them, as many as asked for.
   init(
     k: Int, rowCount: Int, searchedCount: Int?, _ run: FilterRun, _ check: RowCheck, _ trace: FilterTrace?,
-    nearest: @escaping (Int) throws -> (answer: StoreAnswer, nanoseconds: Double)
+    nearest: @escaping (Int) throws -> Candidates
   ) {
     self.k = k
     self.rowCount = rowCount
@@ -66,21 +84,29 @@ final class CheckedSearch {
   /// Candidates asked for beyond those that are expected to do.
   private static let spare = 1.2
 
-  /// - Returns: k rows that pass, or all that do; nil when the text's rows are to be read, some or all of which have
-  ///   been.
-  func answer() throws -> (hits: [StoreHit], whole: SearchedWhole)? {
-    if try isReadAtOnce() { return nil }
-    var wanted = max(3 * k, min(Int(Double(k) * statement.history.candidatesPerRow * Self.spare), 16 * k))
-    wanted = min(wanted, mostWanted)
+  /// How many candidates are found first.
+  static func firstCount(k: Int, _ history: FilterHistory) -> Int {
+    max(3 * k, min(Int(Double(k) * history.candidatesPerRow * spare), 16 * k))
+  }
+
+  /// - Parameters:
+  ///   - begun: the candidates to begin with.
+  ///   - asks: without any, asks the caller for the first.
+  func outcome(_ begun: Candidates?, asks: Bool) throws -> Outcome {
+    if try begun == nil ? isReadAtOnce() : isReadByLook() { return .read }
+    var begun = begun
+    var wanted = begun?.count ?? min(Self.firstCount(k: k, statement.history), mostWanted)
     while wanted <= rowCount / 4 {
-      let (answer, nanoseconds) = try candidates(wanted)
+      if asks, begun == nil { return .wants(wanted) }
+      let (answer, nanoseconds) = try candidates(wanted, begun)
+      begun = nil
       guard let found = try passing(of: answer.hits) else { break }
       // Fewer than were asked for: these are all there are, or all within the distance.
       if found.count == k || answer.hits.count < wanted {
         statement.history.checked(passes.count, k: k)
         whole.rowsChecked = passes.count
         whole.rowsPassed = passes.values.count { $0 }
-        return (found, whole)
+        return .found(found, whole)
       }
       let rate = Double(found.count + 1) / Double(answer.hits.count + 2)
       let needed = min(max(Int(Double(k) / rate * Self.spare), 2 * wanted), mostWanted)
@@ -89,11 +115,11 @@ final class CheckedSearch {
         Double(checkSteps) * Double(needed) / Double(max(passes.count, 1)) + nanoseconds / Self.nanosecondsPerStep
         * Double(needed) / Double(wanted)
       wanted = needed
-      if Int(steps) > statement.history.unfinishedSteps, try readSome(Int(steps)) { return nil }
+      if Int(steps) > statement.history.unfinishedSteps, try readSome(Int(steps)) { return .read }
     }
     _ = try trace.timing({ try reading.finish() }, noting: { .read(rows: $0.count, isFinished: true) })
     statement.history.finished(steps: reading.steps)
-    return nil
+    return .read
   }
 
   /// Reads for as long as what is rare and indexed takes; where that was tried before in vain, or checking all rows
@@ -104,20 +130,25 @@ final class CheckedSearch {
     {
       return try readSome(Self.firstSteps)
     }
-    return text.form == .select ? try reading.read(steps: Self.stepsToLook) : false
+    return try isReadByLook()
   }
 
-  private func candidates(_ count: Int) throws -> (answer: StoreAnswer, nanoseconds: Double) {
+  private func isReadByLook() throws -> Bool {
+    text.form == .select ? try reading.read(steps: Self.stepsToLook) : false
+  }
+
+  /// - Parameter begun: those, if they have been found.
+  private func candidates(_ count: Int, _ begun: Candidates?) throws -> (answer: StoreAnswer, nanoseconds: Double) {
     try limit.check(statement.connection)
     let found = try trace.timing(
-      { try nearest(count) },
+      { try begun ?? nearest(count) },
       noting: {
         .found(rows: $0.answer.hits.count, plan: $0.answer.plan, nanoseconds: $0.nanoseconds)
       })
     try limit.check(statement.connection)
     whole.plan = found.answer.plan
     whole.counters += found.answer.counters
-    return found
+    return (found.answer, found.nanoseconds)
   }
 
   /// - Returns: whether all rows have been read.

@@ -9,6 +9,13 @@ package enum FilteredSearch: Sendable {
   case filter(ResolvedFilter)
 }
 
+/// How far such a search has come.
+enum FilteredStep {
+  case done(FilteredSearch)
+  /// So many of the nearest rows of the whole index are wanted next.
+  case wants(Int)
+}
+
 extension IndexStore {
   /// Answers a search under a filter in SQL, or reads the filter's rows for it, whichever is sooner done: see
   /// `CheckedSearch`. Rows are always read when the answer has to be exact, the plan is given, the same text was asked
@@ -24,6 +31,29 @@ extension IndexStore {
   package func search(
     _ request: StoreRequest, under terms: FilterTerms, timeout: Double? = nil, trace: FilterTrace? = nil
   ) throws -> FilteredSearch {
+    switch try step(request, under: terms, timeout: timeout, trace: trace) {
+    case .done(let search): return search
+    case .wants: preconditionFailure("candidates are found here")
+    }
+  }
+
+  /// Where the first candidates come from.
+  struct FirstCandidates {
+    /// Those that were found for this search.
+    var found: CheckedSearch.Candidates?
+    /// Whoever makes the search finds them: without any, they are asked for.
+    var areAsked = false
+    /// An earlier step of the same search has noted that the text was asked for.
+    var isNoted = false
+  }
+
+  /// The same in two steps, so that whoever looks for the first candidates need not hold the connection meanwhile.
+  /// - Parameter first: none are asked for where other terms are to hold as well. Those found are of the state that the
+  ///   open transaction reads.
+  func step(
+    _ request: StoreRequest, under terms: FilterTerms, timeout: Double? = nil, trace: FilterTrace? = nil,
+    first: FirstCandidates = FirstCandidates()
+  ) throws -> FilteredStep {
     let stamp = try beginFilter()
     try check(request)
     let limit = StatementLimit(seconds: timeout)
@@ -34,20 +64,25 @@ extension IndexStore {
         noting: {
           $0.isCached ? .kept : .read(rows: $0.filter.rowsYielded, isFinished: true)
         })
-      return .filter(resolved)
+      return .done(.filter(resolved))
     }
-    let kept = { (resolved: ResolvedFilter) in trace.timing({ FilteredSearch.filter(resolved) }, noting: { _ in .kept })
+    let kept = { (resolved: ResolvedFilter) in
+      trace.timing({ FilteredStep.done(.filter(resolved)) }, noting: { _ in .kept })
     }
     let found = try run(terms.texts[0], limit, stamp, kept: kept) { run in
-      if let answer = try answerByChecks(request, among: rows, run, trace) { return .answer(answer) }
+      switch try check(request, among: rows, run, trace, first) {
+      case .wants(let count): return .wants(count)
+      case .found(let hits, let whole): return .done(.answer(answer(hits, whole, request)))
+      case .read: break
+      }
       if !run.reading.isFinished {
         _ = try trace.timing({ try run.reading.finish() }, noting: { .read(rows: $0.count, isFinished: true) })
       }
-      return .filter(try self.rows(of: run))
+      return .done(.filter(try self.rows(of: run)))
     }
-    guard case .filter(var resolved) = found, let rows else { return found }
+    guard case .done(.filter(var resolved)) = found, let rows else { return found }
     resolved.filter = try settling { try resolved.filter.intersection(rows) }
-    return .filter(resolved)
+    return .done(.filter(resolved))
   }
 
   package func search(
@@ -57,14 +92,15 @@ extension IndexStore {
   }
 
   /// - Parameter rows: to search among; nil for all.
-  /// - Returns: nil when the filter's rows are to be read, which the run may have done already.
-  private func answerByChecks(
-    _ request: StoreRequest, among rows: PreparedFilter?, _ run: FilterRun, _ trace: FilterTrace?
-  ) throws -> StoreAnswer? {
+  private func check(
+    _ request: StoreRequest, among rows: PreparedFilter?, _ run: FilterRun, _ trace: FilterTrace?,
+    _ first: FirstCandidates
+  ) throws -> CheckedSearch.Outcome {
     // What cannot be kept is of no use the next time.
-    let wasAsked = try run.statement.isPure() && run.stamp.map { filters.rowSets.noteUse(run.text, $0) } ?? false
+    let wasAsked =
+      try !first.isNoted && run.statement.isPure() && run.stamp.map { filters.rowSets.noteUse(run.text, $0) } ?? false
     guard !wasAsked, mayCheck(request, run.statement), let check = try run.statement.rowCheck(run.text, of: self)
-    else { return nil }
+    else { return .read }
     try check.bind(run.text.values)
     defer { check.clear() }
     let search = CheckedSearch(
@@ -72,11 +108,20 @@ extension IndexStore {
     ) { count in
       try self.nearest(count, request, among: rows)
     }
-    return try search.answer().map { answer($0.hits, $0.whole, request) }
+    return try search.outcome(first.found, asks: first.areAsked && rows == nil)
   }
 
-  /// Candidates that a graph is walked for.
-  private static let mostWalked = 4_096
+  /// How many candidates a search under a filter in SQL will want first; nil when that has to be found out, because
+  /// nothing is known of the text, or the same was asked before. Reads nothing.
+  func expectedCandidates(_ request: StoreRequest, under terms: FilterTerms) throws -> Int? {
+    guard terms.texts.count == 1, terms.rowIDs == nil, terms.conditions.isEmpty,
+      let statement = knownStatement(of: terms.texts[0]), mayCheck(request, statement),
+      !filters.rowSets.knows(terms.texts[0]), statement.history.unfinishedSteps >= CheckedSearch.firstSteps
+    else { return nil }
+    try check(request)
+    let count = CheckedSearch.firstCount(k: request.k, statement.history)
+    return count <= liveCount / 4 ? count : nil
+  }
 
   private func mayCheck(_ request: StoreRequest, _ statement: FilterStatement) -> Bool {
     let parameters = request.parameters
@@ -87,21 +132,19 @@ extension IndexStore {
   /// The nearest rows without the text, `count` of them, searched as thoroughly as the k nearest under it would be.
   private func nearest(
     _ count: Int, _ request: StoreRequest, among rows: PreparedFilter?
-  ) throws -> (answer: StoreAnswer, nanoseconds: Double) {
+  ) throws -> CheckedSearch.Candidates {
     var whole = request
     whole.k = count
     whole.prepared = rows
     whole.parameters = request.parameters.findingCandidates(
       count, k: request.k, kind: definition.configuration.kind)
-    // What a walk keeps is moved at each insertion: so many are sooner found by scoring all.
-    if count > Self.mostWalked, definition.configuration.kind == .hnsw { whole.parameters.exact = true }
     let answer = try search(whole)
     let nanoseconds = try views.reduce(0.0) { sum, view in
       guard let passing = try settling({ try passing(rows, in: view) }) else { return sum }
       let estimates = view.index.estimates(k: count, parameters: whole.parameters, filter: passing.rows)
       return sum + (estimates.first?.nanoseconds ?? 0)
     }
-    return (answer, nanoseconds)
+    return CheckedSearch.Candidates(count: count, answer: answer, nanoseconds: nanoseconds)
   }
 
   private func answer(

@@ -155,6 +155,11 @@ extension IndexStore {
   /// How often rows of an earlier filter were used, and how often a text was run.
   package var filterCounts: (hits: Int, misses: Int) { (filters.hits, filters.misses) }
 
+  /// The compiled text, if it has been compiled.
+  func knownStatement(of text: FilterText) -> FilterStatement? {
+    filters.statements[FilterText(text.form, text.sql)]
+  }
+
   private func filterStatement(_ text: FilterText) throws -> FilterStatement {
     let key = FilterText(text.form, text.sql)
     filters.uses += 1

@@ -59,6 +59,11 @@ final class RowSetCache {
     return asked?.hashes.insert(text.hashValue).inserted == false
   }
 
+  /// The filter was asked for, now or in an earlier state.
+  func knows(_ text: FilterText) -> Bool {
+    entries[text] != nil || asked?.hashes.contains(text.hashValue) == true
+  }
+
   /// At once for some hundred filters to come: looking for the oldest takes longer than a search.
   private func makeRoom(for size: Int, _ stamp: Stamp) {
     // What is of another state will not be asked for again, whatever its text.

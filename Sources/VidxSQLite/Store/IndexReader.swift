@@ -21,11 +21,19 @@ package final class IndexReader: Sendable {
   package let path: String
   package let name: String
   private let state: Locked<State>
+  /// Called before candidates are looked for, by a thread that holds no lock.
+  private let willFindCandidates: @Sendable () -> Void
 
   /// - Throws: `SQLiteError`, `StoreError.noIndex` and what else opening an index throws.
-  package init(path: String, name: String) throws {
+  package convenience init(path: String, name: String) throws {
+    try self.init(path: path, name: name, willFindCandidates: {})
+  }
+
+  /// - Parameter willFindCandidates: for tests.
+  init(path: String, name: String, willFindCandidates: @escaping @Sendable () -> Void) throws {
     self.path = path
     self.name = name
+    self.willFindCandidates = willFindCandidates
     let connection = try Connection(path: path, flags: SQLITE_OPEN_READWRITE)
     // A filter may speak of indexes.
     let code = unsafe Extension.register(on: connection.handle)
@@ -68,8 +76,24 @@ package final class IndexReader: Sendable {
     case answered(StoreAnswer, IndexSnapshot)
   }
 
+  /// How far a search under a filter in SQL has come.
+  private enum Step {
+    case begun(Begun)
+    /// So many rows of a snapshot are to be found first.
+    case wants(Int, IndexSnapshot, isNoted: Bool)
+  }
+
+  /// Rows of a snapshot that have been found, to be checked.
+  private struct Found {
+    let candidates: CheckedSearch.Candidates
+    let snapshot: IndexSnapshot
+    let isNoted: Bool
+  }
+
   /// Resolves a filter for one search; or makes the search, where that is done sooner than reading the rows that pass.
-  /// Either way other searches of the reader wait meanwhile.
+  ///
+  /// Other searches of the reader wait while SQLite reads or checks rows, not while the nearest are looked for that are
+  /// then checked. (Where these do not do, or the state has changed meanwhile, they wait for what follows, too.)
   /// - Parameter request: without a filter of its own.
   /// - Throws: as `resolve`; what the search throws.
   package func begin(
@@ -77,13 +101,18 @@ package final class IndexReader: Sendable {
     _ limits: @autoclosure () -> SearchLimits = SearchLimits()
   ) throws -> Begun {
     if filter.terms.texts.isEmpty { return .resolved(try resolve(filter)) }
-    return try state.withLock { state in
+    let first = try state.withLock { state -> Step in
       let snapshot = try state.current()
       if let kept = filter.kept(state.version) {
-        return .resolved(ReaderFilter.Resolved(snapshot: snapshot, filter: kept, isCached: true))
+        return .begun(.resolved(ReaderFilter.Resolved(snapshot: snapshot, filter: kept, isCached: true)))
       }
-      return try state.begin(request(), under: filter, limits())
+      if let count = try state.store.expectedCandidates(request(), under: filter.terms) {
+        return .wants(count, snapshot, isNoted: false)
+      }
+      return try state.step(request(), under: filter, nil, limits())
     }
+    guard let found = try find(first, request) else { return Self.begun(first) }
+    return try Self.begun(state.withLock { state in try state.step(request(), under: filter, found, limits()) })
   }
 
   /// The same for a search of a snapshot; what is in SQL is asked of what is committed now.
@@ -92,14 +121,34 @@ package final class IndexReader: Sendable {
     _ request: @autoclosure () throws -> StoreRequest, under filter: ReaderFilter, for snapshot: IndexSnapshot,
     version: UInt64, _ limits: @autoclosure () -> SearchLimits = SearchLimits()
   ) throws -> Begun {
+    let fixed = (snapshot: snapshot, version: version)
     if !filter.terms.texts.isEmpty, filter.kept(version) == nil,
-      let begun = try state.withLock({ state in
-        try state.begin(request, under: filter, for: snapshot, version: version, limits())
+      let first = try state.withLock({ state -> Step? in
+        if let count = try state.store.expectedCandidates(request(), under: filter.terms) {
+          return .wants(count, snapshot, isNoted: false)
+        }
+        return try state.step(request(), under: filter, nil, for: fixed, limits())
       })
     {
-      return begun
+      guard let found = try find(first, request) else { return Self.begun(first) }
+      let second = try state.withLock { state in
+        try state.step(request(), under: filter, found, for: fixed, limits())
+      }
+      if let second { return Self.begun(second) }
     }
     return .resolved(try resolve(filter, for: snapshot, version: version, limits()))
+  }
+
+  /// Finds the candidates that a step wants; nil where it wants none.
+  private func find(_ step: Step, _ request: () throws -> StoreRequest) throws -> Found? {
+    guard case .wants(let count, let snapshot, let isNoted) = step else { return nil }
+    willFindCandidates()
+    return Found(candidates: try snapshot.candidates(count, for: request()), snapshot: snapshot, isNoted: isNoted)
+  }
+
+  private static func begun(_ step: Step) -> Begun {
+    guard case .begun(let begun) = step else { preconditionFailure("candidates were found before") }
+    return begun
   }
 
   /// The rows of a snapshot that a filter lets pass; what is in SQL is asked of what is committed now.
@@ -232,28 +281,39 @@ package final class IndexReader: Sendable {
       }
     }
 
-    func begin(_ request: StoreRequest, under filter: ReaderFilter, _ limits: SearchLimits) throws -> Begun {
-      try reading(limits) {
-        switch try store.search(request, under: filter.terms, timeout: limits.seconds) {
-        case .answer(let answer): return .answered(answer, snapshot)
-        case .filter(let resolved): return .resolved(take(resolved, for: filter))
-        }
-      }
+    /// - Parameter found: candidates to begin with; without any, those that the search wants first are asked for.
+    func step(
+      _ request: StoreRequest, under filter: ReaderFilter, _ found: Found?, _ limits: SearchLimits
+    ) throws -> Step {
+      try reading(limits) { try step(request, filter, found, snapshot, version, limits) }
     }
 
     /// nil when the snapshot does not show what is committed.
-    func begin(
-      _ request: () throws -> StoreRequest, under filter: ReaderFilter, for snapshot: IndexSnapshot, version: UInt64,
-      _ limits: SearchLimits
-    ) throws -> Begun? {
+    func step(
+      _ request: StoreRequest, under filter: ReaderFilter, _ found: Found?,
+      for fixed: (snapshot: IndexSnapshot, version: UInt64), _ limits: SearchLimits
+    ) throws -> Step? {
       try reading(limits) {
-        guard snapshot.isOf(store.state) else { return nil }
-        switch try store.search(request(), under: filter.terms, timeout: limits.seconds) {
-        case .answer(let answer): return .answered(answer, snapshot)
-        case .filter(let resolved):
-          if resolved.isReusable { filter.keep(resolved.filter, version) }
-          return .resolved(ReaderFilter.Resolved(resolved, snapshot))
-        }
+        guard fixed.snapshot.isOf(store.state) else { return nil }
+        return try step(request, filter, found, fixed.snapshot, fixed.version, limits)
+      }
+    }
+
+    private func step(
+      _ request: StoreRequest, _ filter: ReaderFilter, _ found: Found?, _ snapshot: IndexSnapshot, _ version: UInt64,
+      _ limits: SearchLimits
+    ) throws -> Step {
+      var first = IndexStore.FirstCandidates()
+      first.areAsked = found == nil
+      first.isNoted = found?.isNoted ?? false
+      // What was found in another state is of no use.
+      if let found, found.snapshot.isOf(store.state) { first.found = found.candidates }
+      switch try store.step(request, under: filter.terms, timeout: limits.seconds, first: first) {
+      case .wants(let count): return .wants(count, snapshot, isNoted: true)
+      case .done(.answer(let answer)): return .begun(.answered(answer, snapshot))
+      case .done(.filter(let resolved)):
+        if resolved.isReusable { filter.keep(resolved.filter, version) }
+        return .begun(.resolved(ReaderFilter.Resolved(resolved, snapshot)))
       }
     }
 

@@ -170,6 +170,33 @@ package final class IndexSnapshot: @unchecked Sendable {
     return unsafe memory.nearest.move(to: memory.hits)
   }
 
+  /// The nearest rows without a filter, `count` of them, searched as thoroughly as the k nearest under one would be.
+  func candidates(_ count: Int, for request: StoreRequest) throws(StoreError) -> CheckedSearch.Candidates {
+    let parameters = request.parameters.findingCandidates(count, k: request.k, kind: configuration.kind)
+    let memory = SearchMemory()
+    var report = SearchReport()
+    let prepared = unsafe request.query.withUnsafeBufferPointer { vector in
+      Result { () throws(StoreError) in unsafe try prepare(vector) }
+    }
+    let found = try search(
+      prepared.get(), k: count, parameters: parameters, filter: nil, in: memory, report: &report)
+    let hits = unsafe UnsafeMutableBufferPointer(start: memory.hits, count: found)
+    unsafe configuration.metric.orderTies(hits)
+    var near: [StoreHit] = []
+    near.reserveCapacity(found)
+    for i in 0..<found {
+      let hit = unsafe hits[i]
+      let distance = configuration.metric.distance(fromScore: hit.score)
+      if let within = request.within, distance > within { break }
+      near.append(StoreHit(rowID: hit.rowID, distance: distance))
+    }
+    let nanoseconds = segments.reduce(0.0) { sum, segment in
+      sum + (segment.index.estimates(k: count, parameters: parameters, filter: nil).first?.nanoseconds ?? 0)
+    }
+    let answer = StoreAnswer(hits: near, plan: report.plan, complete: true, counters: report.counters, filter: nil)
+    return CheckedSearch.Candidates(count: count, answer: answer, nanoseconds: nanoseconds)
+  }
+
   private func search(
     _ index: SegmentIndex, _ query: PreparedQuery, _ k: Int, _ parameters: SearchParameters, _ passing: PassingRows,
     into hits: UnsafeMutablePointer<Hit>, _ report: inout SearchReport
