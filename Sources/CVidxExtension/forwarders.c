@@ -13,6 +13,31 @@ const sqlite3_api_routines *vidx_sqlite;
 /* The first version of SQLite whose table has all of these. */
 const int vidx_sqlite_minimum = 3038000;
 
+#undef sqlite3_backup_finish
+int sqlite3_backup_finish(sqlite3_backup *a0) {
+  return vidx_sqlite->backup_finish(a0);
+}
+
+#undef sqlite3_backup_init
+sqlite3_backup *sqlite3_backup_init(sqlite3 *a0, const char *a1, sqlite3 *a2, const char *a3) {
+  return vidx_sqlite->backup_init(a0, a1, a2, a3);
+}
+
+#undef sqlite3_backup_pagecount
+int sqlite3_backup_pagecount(sqlite3_backup *a0) {
+  return vidx_sqlite->backup_pagecount(a0);
+}
+
+#undef sqlite3_backup_remaining
+int sqlite3_backup_remaining(sqlite3_backup *a0) {
+  return vidx_sqlite->backup_remaining(a0);
+}
+
+#undef sqlite3_backup_step
+int sqlite3_backup_step(sqlite3_backup *a0, int a1) {
+  return vidx_sqlite->backup_step(a0, a1);
+}
+
 #undef sqlite3_bind_blob64
 int sqlite3_bind_blob64(sqlite3_stmt *a0, int a1, const void *a2, sqlite3_uint64 a3, void(*a4)(void*)) {
   return vidx_sqlite->bind_blob64(a0, a1, a2, a3, a4);
@@ -141,6 +166,11 @@ int sqlite3_db_readonly(sqlite3 *a0, const char *a1) {
 #undef sqlite3_declare_vtab
 int sqlite3_declare_vtab(sqlite3 *a0, const char *a1) {
   return vidx_sqlite->declare_vtab(a0, a1);
+}
+
+#undef sqlite3_errcode
+int sqlite3_errcode(sqlite3 *a0) {
+  return vidx_sqlite->errcode(a0);
 }
 
 #undef sqlite3_errmsg

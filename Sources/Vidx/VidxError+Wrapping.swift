@@ -28,6 +28,8 @@ extension VidxError {
     case let error as SQLiteError: self.init(error)
     case let error as FilterError: self.init(Self.code(of: error), error.description, cause: error)
     case let error as StoreError: self.init(error)
+    case let error as BackupError:
+      self.init(error == .insideTransaction ? .other : .alreadyExists, "\(error)", cause: error)
     case let error as SegmentError: self.init(Self.code(of: error), error.message, cause: error)
     case let error as BuildError: self.init(error)
     case let error as VectorError: self.init(.badVector, "\(error)", cause: error)

@@ -14,6 +14,19 @@ enum LongWork {
         isCancelled: { Interruption.isRequested }))
   }
 
+  /// Work that counts bytes, told to the body's argument, which throws after Ctrl-C.
+  static func run<Result>(
+    stage: String, _ body: (@escaping (_ done: Int, _ total: Int) throws -> Void) throws -> Result
+  ) rethrows -> Result {
+    Interruption.listen()
+    let bar = ProgressBar()
+    defer { bar.finish() }
+    return try body { done, total in
+      if Interruption.isRequested { throw CancellationError() }
+      bar.report(stage: stage, done: done >> 20, total: total >> 20)
+    }
+  }
+
   /// "1.2 s", "3:05 min".
   static func duration(since start: ContinuousClock.Instant) -> String {
     let seconds = (ContinuousClock.now - start) / .seconds(1)

@@ -95,9 +95,10 @@ struct Arguments: Equatable {
     values[option.name, default: []].append(value)
   }
 
-  /// The first operand, which is a database's file: SQLite has databases without one, but they end with the command.
-  func database() throws(UsageError) -> String {
-    let path = operands[0]
+  /// An operand that is a database's file, the first if nothing is said. SQLite has databases without one, but they end
+  /// with the command.
+  func database(_ position: Int = 0) throws(UsageError) -> String {
+    let path = operands[position]
     guard !path.isEmpty, path != ":memory:" else {
       throw UsageError(
         "\"\(path)\" is not a file, and nothing would be left of it; give a file, for example vectors.db")
