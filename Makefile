@@ -24,6 +24,7 @@ test: build ## all tests
 	@scripts/install-packages.sh test
 	@scripts/check-harness.sh
 	@scripts/check-postgresql.sh
+	@scripts/check-reliability.sh
 	@# The library that ships is tested, not the one built beside the tests.
 	VIDX_EXTENSION=$(CURDIR)/.build/release/libvidx.so swift test --disable-xctest $(TEST_FLAGS)
 

@@ -48,6 +48,14 @@ extension SegmentFolder {
     }
     if locked.isEmpty { return }
     let keep = try named()
+    if locked.allSatisfy({ keep.contains($0.name) }) { return }
+    do throws(SegmentError) {
+      // With a rollback journal the commit that took the names away is the removal of a file: lost with the power, the
+      // state before it would come back, and want these segments.
+      try fileSystem.synchronizeDirectory(parentDirectory(of: path))
+    } catch {
+      return result.failures.append(error)
+    }
     for (name, file) in locked where !keep.contains(name) {
       do throws(SegmentError) {
         if try removeIfPresent(file) { result.removed.append(name) }
