@@ -1,5 +1,6 @@
 internal import Synchronization
 internal import VidxIndexes
+internal import VidxSQLite
 
 /// A database of rows and vectors: an SQLite file, and a folder of index files beside it.
 ///
@@ -29,6 +30,8 @@ public final class VectorDatabase: Sendable {
   private let readers: [SessionQueue]
   /// Long work that lets the writer go on; the writer itself for a database in memory.
   private let caretaker: SessionQueue
+  private let maintenance: Maintenance
+  private let maintenanceState: MaintenanceState
   private let nextReader = Atomic<Int>(0)
 
   /// Opens a database, making the file when there is none. Cost: that of opening SQLite; no index is read.
@@ -37,9 +40,14 @@ public final class VectorDatabase: Sendable {
   ///   - path: a file. `":memory:"` makes a database without one, for tests: its vectors stay in memory.
   ///   - busyTimeout: how long to wait for another process that is writing, in milliseconds.
   ///   - readers: how many searches and queries may run at the same time.
+  ///   - maintenance: whether new and deleted rows are merged into segments without being asked.
   /// - Throws: `.cannotOpen`, `.notADatabase`.
-  public init(path: String, busyTimeout: Int = 5_000, readers: Int = 4) async throws(VidxError) {
+  public init(
+    path: String, busyTimeout: Int = 5_000, readers: Int = 4, maintenance: Maintenance = .automatic
+  ) async throws(VidxError) {
     self.path = path
+    self.maintenance = maintenance
+    maintenanceState = MaintenanceState(maintenance)
     let timeout = Int32(clamping: busyTimeout)
     writer = SessionQueue(label: "vidx.writer") { () throws(VidxError) in
       try Session(path: path, mode: .create, busyTimeout: timeout, newHasWriteAheadLog: true)
@@ -59,6 +67,8 @@ public final class VectorDatabase: Sendable {
       }
     try await writer.run { _, _ in }
   }
+
+  deinit { maintenanceState.close() }
 
   // MARK: Indexes
 
@@ -100,7 +110,7 @@ public final class VectorDatabase: Sendable {
   /// - Returns: how many rows it changed.
   @discardableResult
   public func execute(_ sql: String, _ parameters: [Value] = []) async throws(VidxError) -> Int {
-    try await writer.run { session, _ in try session.execute(sql, parameters) }
+    try await write { session, _ in try session.execute(sql, parameters) }
   }
 
   /// Runs one statement that only reads, on the state last committed. Everything that `vidx` adds to SQL works in it.
@@ -134,7 +144,7 @@ public final class VectorDatabase: Sendable {
   public func transaction<Result: Sendable>(
     _ body: @escaping @Sendable (Transaction) throws -> Result
   ) async throws(VidxError) -> Result {
-    try await writer.run { session, _ in
+    try await write { session, _ in
       let transaction = Transaction(session)
       defer { transaction.end() }
       return try session.transaction { try body(transaction) }
@@ -179,7 +189,38 @@ public final class VectorDatabase: Sendable {
     }
   }
 
+  /// Copies the database and the files of its indexes, of one committed state, while writes and searches go on.
+  /// Cancelling the task leaves nothing of the copy.
+  ///
+  /// - Parameter path: where the copy goes; nothing may be there.
+  /// - Throws: `.alreadyExists`, `.storage`; `.corrupt` naming a damaged file: there is no copy of what is damaged.
+  public func backup(to path: String) async throws(VidxError) {
+    _ = try await caretaker.run { session, cancellation in
+      try session.backup(to: path) { _, _ in if cancellation.isRequested { throw CancellationError() } }
+    }
+  }
+
+  /// What maintenance has done.
+  public var maintenanceReport: MaintenanceReport { maintenanceState.report }
+
   // MARK: Queues
+
+  /// Looks after the indexes, unless there is somebody at it or little has changed.
+  private func maintain(after changes: Int64) {
+    guard maintenance.isOn, caretaker !== writer, maintenanceState.request(changes) else { return }
+    Task.detached(priority: .utility) { [caretaker, maintenance, maintenanceState] in
+      while maintenanceState.nextTurn() {
+        do throws(VidxError) {
+          let merges = try await caretaker.run { session, _ in
+            try session.maintain(maintenance) { maintenanceState.cancellation.isRequested }
+          }
+          maintenanceState.note(merges: merges, error: nil)
+        } catch {
+          maintenanceState.note(merges: 0, error: error)
+        }
+      }
+    }
+  }
 
   func optimize(_ name: String) async throws(VidxError) {
     try await caretaker.run { session, cancellation in
@@ -190,7 +231,13 @@ public final class VectorDatabase: Sendable {
   func write<Result: Sendable>(
     _ body: @escaping @Sendable (Session, Cancellation) throws -> Result
   ) async throws(VidxError) -> Result {
-    try await writer.run(body)
+    let (result, changes) = try await writer.run { session, cancellation in
+      let before = session.connection.totalChanges
+      let result = try body(session, cancellation)
+      return (result, session.connection.totalChanges - before)
+    }
+    maintain(after: changes)
+    return result
   }
 
   /// Cancelling the task ends the statement that the body runs.

@@ -34,25 +34,49 @@ extension IndexStore {
       let delta = try readDeltaRows()
       let isSettled = delta.rowIDs.isEmpty && views.count <= 1 && !views.contains(where: \.hasTombstones)
       if isSettled && !(anew && !views.isEmpty) { return nil }
-      let parts = views.map {
-        MergePlan.Part(id: $0.id, fileName: $0.fileName, index: $0.index, live: $0.liveEntries())
-      }
-      let largest = anew ? nil : views.indices.max { views[$0].liveCount < views[$1].liveCount }
-      let base = largest.flatMap { views[$0].liveCount == 0 ? nil : views[$0] }
-      let growth = try base.map { view in
-        GrowthBase(index: view.index, live: try settling { try view.filter() })
-      }
-      let columnCount = definition.filterColumns.count
-      var sources: [any VectorSource] = []
-      for part in parts where part.id != base?.id {
-        sources.append(try settling { try SegmentRows(part.index, live: part.live, columns: columnCount) })
-      }
-      sources.append(delta)
-      let source = ConcatenatedSource(sources, dimensions: definition.configuration.dimensions)
-      return MergePlan(
-        revision: revision, parts: parts, deltaIDs: delta.rowIDs, source: source, base: growth,
-        rowCount: source.rowIDs.count + (base?.liveCount ?? 0))
+      return try plan(of: views, delta, revision, anew: anew)
     }
+  }
+
+  /// As `prepareMerge`, of what a policy chooses.
+  /// - Returns: nil when nothing is worth it, at the cost of counting the delta.
+  package func prepareMerge(choosing policy: MergePolicy) throws -> MergePlan? {
+    if folder == nil { return nil }
+    return try refresh(includingDelta: false) { revision in
+      let segments = views.map { MergePolicy.Segment(live: $0.liveCount, dead: $0.index.entryCount - $0.liveCount) }
+      guard let chosen = policy.choose(delta: try deltaCount(), segments: segments) else { return nil }
+      return try plan(of: chosen.sorted().map { views[$0] }, readDeltaRows(), revision, anew: false)
+    }
+  }
+
+  /// Rows of the delta, as the database has them.
+  func deltaCount() throws -> Int {
+    let statement = try tables.statement(.deltaCount)
+    defer { statement.reset() }
+    return try statement.step() ? Int(statement.int64(0)) : 0
+  }
+
+  private func plan(
+    of views: [SegmentView], _ delta: ArraySource, _ revision: Revision, anew: Bool
+  ) throws -> MergePlan {
+    let parts = views.map {
+      MergePlan.Part(id: $0.id, fileName: $0.fileName, index: $0.index, live: $0.liveEntries())
+    }
+    let largest = anew ? nil : views.indices.max { views[$0].liveCount < views[$1].liveCount }
+    let base = largest.flatMap { views[$0].liveCount == 0 ? nil : views[$0] }
+    let growth = try base.map { view in
+      GrowthBase(index: view.index, live: try settling { try view.filter() })
+    }
+    let columnCount = definition.filterColumns.count
+    var sources: [any VectorSource] = []
+    for part in parts where part.id != base?.id {
+      sources.append(try settling { try SegmentRows(part.index, live: part.live, columns: columnCount) })
+    }
+    sources.append(delta)
+    let source = ConcatenatedSource(sources, dimensions: definition.configuration.dimensions)
+    return MergePlan(
+      revision: revision, parts: parts, deltaIDs: delta.rowIDs, source: source, base: growth,
+      rowCount: source.rowIDs.count + (base?.liveCount ?? 0))
   }
 
   /// Step 2 of a merge: builds the new segment. Touches no table and needs no transaction.

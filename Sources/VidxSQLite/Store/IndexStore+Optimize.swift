@@ -17,22 +17,35 @@ extension IndexStore {
   ///   was.
   package func optimizeOutsideTransaction(options: BuildOptions = BuildOptions()) throws {
     guard connection.isAutocommit else { throw StoreError.insideTransaction(index: table) }
-    if let plan = try prepareMerge() {
-      let published = try buildMerge(plan, options: options)
-      do {
-        try withPatience(options) {
-          try connection.transaction { try commitMerge(plan, published) }
-        }
-        published?.release()
-      } catch {
-        published?.release()
-        // Takes the new file away if nothing names it. Should that fail too, the next sweep does; the first error is
-        // what the caller needs.
-        _ = try? sweep()
-        throw error
-      }
-    }
+    if let plan = try prepareMerge() { try mergeOutsideTransaction(plan, options: options) }
     try sweep()
+  }
+
+  /// Merges what a policy chooses, as `optimizeOutsideTransaction` does everything; and sweeps, if there was anything.
+  /// - Returns: whether there was.
+  @discardableResult
+  package func maintain(_ policy: MergePolicy, options: BuildOptions = BuildOptions()) throws -> Bool {
+    guard connection.isAutocommit else { throw StoreError.insideTransaction(index: table) }
+    guard let plan = try prepareMerge(choosing: policy) else { return false }
+    try mergeOutsideTransaction(plan, options: options)
+    try sweep()
+    return true
+  }
+
+  private func mergeOutsideTransaction(_ plan: MergePlan, options: BuildOptions) throws {
+    let published = try buildMerge(plan, options: options)
+    do {
+      try withPatience(options) {
+        try connection.transaction { try commitMerge(plan, published) }
+      }
+      published?.release()
+    } catch {
+      published?.release()
+      // Takes the new file away if nothing names it. Should that fail too, the next sweep does; the first error is
+      // what the caller needs.
+      _ = try? sweep()
+      throw error
+    }
   }
 
   /// Builds everything anew: from the content table if there is one, otherwise from the live vectors.
@@ -54,8 +67,18 @@ extension IndexStore {
     try adopt(image, after: revision)
   }
 
+  /// Merges what a policy chooses, inside the caller's transaction (SQL: 'merge').
+  package func mergeSome(_ policy: MergePolicy, options: BuildOptions = BuildOptions()) throws {
+    try sweepLongRetired()
+    try merge(prepareMerge(choosing: policy), options: options)
+  }
+
   private func merge(anew: Bool, options: BuildOptions) throws {
-    guard let plan = try prepareMerge(anew: anew) else { return }
+    try merge(prepareMerge(anew: anew), options: options)
+  }
+
+  private func merge(_ plan: MergePlan?, options: BuildOptions) throws {
+    guard let plan else { return }
     let published = try buildMerge(plan, options: options)
     if let published { unsettledFiles.append(published) }
     try commitMerge(plan, published)

@@ -104,9 +104,7 @@ package final class IndexStore {
     try refresh(includingDelta: false) { revision in
       let settledCount = settled?.liveCount ?? 0
       if let delta, delta.token == revision.token { return settledCount + delta.cache.count }
-      let statement = try tables.statement(.deltaCount)
-      defer { statement.reset() }
-      return try settledCount + (statement.step() ? Int(statement.int64(0)) : 0)
+      return try settledCount + deltaCount()
     }
   }
 

@@ -56,6 +56,10 @@ extension VirtualTable {
   private func run(_ command: String) throws {
     switch command.lowercased() {
     case "optimize": try store().optimize(options: registry.buildOptions())
+    case "merge":
+      let store = try store()
+      try store.mergeSome(
+        .standard(dimensions: store.definition.configuration.dimensions), options: registry.buildOptions())
     case "rebuild": try store().rebuild(options: registry.buildOptions())
     case "integrity-check":
       let problems = try store().integrityCheck(deep: true)

@@ -21,7 +21,7 @@ enum VirtualTableError: Error, Equatable {
   /// 'integrity-check' found something; the first few problems.
   case damaged(problems: [String], count: Int)
 
-  static let commands = ["optimize", "rebuild", "integrity-check"]
+  static let commands = ["merge", "optimize", "rebuild", "integrity-check"]
 }
 
 extension VirtualTableError: CustomStringConvertible {

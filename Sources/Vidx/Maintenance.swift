@@ -1,0 +1,112 @@
+internal import VidxIndexes
+internal import VidxSQLite
+internal import VidxSegments
+
+/// How a database looks after its indexes by itself: new and deleted rows are merged into segments when enough of them
+/// have come together, off the path of commits, while searches and writes go on.
+///
+/// Few rows are merged often and many seldom: segments are merged with those of a size like theirs, so that there are
+/// O(log rows) segments, and a row is written O(log rows) times (about ten after a million inserts).
+public struct Maintenance: Sendable, Equatable {
+  /// Nothing is merged but by `VectorIndex.optimize`.
+  public static let off = Maintenance(isOn: false, mergeAfter: nil, threads: 1)
+  /// Merges with one thread, after as many changed rows as would slow searches down.
+  public static let automatic = Maintenance(isOn: true, mergeAfter: nil, threads: 1)
+
+  /// - Parameters:
+  ///   - rows: so many new rows of an index are merged; nil for as many as are 4 MiB of vectors, at least 1,000.
+  ///   - threads: to build with, at least 1.
+  public static func automatic(mergeAfter rows: Int?, threads: Int = 1) -> Maintenance {
+    Maintenance(isOn: true, mergeAfter: rows.map { max($0, 1) }, threads: max(threads, 1))
+  }
+
+  let isOn: Bool
+  let mergeAfter: Int?
+  let threads: Int
+
+  func policy(dimensions: Int) -> MergePolicy {
+    mergeAfter.map(MergePolicy.init(deltaRows:)) ?? .standard(dimensions: dimensions)
+  }
+}
+
+/// What maintenance has done since the database was opened.
+public struct MaintenanceReport: Sendable, Equatable {
+  /// Merges that were committed.
+  public internal(set) var merges = 0
+  /// Why the last one failed; nil when it did not. It is tried again after the next write.
+  public internal(set) var lastError: VidxError?
+
+  public static func == (one: MaintenanceReport, other: MaintenanceReport) -> Bool {
+    one.merges == other.merges && one.lastError?.message == other.lastError?.message
+  }
+}
+
+/// Whether maintenance is due or under way. Sendable.
+final class MaintenanceState: Sendable {
+  private struct State {
+    var isRunning = false
+    /// Rows changed since the indexes were last looked at; from the start as many as it takes.
+    var changes = Int64.max
+    var isClosed = false
+    var report = MaintenanceReport()
+  }
+
+  private let state = Locked(State())
+  /// Changes after which it is worth looking whether there is something to merge.
+  private let threshold: Int64
+  let cancellation = Cancellation()
+
+  init(_ maintenance: Maintenance) { threshold = Int64(maintenance.mergeAfter ?? 1_000) / 4 }
+
+  var report: MaintenanceReport { state.withLock { $0.report } }
+
+  /// Notes that rows were changed.
+  /// - Returns: whether the caller has to start the work.
+  func request(_ changes: Int64) -> Bool {
+    state.withLock { state in
+      state.changes = state.changes.addingReportingOverflow(changes).overflow ? .max : state.changes + changes
+      if state.changes < threshold || state.isRunning || state.isClosed { return false }
+      state.isRunning = true
+      return true
+    }
+  }
+
+  /// - Returns: whether enough has changed since the last turn; when not, the work has ended.
+  func nextTurn() -> Bool {
+    state.withLock { state in
+      guard state.changes >= threshold, !state.isClosed else {
+        state.isRunning = false
+        return false
+      }
+      state.changes = 0
+      return true
+    }
+  }
+
+  func note(merges: Int, error: VidxError?) {
+    state.withLock { state in
+      state.report.merges += merges
+      state.report.lastError = error
+    }
+  }
+
+  func close() {
+    state.withLock { $0.isClosed = true }
+    cancellation.request()
+  }
+}
+
+extension Session {
+  /// Merges what the policy chooses in each index.
+  /// - Returns: how many indexes there was something to merge in.
+  func maintain(_ maintenance: Maintenance, isCancelled: @escaping @Sendable () -> Bool) throws(VidxError) -> Int {
+    var merged = 0
+    for name in try indexNames() {
+      let store = try store(name)
+      let policy = maintenance.policy(dimensions: store.definition.configuration.dimensions)
+      let options = BuildOptions(threads: maintenance.threads, isCancelled: isCancelled)
+      if try wrappingErrors({ try store.maintain(policy, options: options) }) { merged += 1 }
+    }
+    return merged
+  }
+}
