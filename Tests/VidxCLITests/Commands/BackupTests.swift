@@ -15,7 +15,7 @@ import Testing
   }
 
   private func answer(_ database: String) throws -> String {
-    try sandbox.succeed("search", database, "--index", "v", "--like", "7", "-k", "5", "--json", "--exact").output
+    try sandbox.succeed("search", database, "--index", "v", "--like", "1", "-k", "5", "--json", "--exact").output
   }
 
   @Test func backUpLoseRestore() throws {

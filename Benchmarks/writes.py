@@ -1,0 +1,220 @@
+#!/usr/bin/env python3
+"""Measures writes of vidx, sqlite-vec and pgvector in turns: single commits, bulk loads, and searches beside a writer.
+
+    writes.py [--data NAME] [--rows N] [--rounds N]     prints a table; raw results go to .build/bench/writes.jsonl
+
+All write rows and vectors through Python, one statement a row: vidx and sqlite-vec through the same SQLite library and
+settings, pgvector through psycopg. Each round begins with empty databases on this machine's disk. `latency`: a search
+process asks without pause while a writer inserts and merges at full speed, against the same searches without a writer.
+"""
+
+import argparse
+import multiprocessing
+import os
+import shutil
+import statistics
+import time
+
+import numpy as np
+
+import datasets
+from engines import postgresql
+from results import FOLDER, ROOT, Writer
+
+EXTENSION = os.path.join(ROOT, ".build", "release", "libvidx.so")
+SYNCHRONOUS = ("FULL", "NORMAL")
+SINGLE = 300
+
+
+class SQLite:
+    """vidx or sqlite-vec in a file with a write-ahead log."""
+
+    def __init__(self, folder, name, synchronous, dimensions):
+        import apsw
+
+        self.database = apsw.Connection(os.path.join(folder, f"{name}.db"))
+        self.database.set_busy_timeout(60_000)
+        self.database.enable_load_extension(True)
+        self.database.execute("PRAGMA journal_mode = WAL")
+        self.database.execute(f"PRAGMA synchronous = {synchronous}")
+        if name == "vidx":
+            self.database.load_extension(EXTENSION)
+            kind = f"vidx(dimensions = {dimensions})"
+        else:
+            import sqlite_vec
+
+            self.database.load_extension(sqlite_vec.loadable_path())
+            kind = f"vec0(vector float[{dimensions}])"
+        self.database.execute("CREATE TABLE IF NOT EXISTS turns(id INTEGER PRIMARY KEY, role TEXT, quality REAL)")
+        self.database.execute(f"CREATE VIRTUAL TABLE IF NOT EXISTS v USING {kind}")
+
+    def begin(self):
+        self.database.execute("BEGIN IMMEDIATE")
+
+    def commit(self):
+        self.database.execute("COMMIT")
+
+    def insert(self, row, vector):
+        self.database.execute("INSERT INTO turns VALUES (?, 'user', ?)", (row, row % 100 / 100))
+        self.database.execute("INSERT INTO v(rowid, vector) VALUES (?, ?)", (row, vector.tobytes()))
+
+    def close(self):
+        self.database.close()
+
+
+class PostgreSQL:
+    """pgvector with an HNSW index, each row inserted into the graph when it comes."""
+
+    def __init__(self, server, synchronous, dimensions):
+        self.database = server.connect()
+        self.database.execute("CREATE EXTENSION IF NOT EXISTS vector")
+        postgresql.accept(self.database)
+        # NORMAL loses the last commits with the power, as this does.
+        self.database.execute(f"SET synchronous_commit = {'on' if synchronous == 'FULL' else 'off'}")
+        self.database.execute("DROP TABLE IF EXISTS turns")
+        self.database.execute(
+            f"CREATE TABLE turns(id bigint PRIMARY KEY, role text, quality real, v vector({dimensions}))")
+        self.database.execute("CREATE INDEX ON turns USING hnsw (v vector_cosine_ops)")
+
+    def begin(self):
+        self.database.execute("BEGIN")
+
+    def commit(self):
+        self.database.execute("COMMIT")
+
+    def insert(self, row, vector):
+        self.database.execute("INSERT INTO turns VALUES (%s, 'user', %s, %s)",
+                              (row, row % 100 / 100, postgresql.encoded(vector)), prepare=True)
+
+    def close(self):
+        self.database.close()
+
+
+def measure(engine, base, rows):
+    """-> rows a second of one transaction, and of single ones."""
+    begin = time.perf_counter()
+    engine.begin()
+    for row in range(rows):
+        engine.insert(row + 1, base[row])
+    engine.commit()
+    bulk = rows / (time.perf_counter() - begin)
+    begin = time.perf_counter()
+    for row in range(rows, rows + SINGLE):
+        engine.begin()
+        engine.insert(row + 1, base[row])
+        engine.commit()
+    single = SINGLE / (time.perf_counter() - begin)
+    return bulk, single
+
+
+def rates(base, arguments, writer, folder):
+    server = None
+    if postgresql.missing() is None:
+        server = postgresql.Server(os.path.join(folder, "postgresql"))
+    found = {}
+    try:
+        for _ in range(arguments.rounds):
+            for synchronous in SYNCHRONOUS:
+                for name in ("vidx", "sqlite-vec") + (("pgvector",) if server else ()):
+                    place = os.path.join(folder, "round")
+                    os.makedirs(place)
+                    if name == "pgvector":
+                        engine = PostgreSQL(server, synchronous, base.shape[1])
+                    else:
+                        engine = SQLite(place, name, synchronous, base.shape[1])
+                    bulk, single = measure(engine, base, arguments.rows)
+                    engine.close()
+                    shutil.rmtree(place)
+                    found.setdefault((name, synchronous), []).append((bulk, single))
+                    writer.write("writes", engine=name, synchronous=synchronous, rows=arguments.rows,
+                                 bulk_rows_per_second=bulk, single_commits_per_second=single)
+    finally:
+        if server:
+            server.close()
+    print("| engine | synchronous | rows a second, one transaction | single-row transactions a second |")
+    print("|---|---|---:|---:|")
+    for (name, synchronous), pairs in found.items():
+        bulk, single = (statistics.median(values) for values in zip(*pairs))
+        print(f"| {name} | {synchronous} | {bulk:,.0f} | {single:,.0f} |")
+    for synchronous in SYNCHRONOUS:
+        for other, position, what in (("sqlite-vec", 0, "bulk"), ("sqlite-vec", 1, "single"), ("pgvector", 0, "bulk"),
+                                      ("pgvector", 1, "single")):
+            if (other, synchronous) in found:
+                ratios = [ours[position] / theirs[position] for ours, theirs in
+                          zip(found["vidx", synchronous], found[other, synchronous])]
+                print(f"{synchronous}, {what}: {statistics.median(ratios):.2f} times {other}")
+
+
+def write_and_merge(folder, base, rows, stop):
+    """The writer of `latency`: transactions of 100 rows, and 'merge' after every ten."""
+    engine = SQLite(folder, "vidx", "NORMAL", base.shape[1])
+    row = rows
+    while not stop.is_set():
+        engine.begin()
+        for _ in range(100):
+            row += 1
+            engine.database.execute("INSERT OR REPLACE INTO v(rowid, vector) VALUES (?, ?)",
+                                    (row, base[row % len(base)].tobytes()))
+        engine.commit()
+        if row % 1_000 == 0:
+            engine.database.execute("INSERT INTO v(v) VALUES ('merge')")
+    engine.close()
+
+
+def percentiles(engine, queries, seconds):
+    statement = "SELECT rowid FROM v WHERE vector MATCH ? AND k = 10"
+    times, end, i = [], time.perf_counter() + seconds, 0
+    while (begin := time.perf_counter()) < end:
+        engine.database.execute(statement, (queries[i % len(queries)].tobytes(),)).fetchall()
+        times.append(time.perf_counter() - begin)
+        i += 1
+    return np.percentile(times, [50, 99]) * 1e6
+
+
+def latency(base, queries, arguments, writer, folder):
+    place = os.path.join(folder, "latency")
+    os.makedirs(place)
+    rows = min(50_000, len(base))
+    engine = SQLite(place, "vidx", "NORMAL", base.shape[1])
+    engine.begin()
+    for row in range(rows):
+        engine.database.execute("INSERT INTO v(rowid, vector) VALUES (?, ?)", (row + 1, base[row].tobytes()))
+    engine.commit()
+    engine.database.execute("INSERT INTO v(v) VALUES ('optimize')")
+    percentiles(engine, queries, 1)
+    quiet = percentiles(engine, queries, arguments.seconds)
+    stop = multiprocessing.Event()
+    process = multiprocessing.Process(target=write_and_merge, args=(place, base, rows, stop))
+    process.start()
+    percentiles(engine, queries, 1)
+    busy = percentiles(engine, queries, arguments.seconds)
+    stop.set()
+    process.join()
+    for name, (p50, p99) in (("quiet", quiet), ("beside a writer", busy)):
+        print(f"search of {rows:,} rows, {name}: p50 {p50:.0f} us, p99 {p99:.0f} us")
+        writer.write("write_latency", state=name, rows=rows, p50_us=p50, p99_us=p99)
+    print(f"p99 beside a writer: {busy[1] / quiet[1]:.1f} times the quiet one")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", default=datasets.available()[0])
+    parser.add_argument("--rows", type=int, default=3_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=5, help="of each measurement of latency")
+    arguments = parser.parse_args()
+    data = datasets.prepare(arguments.data)
+    base, queries = np.ascontiguousarray(data.base(), dtype=np.float32), data.queries()
+    folder = os.path.join(FOLDER, "scratch", "writes")
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    writer = Writer(os.path.join(FOLDER, "writes.jsonl"))
+    try:
+        rates(base, arguments, writer, folder)
+        latency(base, queries, arguments, writer, folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+import Testing
+
+@testable import VidxFiles
+
+/// Files that somebody broke on purpose: each is read or refused with a `FileError`, none ends the process.
+@Suite struct HostileFileTests {
+  /// Numbers without end from a seed (SplitMix64).
+  private struct Chance: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+      state &+= 0x9E37_79B9_7F4A_7C15
+      var z = state
+      z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+      z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+      return z ^ (z >> 31)
+    }
+  }
+
+  /// What readers look at closely, and numbers at the ends of their types.
+  private static let pieces: [[UInt8]] =
+    [
+      "(", ")", "{", "}", "[", "]", ",", ":", "'", "\"", "\"\"", "\\", "\\u", "\\ud800", "\r\n", "\n", "\t", "-", ".",
+      "e", "1e999", "-0", "NaN", "null", "true", "999999999999999999999", "9223372036854775807", "-9223372036854775808",
+      "(0,)", "(1, 99999999999)", "18446744073709551615", "[[]]", "\u{FEFF}", "é", "id", "vector", "<f8", "|u1", ">f4",
+    ].map { Array($0.utf8) } + [
+      [0], [0xFF], [0x80], [0xC0, 0xAF], [0xFF, 0xFF, 0xFF, 0x7F], [0, 0, 0, 0x80], [0, 0, 0, 0],
+    ]
+
+  private static func mutated(_ bytes: [UInt8], _ chance: inout Chance) -> [UInt8] {
+    var bytes = bytes
+    for _ in 0..<Int.random(in: 1...4, using: &chance) {
+      let place = Int.random(in: 0...bytes.count, using: &chance)
+      let piece = pieces[Int.random(in: 0..<pieces.count, using: &chance)]
+      switch Int.random(in: 0..<5, using: &chance) {
+      case 0: bytes.insert(contentsOf: piece, at: place)
+      case 1: bytes.replaceSubrange(place..<min(bytes.count, place + piece.count), with: piece)
+      case 2: bytes.removeSubrange(place..<min(bytes.count, place + Int.random(in: 1...40, using: &chance)))
+      case 3: bytes.removeLast(bytes.count - place)
+      default: if place < bytes.count { bytes[place] ^= 1 << UInt8.random(in: 0..<8, using: &chance) }
+      }
+    }
+    return bytes
+  }
+
+  private static func npy(_ type: String, _ shape: String, _ data: [UInt8]) -> [UInt8] {
+    NPYBytes.make(header: NPYBytes.header(type, shape), data: data)
+  }
+
+  private static let floats = (0..<24).map { Float($0) / 7 }
+
+  /// Names and sound contents.
+  static let samples: [(name: String, bytes: [UInt8])] = [
+    ("a.npy", npy("<f4", "(6, 4)", NPYBytes.floats(floats))),
+    ("half.npy", npy("<f2", "(3, 4)", [UInt8](repeating: 0x3C, count: 24))),
+    (
+      "b.fvecs",
+      (0..<6).flatMap { NPYBytes.littleEndian(Int32(4)) + NPYBytes.floats(Array(floats[$0 * 4..<$0 * 4 + 4])) }
+    ),
+    ("c.bvecs", (0..<6).flatMap { NPYBytes.littleEndian(Int32(4)) + [UInt8($0), 2, 3, 4] }),
+    (
+      "d.jsonl",
+      Array(
+        (0..<6).map {
+          "{\"id\": \($0), \"vector\": [1.5, -2e-3, \($0), 4], \"text\": \"a\\u00e9 \\\"b\\\"\", \"n\": null}\n"
+        }
+        .joined().utf8)
+    ),
+    ("e.csv", Array("id,text,score\r\n1,\"a \"\"quoted\"\" one\",1.5\r\n2,\"two\nlines\",\r\n3,plain,-7e3\r\n".utf8)),
+  ]
+
+  /// Reads all there is. The result is what the file says, and not more than its bytes can hold.
+  private static func read(_ path: String, byteCount: Int) throws {
+    if path.hasSuffix(".csv") {
+      let file = try CSVRows(path: path)
+      _ = try file.rows()
+      return
+    }
+    let file = try VectorFormat.open(path)
+    #expect(file.count >= 1 && file.dimensions >= 1)
+    #expect(file.count * file.dimensions <= byteCount, "\(file.count) x \(file.dimensions)")
+    _ = try file.block(0..<file.count)
+    if path.hasSuffix(".jsonl") { _ = try JSONLinesRows(path: path).rows() }
+  }
+
+  @Test(arguments: samples.indices)
+  func readsOrRefuses(sample: Int) throws {
+    let (name, sound) = Self.samples[sample]
+    let directory = try TemporaryDirectory()
+    try Self.read(directory.file(name, sound), byteCount: sound.count)
+    var chance = Chance(state: UInt64(sample) + 1)
+    var refused = 0
+    for _ in 0..<800 {
+      let bytes = Self.mutated(sound, &chance)
+      do {
+        try Self.read(directory.file(name, bytes), byteCount: bytes.count)
+      } catch is FileError {
+        refused += 1
+      }
+    }
+    #expect(refused > 200 && refused < 800)
+  }
+}
