@@ -332,9 +332,19 @@ int sqlite3_stmt_status(sqlite3_stmt *a0, int a1, int a2) {
   return vidx_sqlite->stmt_status(a0, a1, a2);
 }
 
+#undef sqlite3_strglob
+int sqlite3_strglob(const char *a0, const char *a1) {
+  return vidx_sqlite->strglob(a0, a1);
+}
+
 #undef sqlite3_stricmp
 int sqlite3_stricmp(const char *a0, const char *a1) {
   return vidx_sqlite->stricmp(a0, a1);
+}
+
+#undef sqlite3_strlike
+int sqlite3_strlike(const char *a0, const char *a1, unsigned int a2) {
+  return vidx_sqlite->strlike(a0, a1, a2);
 }
 
 #undef sqlite3_total_changes
@@ -434,6 +444,11 @@ int sqlite3_vtab_nochange(sqlite3_context *a0) {
 #undef sqlite3_vtab_on_conflict
 int sqlite3_vtab_on_conflict(sqlite3 *a0) {
   return vidx_sqlite->vtab_on_conflict(a0);
+}
+
+#undef sqlite3_vtab_rhs_value
+int sqlite3_vtab_rhs_value(sqlite3_index_info *a0, int a1, sqlite3_value **a2) {
+  return vidx_sqlite->vtab_rhs_value(a0, a1, a2);
 }
 
 #pragma GCC visibility pop

@@ -120,6 +120,29 @@ import VidxVectors
     return found
   }
 
+  /// The places, among the ids in order, of the row ids in a range.
+  /// - Complexity: O(log entryCount).
+  func sortedPlaces(of range: ClosedRange<Int64>) throws(SegmentError) -> Range<Int> {
+    let ids = SectionReader<Int64>(sortedRowIDs)
+    func place(of id: Int64, isAfter: Bool) throws(SegmentError) -> Int {
+      var (low, high) = (0, entryCount)
+      while low < high {
+        let middle = (low + high) / 2
+        let found = try ids.at(middle)
+        if isAfter ? found <= id : found < id { low = middle + 1 } else { high = middle }
+      }
+      return low
+    }
+    let start = try place(of: range.lowerBound, isAfter: false)
+    return start..<max(start, try place(of: range.upperBound, isAfter: true))
+  }
+
+  /// Puts the entries at some places of the ids in order into `set`.
+  func insertEntries(atSorted places: Range<Int>, into set: RowSet) throws(SegmentError) {
+    let entries = SectionReader<UInt32>(sortedEntries)
+    for place in places { set.insert(Int(try entries.at(place))) }
+  }
+
   /// Finds a row id at or behind `cursor`, and leaves the cursor at the place where it is or would be.
   @inline(__always)
   private func find(

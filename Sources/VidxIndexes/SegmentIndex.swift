@@ -110,6 +110,20 @@ package import VidxVectors
     unsafe try rows.insertEntries(ofSortedRowIDs: ids, into: set)
   }
 
+  /// How many row ids are in a range.
+  /// - Complexity: O(log entryCount).
+  package func entryCount(in range: ClosedRange<Int64>) throws(SegmentError) -> Int {
+    try rows.sortedPlaces(of: range).count
+  }
+
+  /// The entries whose row ids are in a range.
+  /// - Complexity: O(entryCount / 64 + entries in the range).
+  package func entries(in range: ClosedRange<Int64>) throws(SegmentError) -> RowSet {
+    let set = RowSet(capacity: entryCount)
+    try rows.insertEntries(atSorted: rows.sortedPlaces(of: range), into: set)
+    return set
+  }
+
   /// Copies an entry's vector as it was given; under cosine within one unit in the last place of it.
   /// - Parameter destination: room for `configuration.dimensions` floats.
   package func copyVector(

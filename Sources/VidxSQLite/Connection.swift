@@ -7,6 +7,10 @@ import CVidxSQLite
 /// from another thread.
 @safe package final class Connection {
   package let handle: OpaquePointer
+  /// Filters in SQL that are being evaluated, one inside the other.
+  var runningFilters = 0
+  /// The host's: it may have an authorizer and a progress handler of its own, which nobody can ask for and put back.
+  var isBorrowed: Bool { busyTimeout == nil }
   /// For connections that are ours: a host may have an authorizer of its own.
   private(set) lazy var compilationWatch = unsafe CompilationWatch(handle)
   /// Milliseconds to wait for another connection's lock; nil when that is the host's business.

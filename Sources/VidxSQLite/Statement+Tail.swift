@@ -11,10 +11,18 @@ extension Statement {
   }
 }
 
-/// The little of SQL's grammar that finds where statements end.
+/// The little of SQL's grammar that finds where statements begin and end.
 enum SQLText {
   /// Nothing but white space, semicolons and comments.
-  static func isBlank(_ text: Substring) -> Bool {
+  static func isBlank(_ text: Substring) -> Bool { behindBlanks(text).isEmpty }
+
+  /// The letters that a statement begins with.
+  static func firstWord(of text: String) -> String {
+    String(String.UnicodeScalarView(behindBlanks(text[...]).prefix { $0.properties.isAlphabetic || $0 == "_" }))
+  }
+
+  /// What follows white space, semicolons and comments.
+  private static func behindBlanks(_ text: Substring) -> Substring.UnicodeScalarView {
     var rest = text.unicodeScalars[...]
     while let first = rest.first {
       if first.properties.isWhitespace || first == ";" {
@@ -26,9 +34,9 @@ enum SQLText {
         while !rest.isEmpty, !rest.starts(with: "*/".unicodeScalars) { rest.removeFirst() }
         rest = rest.dropFirst(2)
       } else {
-        return false
+        break
       }
     }
-    return true
+    return rest
   }
 }

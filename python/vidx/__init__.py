@@ -217,7 +217,7 @@ _OPTIONS_OF = {"hnsw": ("m", "ef_construction"), "ivfflat": ("lists",), "flat": 
 _OPTIONS = ("m", "ef_construction", "lists", "seed")
 # SQLite's names of the row id, and the columns of an index seen as a table.
 _RESERVED = ("vector", "distance", "k", "ef_search", "probes", "target_recall", "exact", "plan",
-             "after_distance", "after_rowid", "rowid", "oid", "_rowid_")
+             "after_distance", "after_rowid", "filter", "filter_parameters", "rowid", "oid", "_rowid_")
 
 
 def _check_word(problem, word, known):

@@ -33,6 +33,8 @@ package struct FilterCondition: Hashable, Sendable {
     case isNull
     /// `IS NOT value`: as `differs`, but NULL passes; with NULL as IS NOT NULL.
     case isNot(ColumnValue)
+    /// What another module tells; NULL does not pass.
+    case matches(ValuePredicate)
 
     package static func equals(_ value: ColumnValue) -> Test { .isIn([value]) }
     package static var isNotNull: Test { .range(lower: nil, upper: nil) }
@@ -55,6 +57,7 @@ package struct FilterCondition: Hashable, Sendable {
       return (lower.map { isAbove(value, $0) } ?? true) && (upper.map { isBelow(value, $0) } ?? true)
     case .differs(let other):
       return !other.isNull && ColumnValue.compare(value, other) != 0
+    case .matches(let predicate): return predicate.passes(value)
     case .isNull, .isNot: return false
     }
   }
@@ -77,7 +80,8 @@ package struct FilterCondition: Hashable, Sendable {
   }
 
   /// The values that pass need not be neighbours among those of a segment.
-  private var isInAnotherOrder: Bool {
+  private var isTestedOneByOne: Bool {
+    if case .matches = test { return true }
     guard textOrder != .utf8, case .range(let lower, let upper) = test else { return false }
     return [lower, upper].contains { bound in
       if case .text? = bound?.value { true } else { false }
@@ -92,12 +96,12 @@ extension FilterCondition {
   ///   - value: that at a position.
   ///   - compare: the value at a position with another; below 0 when it comes before.
   /// - Complexity: O(log count) comparisons for each value of the condition; O(count) for a range whose texts are in
-  ///   another order than UTF-8's.
+  ///   another order than UTF-8's, and for what another module tests.
   func ranks<Failure: Error>(
     among count: Int, value: (Int) throws(Failure) -> ColumnValue,
     _ compare: (Int, ColumnValue) throws(Failure) -> Int
   ) throws(Failure) -> [Range<Int>] {
-    if isInAnotherOrder {
+    if isTestedOneByOne {
       var passing: [Range<Int>] = []
       for position in 0..<count where passes(try value(position)) { passing.append(position..<position + 1) }
       return Self.merged(passing)
@@ -135,6 +139,7 @@ extension FilterCondition {
     case .differs(let value):
       if value.isNull { break }
       ranges = Self.complement(of: [nulls, try run(value)], among: count)
+    case .matches: break
     case .isNot(let value):
       ranges = Self.complement(of: [try run(value)], among: count)
     }

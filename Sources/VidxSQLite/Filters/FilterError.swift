@@ -7,6 +7,10 @@ package enum FilterError: Error, Equatable, Sendable {
   case notAQuery
   /// The first column holds something else than an integer.
   case notARowID(String)
+  /// A function that SQLite keeps from views and triggers; a text that is part of a query may come from one.
+  case refusedFunction(String)
+  /// Filters ask indexes under filters, and so on.
+  case nestedTooDeep
   case valueCount(expected: Int, given: Int)
   case timeout(seconds: Double)
   /// The index says whose rows it holds, and that table is gone or has no INTEGER PRIMARY KEY any more.
@@ -24,11 +28,15 @@ extension FilterError: CustomStringConvertible {
       "\(message); correct the SQL of the condition" + (place.map { "\n" + $0 } ?? "")
     case .noColumns(let index, let message, let place):
       "\(message); index \"\(index)\" has no table of rows, so a condition can speak of rowid only, "
-        + "for example rowid IN (SELECT id FROM ...)" + (place.map { "\n" + $0 } ?? "")
+        + "for example rowid IN (SELECT id FROM ...), or be a SELECT of row ids" + (place.map { "\n" + $0 } ?? "")
     case .severalStatements: "the condition is more than one statement; give a single one"
     case .notAQuery: "the statement does not read rows; give a SELECT of row ids"
     case .notARowID(let value):
       "the SELECT answers \"\(value)\" where a row id was expected; put the INTEGER PRIMARY KEY first"
+    case .refusedFunction(let name):
+      "the condition calls \(name)(), which SQLite allows in statements of their own only; select the row ids there"
+    case .nestedTooDeep:
+      "the condition asks an index under a condition that asks an index, and so on: more than that is not evaluated"
     case .valueCount(let expected, let given):
       "the statement has \(expected) parameters; \(given) values are given"
     case .timeout(let seconds):

@@ -51,6 +51,8 @@ final class FilterReading {
 
   private func read(upTo most: Int) throws {
     let handle = unsafe statement.handle
+    // A host's connection cannot be stopped between rows.
+    let mask = statement.connection.isBorrowed ? 0 : 31
     // In hand: each access to a property of a class is checked.
     var ids: [Int64] = []
     swap(&ids, &self.ids)
@@ -72,7 +74,7 @@ final class FilterReading {
       default: throw FilterError.notARowID(statement.text(0) ?? "")
       }
       // Asking costs as much as a step.
-      if ids.count & 31 == 0, most < .max, steps >= most { return }
+      if ids.count & mask == 0, most < .max, steps >= most { return }
     }
   }
 }

@@ -13,6 +13,10 @@ final class FilterStatement {
   private var recompilations: Int32 = 0
   /// A row can be found by its id (not so in the index itself), and passes or not whichever others are asked for.
   private(set) var canCheckRows: Bool
+  /// See `StatementNature`.
+  let canBeKept: Bool
+  /// A search is at it.
+  var isRunning = false
   var lastUse: UInt64 = 0
 
   /// - Throws: `FilterError`, `SQLiteError`.
@@ -21,21 +25,18 @@ final class FilterStatement {
     self.connection = connection
     let (prefix, suffix) = try store.frame(of: text.form)
     let sql = prefix + text.sql + suffix
-    let watch = connection.compilationWatch
     do {
-      // Twice: compiling a text for the first time opens the virtual tables in it, which read much.
-      _ = try connection.prepare(sql)
-      var compiled: Statement?
-      let reads = try watch.reads { () throws(SQLiteError) in
-        compiled = try connection.prepare(sql, isPersistent: true)
-      }
-      guard let compiled else { throw FilterError.notAQuery }
+      let compiled = try connection.prepare(sql, isPersistent: true)
       guard compiled.tail.isEmpty else { throw FilterError.severalStatements }
       guard compiled.isReadOnly, compiled.columnCount > 0 else { throw FilterError.notAQuery }
       statement = compiled
+      // The second time it is compiled: the first time opens the virtual tables in it, which read much.
+      let nature = try connection.nature(of: sql)
+      if let function = nature.refusedFunction { throw FilterError.refusedFunction(function) }
       let isByID = try text.form == .select || store.rowTable() != nil
-      canCheckRows = try isByID && watch.areRowsIndependent(reads, on: connection)
-      isPureAsCompiled = try watch.isPure(reads, on: connection)
+      canCheckRows = isByID && nature.areRowsIndependent
+      isPureAsCompiled = nature.isPure
+      canBeKept = nature.canBeKept
     } catch let error as SQLiteError where error.code == SQLITE_ERROR {
       throw try Self.fault(error, text, store, prefixCount: prefix.utf8.count)
     }
@@ -78,11 +79,9 @@ final class FilterStatement {
     let count = statement.recompilations
     if count != recompilations {
       recompilations = count
-      let reads = try connection.compilationWatch.reads { () throws(SQLiteError) in
-        _ = try connection.prepare(statement.sql)
-      }
-      isPureAsCompiled = try connection.compilationWatch.isPure(reads, on: connection)
-      if canCheckRows { canCheckRows = try connection.compilationWatch.areRowsIndependent(reads, on: connection) }
+      let nature = try connection.nature(of: statement.sql)
+      isPureAsCompiled = nature.isPure
+      if canCheckRows { canCheckRows = nature.areRowsIndependent }
     }
     return isPureAsCompiled
   }

@@ -57,7 +57,7 @@ extension IndexStore {
     let stamp = try beginFilter()
     try check(request)
     let limit = StatementLimit(seconds: timeout)
-    let rows = try rowsWithoutSQL(terms, and: resolve(request.filter, request.prepared, request.conditions))
+    let rows = try rowsWithoutSQL(terms, and: resolve(request))
     guard terms.texts.count == 1 else {
       let resolved = try trace.timing(
         { try filter(terms.texts, among: rows, limit, stamp) },

@@ -29,6 +29,12 @@ final class FilterMemory {
   fileprivate(set) var hits = 0
   fileprivate(set) var misses = 0
   fileprivate static let statementLimit = 32
+  /// Filters that may run inside each other.
+  fileprivate static let mostNested = 6
+  /// Reads `filter_parameters`.
+  var valueReader: Statement?
+  /// Asks whether `PRAGMA case_sensitive_like` is on.
+  var likeProbe: Statement?
 }
 
 extension IndexStore {
@@ -77,9 +83,14 @@ extension IndexStore {
   /// Inside the transaction of a search.
   /// - Returns: what row sets of this moment are to be compared by; nil when none may be kept.
   func beginFilter() throws -> RowSetCache.Stamp? {
-    precondition(!connection.isAutocommit, "filters are resolved inside the transaction of the search")
+    precondition(isReading, "filters are resolved inside the transaction of the search")
     try refreshToSearch()
     return try filterStamp()
+  }
+
+  /// A transaction is open, or a statement runs that has read the schema: a search in SQL is part of one.
+  private var isReading: Bool {
+    !connection.isAutocommit || connection.isReading(schema: schema) || connection.isWriting(schema: schema)
   }
 
   /// What an earlier search has read, if it is right.
@@ -140,12 +151,23 @@ extension IndexStore {
 
   /// Runs the body with the compiled text, and again when that is out of date.
   func withStatement<Result>(of text: FilterText, _ body: (FilterStatement) throws -> Result) throws -> Result {
-    do { return try body(filterStatement(text)) } catch let error as SQLiteError {
+    do { return try runOnce(text, body) } catch let error as SQLiteError {
       // The table of rows may have another name by now; what is compiled anew finds it.
       guard error.code == SQLITE_ERROR else { throw error }
       filters.statements[FilterText(text.form, text.sql)] = nil
-      return try body(filterStatement(text))
+      return try runOnce(text, body)
     }
+  }
+
+  /// A filter may ask a vidx table, which has a filter, too, and so on; a view may close the circle.
+  private func runOnce<Result>(_ text: FilterText, _ body: (FilterStatement) throws -> Result) throws -> Result {
+    guard connection.runningFilters < FilterMemory.mostNested else { throw FilterError.nestedTooDeep }
+    connection.runningFilters += 1
+    defer { connection.runningFilters -= 1 }
+    let statement = try filterStatement(text)
+    statement.isRunning = true
+    defer { statement.isRunning = false }
+    return try body(statement)
   }
 
   /// Sees that a filter can be compiled.
@@ -163,16 +185,18 @@ extension IndexStore {
   private func filterStatement(_ text: FilterText) throws -> FilterStatement {
     let key = FilterText(text.form, text.sql)
     filters.uses += 1
-    if let known = filters.statements[key] {
+    let known = filters.statements[key]
+    if let known, !known.isRunning {
       known.lastUse = filters.uses
       return known
     }
+    let made = try FilterStatement(text, of: self)
+    guard known == nil, made.canBeKept else { return made }
     if filters.statements.count >= FilterMemory.statementLimit,
       let oldest = filters.statements.min(by: { $0.value.lastUse < $1.value.lastUse })
     {
       filters.statements[oldest.key] = nil
     }
-    let made = try FilterStatement(text, of: self)
     made.lastUse = filters.uses
     filters.statements[key] = made
     return made
@@ -182,6 +206,8 @@ extension IndexStore {
   private func filterStamp() throws -> RowSetCache.Stamp? {
     if schema != "main" || connection.isWriting(schema: "main") || connection.isWriting(schema: "temp") { return nil }
     guard let version = connection.dataVersion(schema: "main") else { return nil }
-    return RowSetCache.Stamp(main: version, temp: connection.dataVersion(schema: "temp"), state: state)
+    return RowSetCache.Stamp(
+      main: version, temp: connection.dataVersion(schema: "temp"), state: state,
+      isLikeCaseSensitive: try connection.isBorrowed && isLikeCaseSensitive())
   }
 }

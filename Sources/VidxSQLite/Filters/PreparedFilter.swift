@@ -92,6 +92,7 @@ struct IndexState: Equatable, Sendable {
 final class FilterPreparation {
   private let rowIDs: [Int64]?
   private let conditions: [FilterCondition]
+  private let rowRange: ClosedRange<Int64>?
   private var segments: [(index: SegmentIndex, rows: EntryFilter)] = []
   private var deltaSlots: [UInt32] = []
   /// Of the row ids.
@@ -102,16 +103,20 @@ final class FilterPreparation {
   /// - Parameters:
   ///   - rowIDs: ascending and distinct; nil for all rows.
   ///   - conditions: all of which a row must pass.
-  init(rowIDs: [Int64]?, conditions: [FilterCondition] = []) {
+  ///   - rowRange: of the row ids; nil for all rows.
+  init(rowIDs: [Int64]?, conditions: [FilterCondition] = [], rowRange: ClosedRange<Int64>? = nil) {
     self.rowIDs = rowIDs
     self.conditions = conditions
+    self.rowRange = rowRange
   }
 
   /// - Parameter live: the entries that live; nil for all.
-  /// - Complexity: O(row ids x log gap), and O(rows / 64); of conditions as `FilterColumns.entries` says.
+  /// - Complexity: O(row ids x log gap), and O(rows / 64); of conditions as `FilterColumns.entries` says;
+  ///   O(rows in the range).
   func add(_ index: SegmentIndex, live: RowSet?) throws(SegmentError) {
     guard let set = try entries(of: index, live: live) else { return }
     if rowIDs != nil, !conditions.isEmpty { set.formIntersection(try index.entries(passing: conditions)) }
+    if let rowRange, rowIDs != nil || !conditions.isEmpty { set.formIntersection(try index.entries(in: rowRange)) }
     let rows = try EntryFilter(set, in: index)
     if rows.entryCount == 0 { return }
     passed += rows.entryCount
@@ -121,7 +126,11 @@ final class FilterPreparation {
   /// The live entries that the row ids name, or else those that pass the conditions; nil when there are none.
   private func entries(of index: SegmentIndex, live: RowSet?) throws(SegmentError) -> RowSet? {
     guard let rowIDs else {
-      let set = try index.entries(passing: conditions)
+      // A range alone needs no other set.
+      let set =
+        if let rowRange, conditions.isEmpty { try index.entries(in: rowRange) } else {
+          try index.entries(passing: conditions)
+        }
       if let live { set.formIntersection(live) }
       return set
     }
@@ -146,10 +155,12 @@ final class FilterPreparation {
     if rowIDs.isEmpty { return }
     let passing = delta.rows(among: rowIDs)
     found += passing.count
-    deltaSlots = conditions.isEmpty ? passing.slots : passing.slots.filter { self.passes($0, of: delta) }
+    let isTested = !conditions.isEmpty || rowRange != nil
+    deltaSlots = isTested ? passing.slots.filter { self.passes($0, of: delta) } : passing.slots
   }
 
   private func passes(_ slot: UInt32, of delta: DeltaCache) -> Bool {
+    if let rowRange, !rowRange.contains(delta.rowIDs[Int(slot)]) { return false }
     let values = delta.values[Int(slot)]
     return conditions.allSatisfy { $0.passes(values[$0.column]) }
   }
@@ -164,14 +175,30 @@ final class FilterPreparation {
 extension IndexStore {
   /// Resolves row ids and conditions for the state last refreshed to.
   /// - Parameter rowIDs: ascending and distinct; those that are not in the index are counted and ignored. nil for all.
-  func preparedFilter(rowIDs: [Int64]?, conditions: [FilterCondition] = []) throws -> PreparedFilter {
+  func preparedFilter(
+    rowIDs: [Int64]?, conditions: [FilterCondition] = [], rowRange: ClosedRange<Int64>? = nil
+  ) throws -> PreparedFilter {
     try settling {
-      let preparation = FilterPreparation(rowIDs: rowIDs, conditions: conditions)
+      let preparation = FilterPreparation(rowIDs: rowIDs, conditions: conditions, rowRange: rowRange)
       for view in views where view.liveCount > 0 { try preparation.add(view.index, live: view.liveSet) }
       if let delta { preparation.add(delta.cache) }
       return preparation.finish(state: state)
     }
   }
+
+  /// So few rows of the segments have row ids in the range that putting them into a set takes less than finding some of
+  /// them on the way through all rows.
+  func hasFewRows(in range: ClosedRange<Int64>) throws -> Bool {
+    try refreshToSearch()
+    return try settling {
+      let count = try views.reduce(0) { $0 + (try $1.index.entryCount(in: range)) }
+      return count <= max(Self.fewRows, views.reduce(0) { $0 + $1.index.entryCount } / Self.fewShare)
+    }
+  }
+
+  /// An entry takes 1 to 2 ns.
+  private static let fewRows = 10_000
+  private static let fewShare = 20
 
   /// The state last refreshed to, delta included.
   var state: IndexState { IndexState(token: delta?.token ?? 0, deltaSerial: delta?.cache.serial ?? 0) }

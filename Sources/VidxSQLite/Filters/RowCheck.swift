@@ -59,8 +59,9 @@ final class RowCheck {
     for (i, id) in ids.enumerated() { try statement.bind(id, at: valueCount + 1 + Int32(i)) }
     for i in ids.count..<Self.width { try statement.bindNull(at: valueCount + 1 + Int32(i)) }
     defer { statement.reset() }
+    let most = self.steps + steps
     do {
-      return try limit.watch(statement.connection, steps: steps) {
+      let passing = try limit.watch(statement.connection, steps: steps) {
         var passing: [Int64] = []
         while try statement.step() {
           guard statement.type(0) == .integer else { throw FilterError.notARowID(statement.text(0) ?? "") }
@@ -68,6 +69,8 @@ final class RowCheck {
         }
         return passing
       }
+      // Nothing has ended it where the connection is a host's.
+      return statement.connection.isBorrowed && self.steps > most ? nil : passing
     } catch  where limit.isOfSteps(error) { return nil }
   }
 }

@@ -7,6 +7,8 @@ final class RowSetCache {
     var main: UInt32?
     var temp: UInt32?
     var state: IndexState
+    /// `PRAGMA case_sensitive_like`, which commits nothing, is on.
+    var isLikeCaseSensitive = false
   }
 
   private struct Entry {

@@ -21,12 +21,13 @@ final class StatementLimit {
     end = seconds.map { ContinuousClock.now + .seconds(min($0, 1e9)) }
   }
 
-  /// Runs the body, with this as the connection's progress handler.
+  /// Runs the body, with this as the connection's progress handler. On a host's, which may have one of its own, nothing
+  /// is ended.
   /// - Parameter steps: of one statement, roughly; nil for any number.
   /// - Throws: `FilterError.timeout` in place of the body's error when time is what ended it; `SQLiteError` of an
   ///   interrupt when the connection's work was cancelled.
   func watch<Result>(_ connection: Connection, steps: Int? = nil, _ body: () throws -> Result) throws -> Result {
-    if end == nil, steps == nil { return try body() }
+    if connection.isBorrowed || (end == nil && steps == nil) { return try body() }
     looksLeft = steps.map { $0 / Self.stepsPerLook + 1 }
     areStepsUsedUp = false
     isCancelled = connection.isCancelled

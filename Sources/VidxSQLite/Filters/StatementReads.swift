@@ -68,33 +68,13 @@ final class CompilationWatch {
   /// are. In doubt it does not.
   func isPure(_ reads: StatementReads, on connection: Connection) throws(SQLiteError) -> Bool {
     if reads.doesMore { return false }
-    if pureFunctions == nil { pureFunctions = try readPureFunctions(connection) }
+    if pureFunctions == nil { pureFunctions = try KnownFunctions(connection).pure }
     guard let pureFunctions, reads.functions.isSubset(of: pureFunctions) else { return false }
     for table in reads.tables {
       guard try isStored(table, connection) else { return false }
     }
     return true
   }
-
-  private func readPureFunctions(_ connection: Connection) throws(SQLiteError) -> Set<String> {
-    // SQLITE_DETERMINISTIC is 0x800. SQLite's own aggregates do not carry it; its date functions do, and may be given
-    // 'now'. MATCH, bm25 and their like are placeholders that FTS5 fills in, for its tables only.
-    let statement = try connection.prepare(
-      """
-      SELECT lower(name), min((flags & 0x800) <> 0 OR (builtin AND type IN ('a', 'w'))) FROM pragma_function_list
-      GROUP BY 1
-      """)
-    var pure: Set<String> = []
-    while try statement.step() {
-      if statement.int64(1) != 0, let name = statement.text(0) { pure.insert(name) }
-    }
-    return pure.subtracting(Self.clocks).union(["match", "bm25", "highlight", "snippet"])
-  }
-
-  private static let clocks: Set<String> = [
-    "date", "time", "datetime", "julianday", "strftime", "unixepoch", "timediff", "current_date", "current_time",
-    "current_timestamp",
-  ]
 
   /// What the table answers is in the file of schema `main` or `temp`. Another file may change unseen, be detached and
   /// replaced; a virtual table may answer what it likes.
@@ -138,10 +118,7 @@ final class CompilationWatch {
 
   private static func isStored(definition: String) -> Bool {
     guard isVirtual(definition: definition) else { return true }
-    let words = definition.lowercased().split { !$0.isLetter && !$0.isNumber && $0 != "_" }
-    guard let using = words.lastIndex(of: "using"), using + 1 < words.count else { return false }
-    // The first USING may be part of the name, the last of an argument: both must be followed by a module we know.
-    guard let first = words.firstIndex(of: "using"), first == using else { return false }
-    return ["vidx", "fts5", "fts4", "fts3", "rtree", "rtree_i32"].contains(String(words[using + 1]))
+    guard let module = VirtualTables.module(ofDefinition: definition) else { return false }
+    return VirtualTables.stored.contains(module)
   }
 }

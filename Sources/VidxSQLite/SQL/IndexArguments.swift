@@ -28,6 +28,9 @@ package struct IndexArguments {
     try IndexArguments(arguments).filterColumns
   }
 
+  /// The content table that the arguments name.
+  static func content(of arguments: [String]) -> String? { (try? IndexArguments(arguments))?.values["content"] }
+
   private init(_ arguments: [String]) throws(IndexArgumentError) {
     for argument in arguments {
       let text = argument.trimmed

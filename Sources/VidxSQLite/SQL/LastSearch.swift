@@ -14,6 +14,10 @@ struct LastSearch: Equatable {
   var rowsYielded: Int?
   /// Those of them that are not in the index; nil when nobody looked.
   var rowsWithoutVector: Int?
+  /// Rows that were found without the filter and then checked; nil without a filter.
+  var rowsChecked: Int?
+  /// An earlier search's rows of the filter were still right; nil without a filter.
+  var isFilterCached: Bool?
   var counters: SearchCounters
 
   init(index: String, _ answer: StoreAnswer) {
@@ -23,6 +27,8 @@ struct LastSearch: Equatable {
     isComplete = answer.complete
     rowsYielded = answer.filter?.rowsYielded
     rowsWithoutVector = answer.filter?.rowsWithoutVector
+    rowsChecked = answer.filter?.rowsChecked
+    isFilterCached = answer.filter?.isCached
     counters = answer.counters
   }
 
@@ -34,6 +40,8 @@ struct LastSearch: Equatable {
     isComplete = stream.isComplete
     rowsYielded = stream.filter?.rowsYielded
     rowsWithoutVector = stream.filter?.rowsWithoutVector
+    rowsChecked = stream.filter?.rowsChecked
+    isFilterCached = stream.filter?.isCached
     counters = stream.counters
   }
 
@@ -53,14 +61,17 @@ struct LastSearch: Equatable {
   var json: String {
     let members = [
       ("index", Self.quoted(index)), ("plan", Self.quoted(plan.rawValue)), ("exact", isExact ? "true" : "false"),
-      ("complete", isComplete.map { $0 ? "true" : "false" } ?? "null"), ("rows_scored", "\(counters.rowsScored)"),
+      ("complete", Self.word(isComplete)), ("rows_scored", "\(counters.rowsScored)"),
       ("rows_yielded", Self.number(rowsYielded)), ("rows_without_vector", Self.number(rowsWithoutVector)),
-      ("distance_computations", "\(counters.distanceComputations)"),
+      ("rows_checked", Self.number(rowsChecked)), ("distance_computations", "\(counters.distanceComputations)"),
+      ("filter_cached", Self.word(isFilterCached)),
     ]
     return "{" + members.map { "\"\($0.0)\":\($0.1)" }.joined(separator: ",") + "}"
   }
 
   private static func number(_ value: Int?) -> String { value.map { "\($0)" } ?? "null" }
+
+  private static func word(_ value: Bool?) -> String { value.map { $0 ? "true" : "false" } ?? "null" }
 
   private static func quoted(_ text: String) -> String {
     var result = "\""

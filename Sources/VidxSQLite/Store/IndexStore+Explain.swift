@@ -42,7 +42,7 @@ extension IndexStore {
     var parameters = request.parameters
     if request.after != nil { parameters.exact = true }
     let k = min(request.k, liveCount)
-    let filter = try resolve(request.filter, request.prepared, request.conditions)
+    let filter = try resolve(request)
     var explanation = StoreExplanation()
     for view in views {
       var part = StoreExplanation.Part(

@@ -17,7 +17,7 @@ extension IndexStore {
     try check(request)
     let query = try prepare(request.query)
     try refreshToSearch()
-    let filter = try resolve(request.filter, request.prepared, request.conditions)
+    let filter = try resolve(request)
     let page = ExactPage(
       k: min(request.k, liveCount), definition.configuration.metric, after: cursor, within: request.within)
     for view in views where page.k > 0 {

@@ -39,7 +39,7 @@ extension IndexStore {
     try check(request)
     let query = try prepare(request.query)
     try refreshToSearch()
-    let filter = try resolve(request.filter, request.prepared, request.conditions)
+    let filter = try resolve(request)
     let search = StoreSearch(request: request, filter: filter, query: query, rowCount: liveCount)
     for view in views { try search.add(view, of: self) }
     if let delta { search.add(delta.cache) }
@@ -64,7 +64,7 @@ extension IndexStore {
     let queries = try batch.queries.map { query in try prepare(query) }
     try refreshToSearch()
     let count = liveCount
-    let filter = try resolve(batch.filter, batch.prepared)
+    let filter = try resolve(StoreRequest(query: [], filter: batch.filter, prepared: batch.prepared))
     let searches = queries.map { StoreSearch(request: shared, filter: filter, query: $0, rowCount: count) }
     if min(batch.k, count) > 0 {
       for view in views { try settling { try add(view, to: searches, queries, threads: batch.threads) } }
@@ -110,7 +110,7 @@ extension IndexStore {
     }
     let query = try prepare(request.query)
     try refresh(includingDelta: true)
-    let prepared = try resolve(request.filter, request.prepared, request.conditions)
+    let prepared = try resolve(request)
     var sources: [StoreStream.Source] = []
     var plan = StorePlan.exact
     for view in views {
@@ -168,15 +168,15 @@ extension IndexStore {
     return filter.rows(of: view.index).map { ($0, $0.entryCount) }
   }
 
-  /// The filter of a request, for the state last refreshed to.
-  func resolve(
-    _ rowIDs: [Int64]?, _ prepared: PreparedFilter?, _ conditions: [FilterCondition] = []
-  ) throws -> PreparedFilter? {
-    guard let prepared else {
-      return rowIDs == nil && conditions.isEmpty ? nil : try preparedFilter(rowIDs: rowIDs, conditions: conditions)
+  /// What restricts the rows of a request, for the state last refreshed to.
+  func resolve(_ request: StoreRequest) throws -> PreparedFilter? {
+    if let prepared = request.prepared {
+      precondition(prepared.state == state, "a filter that was prepared for another state of the index")
+      return prepared
     }
-    precondition(prepared.state == state, "a filter that was prepared for another state of the index")
-    return prepared
+    if request.filter == nil, request.conditions.isEmpty, request.rowRange == nil { return nil }
+    return try preparedFilter(
+      rowIDs: request.filter, conditions: request.conditions, rowRange: request.rowRange)
   }
 }
 

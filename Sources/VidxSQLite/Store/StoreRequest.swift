@@ -8,10 +8,12 @@ package struct StoreRequest: Sendable {
   package var k: Int
   /// Row ids that may be returned, ascending and distinct; nil for all.
   package var filter: [Int64]?
-  /// Rows that may be returned, in place of `filter`: of the state that is searched, so from the same transaction.
+  /// Rows that may be returned, in place of all else: of the state that is searched, so from the same transaction.
   package var prepared: PreparedFilter?
   /// Tests of filter columns, all of which a row must pass, beside `filter`.
   package var conditions: [FilterCondition]
+  /// Row ids that may be returned, beside `filter`; nil for all.
+  package var rowRange: ClosedRange<Int64>?
   /// Only rows at this distance or nearer.
   package var within: Float?
   /// Only rows after this one; the answer is exact then.
@@ -20,8 +22,8 @@ package struct StoreRequest: Sendable {
 
   package init(
     query: [Float], k: Int = 0, filter: [Int64]? = nil, prepared: PreparedFilter? = nil,
-    conditions: [FilterCondition] = [], within: Float? = nil, after: StoreCursor? = nil,
-    parameters: SearchParameters = SearchParameters()
+    conditions: [FilterCondition] = [], rowRange: ClosedRange<Int64>? = nil, within: Float? = nil,
+    after: StoreCursor? = nil, parameters: SearchParameters = SearchParameters()
   ) {
     self.after = after
     self.query = query
@@ -29,6 +31,7 @@ package struct StoreRequest: Sendable {
     self.filter = filter
     self.prepared = prepared
     self.conditions = conditions
+    self.rowRange = rowRange
     self.within = within
     self.parameters = parameters
   }

@@ -30,7 +30,7 @@ package final class StoreStream {
   /// How the rows are found.
   let plan: StorePlan
   /// nil without a filter.
-  let filter: FilterReport?
+  private(set) var filter: FilterReport?
   private var isAtEnd = false
   /// The last row has come, and none within the distance can have been missed.
   var isComplete: Bool { isAtEnd && (within == nil || plan == .exact) }
@@ -50,6 +50,9 @@ package final class StoreStream {
     own = counters
     lanes = sources.map { Lane(source: $0) }
   }
+
+  /// The filter's rows are those of an earlier search.
+  func noteCachedFilter() { filter?.isCached = true }
 
   /// What the search has done so far.
   package var counters: SearchCounters {

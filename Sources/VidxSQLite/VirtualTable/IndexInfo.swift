@@ -19,6 +19,10 @@ internal import CVidxSQLite
       }
       shape.constraints.append(term)
     }
+    for i in shape.constraints.indices where isPatternWithBounds(at: i, shape) {
+      shape.constraints[i - 2].isImplied = true
+      shape.constraints[i - 1].isImplied = true
+    }
     for i in 0..<Int(unsafe info.pointee.nOrderBy) {
       let term = unsafe info.pointee.aOrderBy[i]
       shape.order.append(QueryShape.OrderTerm(term.iColumn, isDescending: term.desc != 0))
@@ -27,6 +31,35 @@ internal import CVidxSQLite
     let searchColumns = ([.distance] + Column.settings).reduce(UInt64(0)) { $0 | 1 << UInt64($1.rawValue) }
     shape.usesSearchColumns = unsafe info.pointee.colUsed & searchColumns != 0
     return shape
+  }
+
+  /// For `t LIKE 'ab%'` SQLite adds the terms `t >= 'AB' COLLATE NOCASE` and `t < 'ac' COLLATE NOCASE` before it,
+  /// and for `t GLOB 'ab*'` the same of `ab` (https://www.sqlite.org/optoverview.html#the_like_optimization). They leave
+  /// out BLOBs, which may match.
+  private func isPatternWithBounds(at i: Int, _ shape: QueryShape) -> Bool {
+    let isLike = shape.constraints[i].operation == SQLITE_INDEX_CONSTRAINT_LIKE
+    guard i >= 2, isLike || shape.constraints[i].operation == SQLITE_INDEX_CONSTRAINT_GLOB,
+      shape.constraints[i - 2].operation == SQLITE_INDEX_CONSTRAINT_GE,
+      shape.constraints[i - 1].operation == SQLITE_INDEX_CONSTRAINT_LT,
+      (i - 2..<i).allSatisfy({ shape.constraints[$0].column == shape.constraints[i].column }),
+      let lower = text(of: i - 2), var upper = text(of: i - 1), let last = upper.popLast(), last > 0
+    else { return false }
+    upper.append(last - 1)
+    // The pattern is not known where it is a parameter.
+    let pattern = text(of: i) ?? lower
+    if isLike { return lower == Self.capital(upper) && Self.capital(pattern).starts(with: lower) }
+    return lower == upper && pattern.starts(with: lower)
+  }
+
+  private static func capital(_ text: [UInt8]) -> [UInt8] { text.map { (97...122).contains($0) ? $0 - 32 : $0 } }
+
+  /// The text that a column is compared with, where SQLite knows it already.
+  private func text(of constraint: Int) -> [UInt8]? {
+    var value: OpaquePointer?
+    guard unsafe sqlite3_vtab_rhs_value(info, Int32(constraint), &value) == SQLITE_OK,
+      unsafe sqlite3_value_type(value) == SQLITE_TEXT
+    else { return nil }
+    return unsafe Array(SQLValue.text(value))
   }
 
   /// - Returns: an SQLite result code.

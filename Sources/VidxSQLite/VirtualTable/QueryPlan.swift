@@ -11,6 +11,8 @@ struct QueryPlan: Equatable, Sendable {
     case plan = "V"
     case afterDistance = "C"
     case afterRowID = "Y"
+    case filter = "M"
+    case filterParameters = "J"
     /// `distance < value` or `<=`.
     case within = "W"
     /// `distance = value`.
@@ -42,6 +44,8 @@ struct QueryPlan: Equatable, Sendable {
     case columnIsNot = "n"
     case columnIsNull = "z"
     case columnIsNotNull = "y"
+    case columnLike = "l"
+    case columnGlob = "g"
   }
 
   struct Argument: Equatable, Sendable {
@@ -115,6 +119,9 @@ extension QueryPlanError: CustomStringConvertible {
   var description: String {
     switch self {
     case .notEqual(.plan): "plan is a setting of the search: write plan = 'exact', 'graph' or 'lists'"
+    case .notEqual(.filter): "filter is a setting of the search: write filter = '<condition, or SELECT of row ids>'"
+    case .notEqual(.filterParameters):
+      "filter_parameters is a setting of the search: write filter_parameters = '<JSON array>'"
     case .notEqual(let column): "\(column.name) is a setting of the search: write \(column.name) = <number>"
     case .withoutMatch(let column):
       "\(column.name) = ... is a setting of a search: add vector MATCH <vector> to the same WHERE"

@@ -36,6 +36,7 @@ struct QueryPlanner {
     let settings: [(Column, QueryPlan.Use)] = [
       (.k, .k), (.efSearch, .efSearch), (.probes, .probes), (.targetRecall, .targetRecall), (.exact, .exact),
       (.plan, .plan), (.afterDistance, .afterDistance), (.afterRowID, .afterRowID),
+      (.filter, .filter), (.filterParameters, .filterParameters),
     ]
     guard !settings.contains(where: { isMissing($0.0) }) else { return nil }
     take(match, as: .query, isSettled: true)
@@ -77,12 +78,12 @@ struct QueryPlanner {
   private mutating func search() -> QueryPlan? {
     takeDistanceBounds(Self.upperBounds)
     takeRowIDs()
+    takeRanges()
     takeFilters()
     if plan.has(.k) {
       // The set decides which rows k counts.
       if shape.constraints.contains(where: { Self.isRestrictingSet($0) && !$0.isUsable }) { return nil }
       takeDistanceBounds(Self.lowerBounds)
-      takeRanges()
       takeAll(on: .rowID, SQLITE_INDEX_CONSTRAINT_NE, as: .notRowID)
       priceSearch()
     } else {
@@ -94,6 +95,7 @@ struct QueryPlanner {
       let taken = Set(plan.arguments.map(\.constraint))
       plan.isFilteredLater = shape.constraints.indices.contains { i in
         !taken.contains(i) && !shape.constraints[i].isLimit
+          && !(shape.hasOwnPatternFunctions && shape.constraints[i].isImplied)
       }
     }
     return plan
@@ -105,7 +107,7 @@ struct QueryPlanner {
       case .rowID: total + 1e10
       case .beyond, .from, .at, .notRowID, .above, .atLeast, .below, .atMost: total + 1e9
       case .columnEquals, .columnAbove, .columnAtLeast, .columnBelow, .columnAtMost, .columnDiffers, .columnIs,
-        .columnIsNot:
+        .columnIsNot, .columnLike, .columnGlob:
         total + 1e9
       default: total
       }
@@ -201,6 +203,9 @@ struct QueryPlanner {
     SQLITE_INDEX_CONSTRAINT_IS: .columnIs, SQLITE_INDEX_CONSTRAINT_ISNOT: .columnIsNot,
     SQLITE_INDEX_CONSTRAINT_ISNULL: .columnIsNull, SQLITE_INDEX_CONSTRAINT_ISNOTNULL: .columnIsNotNull,
   ]
+  private static let patterns: [Int32: QueryPlan.Use] = [
+    SQLITE_INDEX_CONSTRAINT_LIKE: .columnLike, SQLITE_INDEX_CONSTRAINT_GLOB: .columnGlob,
+  ]
 
   /// The set decides which rows k counts.
   private static func isRestrictingSet(_ constraint: QueryShape.Constraint) -> Bool {
@@ -209,13 +214,20 @@ struct QueryPlanner {
 
   /// Takes the terms on filter columns. SQLite checks those again whose value may bring an affinity with it.
   private mutating func takeFilters() {
-    for (i, constraint) in shape.constraints.enumerated() where constraint.isUsable && constraint.isBinary {
-      guard let column = constraint.filterPosition, let use = Self.filters[constraint.operation] else { continue }
+    for (i, constraint) in shape.constraints.enumerated() where constraint.isUsable {
+      guard let column = constraint.filterPosition, let use = use(of: constraint) else { continue }
       let isSet = constraint.isSet && use == .columnEquals
       let isSettled = isSet || use == .columnIsNull || use == .columnIsNotNull
       plan.arguments.append(
         QueryPlan.Argument(use: isSet ? .columnSet : use, constraint: i, isSettled: isSettled, column: column))
     }
+  }
+
+  /// Patterns know no collation.
+  private func use(of constraint: QueryShape.Constraint) -> QueryPlan.Use? {
+    if shape.hasOwnPatternFunctions, constraint.isImplied { return nil }
+    if shape.hasOwnPatternFunctions, let use = Self.patterns[constraint.operation] { return use }
+    return constraint.isBinary ? Self.filters[constraint.operation] : nil
   }
 
   private mutating func takeAll(on column: Column, _ operation: Int32, as use: QueryPlan.Use) {

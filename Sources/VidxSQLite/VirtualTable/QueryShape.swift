@@ -5,15 +5,19 @@ internal import CSQLite
 enum Column: Int32, Sendable {
   case rowID = -1
   case vector = 0
-  case distance, k, efSearch, probes, targetRecall, exact, plan, afterDistance, afterRowID, command
+  case distance, k, efSearch, probes, targetRecall, exact, plan, afterDistance, afterRowID, filter, filterParameters,
+    command
 
   /// The declaration of a table of this name, for `sqlite3_declare_vtab`.
-  static func declaration(table: String, filterColumns: [FilterColumn]) -> String {
+  static func declaration(table: String, filterColumns: [(FilterColumn, ColumnAffinity)]) -> String {
     "CREATE TABLE x(vector, distance HIDDEN, k HIDDEN, ef_search HIDDEN, probes HIDDEN, "
       + "target_recall HIDDEN, exact HIDDEN, plan HIDDEN, after_distance HIDDEN, after_rowid HIDDEN, "
+      + "filter HIDDEN, filter_parameters HIDDEN, "
       + "\(quoted(identifier: table)) HIDDEN"
-      // Without a type they have no affinity: values stay, and are compared, as they are.
-      + filterColumns.map { ", \(quoted(identifier: $0.name))" }.joined() + ")"
+      // SQLite compares as their types say, and stores what it is given.
+      + filterColumns.map { column, affinity in
+        ", \(quoted(identifier: column.name))" + (affinity == .none ? "" : " \(affinity.rawValue)")
+      }.joined() + ")"
   }
 
   /// The number of the first filter column.
@@ -27,11 +31,13 @@ enum Column: Int32, Sendable {
   /// Names that a table cannot have, because its column of that name would be a second one, or hide the row id.
   static let reservedNames = [
     "vector", "distance", "k", "ef_search", "probes", "target_recall", "exact", "plan", "after_distance",
-    "after_rowid", "rowid", "oid", "_rowid_",
+    "after_rowid", "filter", "filter_parameters", "rowid", "oid", "_rowid_",
   ]
 
   /// What a search is given beside its vector.
-  static let settings: [Column] = [.k, .efSearch, .probes, .targetRecall, .exact, .plan, .afterDistance, .afterRowID]
+  static let settings: [Column] = [
+    .k, .efSearch, .probes, .targetRecall, .exact, .plan, .afterDistance, .afterRowID, .filter, .filterParameters,
+  ]
 
   var name: String {
     switch self {
@@ -46,6 +52,8 @@ enum Column: Int32, Sendable {
     case .plan: "plan"
     case .afterDistance: "after_distance"
     case .afterRowID: "after_rowid"
+    case .filter: "filter"
+    case .filterParameters: "filter_parameters"
     case .command: "the command column"
     }
   }
@@ -65,6 +73,8 @@ struct QueryShape: Equatable, Sendable {
     var isSet: Bool
     /// Text is compared as bytes.
     var isBinary = true
+    /// SQLite derived it from a pattern that is a term, too: what passes that passes this.
+    var isImplied = false
 
     init(_ column: Int32, _ operation: Int32, isUsable: Bool = true, isSet: Bool = false) {
       self.column = column
@@ -111,6 +121,16 @@ struct QueryShape: Equatable, Sendable {
   var isStreamExact = false
   /// About how many rows the table has.
   var rowCount = 0
+  /// LIKE and GLOB are SQLite's own.
+  var hasOwnPatternFunctions = false
   /// The query reads the distance or a setting of the search, somewhere.
   var usesSearchColumns = false
+
+  /// Some term is a pattern for a filter column.
+  var hasPatterns: Bool {
+    constraints.contains {
+      $0.filterPosition != nil
+        && [SQLITE_INDEX_CONSTRAINT_LIKE, SQLITE_INDEX_CONSTRAINT_GLOB].contains($0.operation)
+    }
+  }
 }

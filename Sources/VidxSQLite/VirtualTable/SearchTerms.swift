@@ -25,6 +25,9 @@ struct SearchTerms: Equatable {
   var conditions: [FilterCondition] = []
   var from = Int64.min
   var through = Int64.max
+  /// A filter in SQL, and the values of its parameters as a JSON array.
+  var filter: String?
+  var filterParameters: String?
   /// Some term is NULL or cannot be met: there are no rows.
   var isEmpty = false
 
@@ -48,8 +51,10 @@ struct SearchTerms: Equatable {
     return lowerBound.allows(distance)
   }
 
-  /// Terms that can only be checked row by row, and may drop any share of the rows.
-  var needsChecking: Bool { lowerBound != nil || from != .min || through != .max }
+  /// The range of row ids; nil for all of them. A set of row ids lies within it.
+  var rowRange: ClosedRange<Int64>? {
+    rowIDs != nil || from > through || (from == .min && through == .max) ? nil : from...through
+  }
 
   mutating func restrict(to rowIDs: [Int64]) {
     if let current = self.rowIDs {
@@ -103,6 +108,11 @@ enum SearchTermsError: Error, Equatable {
   case notANumber(Column, type: String)
   case outOfRange(Column, value: Int64, allowed: ClosedRange<Int>)
   case notAShare(Column, value: Double)
+  case notAText(Column, type: String)
+  /// `filter_parameters` without `filter`.
+  case parametersWithoutFilter
+  /// No JSON array of numbers, texts, booleans and nulls; what is wrong with it.
+  case parameters(String)
   /// `after_distance` without `after_rowid`, or the other way round.
   case halfACursor
   /// No plan has this name.
@@ -120,6 +130,10 @@ extension SearchTermsError: CustomStringConvertible {
     case .notANumber(let column, let type) where column == .targetRecall || column == .afterDistance:
       "\(column.name) must be a number, not \(type)"
     case .notANumber(let column, let type): "\(column.name) must be a whole number, not \(type)"
+    case .notAText(let column, let type): "\(column.name) must be TEXT, not \(type)"
+    case .parametersWithoutFilter: "filter_parameters are those of a filter: give filter, too"
+    case .parameters(let fault):
+      "filter_parameters must be a JSON array, such as '[\"ada\", 0.8]': \(fault)"
     case .notAShare(let column, let value): "\(column.name) must be above 0 and at most 1, not \(value)"
     case .halfACursor:
       "after_distance and after_rowid go together: give both of the last row, or NULL for both, the first page"

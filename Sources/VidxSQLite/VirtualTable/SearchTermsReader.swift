@@ -3,6 +3,7 @@ internal import VidxIndexes
 
 /// Understands the values that `xFilter` is handed.
 struct SearchTermsReader {
+  private let table: VirtualTable
   private var terms = SearchTerms()
   private var limit: Int64?
   private var offset: Int64?
@@ -13,13 +14,14 @@ struct SearchTermsReader {
   /// - Parameters:
   ///   - plan: the text that `QueryPlan.text` made.
   ///   - values: as many as the text has letters.
+  ///   - table: that is asked.
   static func terms(
-    plan: String, values: UnsafeMutableBufferPointer<OpaquePointer?>
+    plan: String, values: UnsafeMutableBufferPointer<OpaquePointer?>, of table: VirtualTable
   ) throws -> SearchTerms {
     guard let uses = QueryPlan.terms(of: plan), uses.count == values.count else {
       throw SearchTermsError.unknownPlan(plan)
     }
-    var reader = SearchTermsReader()
+    var reader = SearchTermsReader(table: table)
     reader.terms.isFilteredLater = QueryPlan.isFilteredLater(plan)
     for (i, term) in uses.enumerated() {
       if let column = term.column {
@@ -29,6 +31,9 @@ struct SearchTermsReader {
       }
     }
     try reader.readPage()
+    if reader.terms.filterParameters != nil, reader.terms.filter == nil {
+      throw SearchTermsError.parametersWithoutFilter
+    }
     reader.terms.finish(limit: reader.limit, offset: reader.offset)
     return reader.terms
   }
@@ -45,6 +50,8 @@ struct SearchTermsReader {
     case .afterDistance: afterDistance = .some(try unsafe distance(value, .afterDistance))
     case .afterRowID:
       afterRowID = .some(try unsafe setting(value, .afterRowID, in: Int.min...Int.max).map(Int64.init))
+    case .filter: terms.filter = try unsafe text(value, .filter)
+    case .filterParameters: terms.filterParameters = try unsafe text(value, .filterParameters)
     case .within, .at, .beyond, .from: unsafe readDistance(value, as: use)
     case .rowID: unsafe readRowID(value)
     case .rowIDs: try unsafe readSet(value)
@@ -53,36 +60,49 @@ struct SearchTermsReader {
     case .limit: limit = unsafe sqlite3_value_int64(value)
     case .offset: offset = unsafe sqlite3_value_int64(value)
     case .columnEquals, .columnSet, .columnAbove, .columnAtLeast, .columnBelow, .columnAtMost, .columnDiffers,
-      .columnIs, .columnIsNot, .columnIsNull, .columnIsNotNull:
+      .columnIs, .columnIsNot, .columnIsNull, .columnIsNotNull, .columnLike, .columnGlob:
       throw SearchTermsError.unknownPlan(String(use.rawValue))
     }
   }
 
   private mutating func readFilter(_ value: OpaquePointer?, as use: QueryPlan.Use, column: Int) throws {
+    guard table.affinities.indices.contains(column) else {
+      throw SearchTermsError.unknownPlan("\(use.rawValue)\(column)")
+    }
+    let affinity = table.affinities[column]
+    func given() -> ColumnValue { unsafe SQLValue.columnValue(value, affinity) }
     func bound(_ isInclusive: Bool) -> FilterCondition.Bound {
-      FilterCondition.Bound(unsafe SQLValue.columnValue(value), isInclusive: isInclusive)
+      FilterCondition.Bound(given(), isInclusive: isInclusive)
     }
     let test: FilterCondition.Test =
       switch use {
-      case .columnEquals: .equals(unsafe SQLValue.columnValue(value))
-      case .columnSet: .isIn(unsafe try columnValues(value))
+      case .columnEquals: .equals(given())
+      case .columnSet: .isIn(unsafe try columnValues(value, affinity))
       case .columnAbove: .range(lower: bound(false), upper: nil)
       case .columnAtLeast: .range(lower: bound(true), upper: nil)
       case .columnBelow: .range(lower: nil, upper: bound(false))
       case .columnAtMost: .range(lower: nil, upper: bound(true))
-      case .columnDiffers: .differs(from: unsafe SQLValue.columnValue(value))
-      case .columnIs: .identical(to: unsafe SQLValue.columnValue(value))
-      case .columnIsNot: .isNot(unsafe SQLValue.columnValue(value))
+      case .columnDiffers: .differs(from: given())
+      case .columnIs: .identical(to: given())
+      case .columnIsNot: .isNot(given())
       case .columnIsNull: .isNull
       case .columnIsNotNull: .isNotNull
+      case .columnLike: unsafe matching(.like, value)
+      case .columnGlob: unsafe matching(.glob, value)
       default: throw SearchTermsError.unknownPlan("\(use.rawValue)\(column)")
       }
     terms.conditions.append(FilterCondition(column, test))
   }
 
-  private func columnValues(_ set: OpaquePointer?) throws(SQLiteError) -> [ColumnValue] {
+  /// Nothing passes a pattern of NULL.
+  private func matching(_ operation: PatternMatcher.Operation, _ value: OpaquePointer?) -> FilterCondition.Test {
+    if unsafe sqlite3_value_type(value) == SQLITE_NULL { return .differs(from: .null) }
+    return .matches(unsafe PatternMatcher(operation, value, table.connection).predicate)
+  }
+
+  private func columnValues(_ set: OpaquePointer?, _ affinity: ColumnAffinity) throws(SQLiteError) -> [ColumnValue] {
     var values: [ColumnValue] = []
-    try unsafe forEach(of: set) { values.append(unsafe SQLValue.columnValue($0)) }
+    try unsafe forEach(of: set) { values.append(unsafe SQLValue.columnValue($0, affinity)) }
     return values
   }
 
@@ -131,6 +151,14 @@ struct SearchTermsReader {
     let number = unsafe sqlite3_value_double(value)
     guard number > 0, number <= 1 else { throw .notAShare(column, value: number) }
     return number
+  }
+
+  /// NULL stands for none.
+  private func text(_ value: OpaquePointer?, _ column: Column) throws(SearchTermsError) -> String? {
+    let type = unsafe sqlite3_value_type(value)
+    if type == SQLITE_NULL { return nil }
+    guard type == SQLITE_TEXT else { throw .notAText(column, type: SQLValue.typeName(type)) }
+    return unsafe String(decoding: SQLValue.text(value), as: UTF8.self)
   }
 
   /// The plan that a word names; NULL leaves it to the planner.

@@ -5,8 +5,8 @@ internal import VidxSegments
 
 /// One table that SQLite has connected to: a handle on an index of the registry.
 ///
-/// Connecting runs no SQL: SQLite connects while it compiles a statement, perhaps against a schema that is out of date,
-/// which statements inside that compilation cannot put right. The index is opened when it is first needed.
+/// Connecting only reads types: SQLite connects while it compiles a statement, perhaps against a schema that is out of
+/// date, which statements inside that compilation cannot put right. The index is opened when it is first needed.
 final class VirtualTable {
   let registry: StoreRegistry
   let schema: String
@@ -14,6 +14,8 @@ final class VirtualTable {
   /// What was in the brackets of CREATE VIRTUAL TABLE.
   private let options: [String]
   let filterColumns: [FilterColumn]
+  /// Those of the content table's columns.
+  private(set) var affinities: [ColumnAffinity]
   /// The index, if it has been needed.
   private(set) var openStore: IndexStore?
 
@@ -26,9 +28,19 @@ final class VirtualTable {
     name = arguments[2]
     options = Array(arguments.dropFirst(3))
     filterColumns = try IndexArguments.filterColumns(of: options)
+    affinities = filterColumns.map { _ in .none }
     guard isNameFree(name) else { throw VirtualTableError.reservedName(name) }
     if isNew { openStore = try registry.create(schema: schema, table: name, arguments: options) }
+    readAffinities()
     try declare()
+  }
+
+  private func readAffinities() {
+    guard !filterColumns.isEmpty, let content = IndexArguments.content(of: options) else { return }
+    // What cannot be read has no content table to speak of, or will be read again: see `affinities`.
+    let found = try? ContentTable.affinities(
+      of: filterColumns, content: content, index: name, schema: schema, connection: connection)
+    if let found { affinities = found }
   }
 
   /// The table has no column of this name.
@@ -47,10 +59,11 @@ final class VirtualTable {
 
   private func declare() throws(SQLiteError) {
     let database = unsafe registry.connection.handle
+    let declaration = Column.declaration(table: name, filterColumns: Array(zip(filterColumns, affinities)))
     // xUpdate leaves nothing behind when it returns SQLITE_CONSTRAINT, so OR IGNORE, FAIL and REPLACE can be honoured;
     // and the module does nothing that a trigger or a view of an untrusted schema must not do.
     for code in [
-      unsafe sqlite3_declare_vtab(database, Column.declaration(table: name, filterColumns: filterColumns)),
+      unsafe sqlite3_declare_vtab(database, declaration),
       unsafe vidx_vtab_config(database, SQLITE_VTAB_CONSTRAINT_SUPPORT, 1),
       unsafe vidx_vtab_config(database, SQLITE_VTAB_INNOCUOUS, 1),
     ] where code != SQLITE_OK {
@@ -64,7 +77,9 @@ final class VirtualTable {
     let store = try? store()
     let rowCount = (try? store?.rowCount()) ?? Self.assumedRowCount
     let isStreamExact = store?.definition.configuration.kind == .flat
-    return try QueryPlanner.plan(for: info.shape(rowCount: rowCount, isStreamExact: isStreamExact))
+    var shape = info.shape(rowCount: rowCount, isStreamExact: isStreamExact)
+    if shape.hasPatterns { shape.hasOwnPatternFunctions = (try? connection.hasOwnPatternFunctions()) ?? false }
+    return try QueryPlanner.plan(for: shape)
   }
 
   private static let assumedRowCount = 10_000

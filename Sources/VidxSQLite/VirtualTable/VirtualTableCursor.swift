@@ -48,7 +48,7 @@ final class VirtualTableCursor {
   func start(plan: String, values: UnsafeMutableBufferPointer<OpaquePointer?>) throws {
     current = nil
     source = .none
-    terms = try unsafe SearchTermsReader.terms(plan: plan, values: values)
+    terms = try unsafe SearchTermsReader.terms(plan: plan, values: values, of: table)
     if terms.isEmpty || terms.wanted == 0 {
       if plan.contains(QueryPlan.Use.query.rawValue) {
         table.registry.log.last = LastSearch(index: table.name, withoutRowsOf: terms.rowIDs)
@@ -89,11 +89,11 @@ final class VirtualTableCursor {
     case .probes: unsafe Self.give(terms.parameters.probes, to: context)
     case .targetRecall: unsafe Self.give(terms.parameters.targetRecall, to: context)
     case .exact: unsafe Self.give(terms.parameters.exact ? 1 : 0, to: context)
-    case .plan:
-      guard let plan = terms.parameters.plan else { return unsafe sqlite3_result_null(context) }
-      unsafe sqlite3_result_text(context, plan.rawValue, -1, vidx_transient())
+    case .plan: unsafe Self.give(terms.parameters.plan?.rawValue, to: context)
     case .afterDistance: unsafe Self.give((terms.after?.distance).map(Double.init), to: context)
     case .afterRowID: unsafe Self.give((terms.after?.rowID).map(Int.init), to: context)
+    case .filter: unsafe Self.give(terms.filter, to: context)
+    case .filterParameters: unsafe Self.give(terms.filterParameters, to: context)
     case .rowID, .command: unsafe sqlite3_result_null(context)
     }
   }
@@ -118,73 +118,29 @@ final class VirtualTableCursor {
       if let rowIDs = terms.rowIDs { return .rowIDs(rowIDs[...]) }
       return .scan(try table.store().scan(from: terms.from, conditions: terms.conditions))
     }
-    let request = StoreRequest(
-      query: query, filter: terms.rowIDs, conditions: terms.conditions, within: terms.within,
-      parameters: terms.parameters)
+    let search = try TableSearch(table, terms, near: query)
     if terms.wanted == nil, !terms.isPaged {
-      let stream = try table.store().stream(request)
+      let stream = try search.stream()
       return .stream(
         SortedBatches(stream) { [log = table.registry.log, name = table.name] in
           log.last = LastSearch(index: name, stream)
         })
     }
-    let wanted = terms.wanted ?? SearchTerms.largestK
-    return .hits(try search(request, wanted: wanted))
+    return .hits(try hits(of: search, terms.wanted ?? SearchTerms.largestK))
   }
 
-  /// The rows wanted, nearest first, ties by row id.
-  private func search(_ request: StoreRequest, wanted: Int) throws -> ArraySlice<StoreHit> {
+  private func hits(of search: TableSearch, _ wanted: Int) throws -> ArraySlice<StoreHit> {
     let revision = try table.store().readRevision().token
     if let kept, kept.revision == revision, kept.terms == terms {
       table.registry.log.last = kept.report
       return kept.hits
     }
-    var (hits, report) = try found(request, wanted: wanted)
+    var (hits, report) = try search.hits(wanted)
     if terms.isFilteredLater { report.isComplete = nil }
     table.registry.log.last = report
-    kept = KeptSearch(terms: terms, revision: revision, hits: hits, report: report)
+    // The rows of a filter in SQL may change while those of the index do not.
+    if terms.filter == nil { kept = KeptSearch(terms: terms, revision: revision, hits: hits, report: report) }
     return hits
-  }
-
-  private func found(_ request: StoreRequest, wanted: Int) throws -> (ArraySlice<StoreHit>, LastSearch) {
-    if terms.isPaged { return try pageHits(request, wanted: wanted) }
-    return try terms.needsChecking ? checkedHits(request, wanted: wanted) : plainHits(request, wanted: wanted)
-  }
-
-  private func pageHits(_ request: StoreRequest, wanted: Int) throws -> (ArraySlice<StoreHit>, LastSearch) {
-    var request = request
-    request.k = wanted
-    let answer = try table.store().page(request, after: terms.after) { rowID, distance in
-      terms.allows(rowID: rowID, distance: distance)
-    }
-    return (answer.hits[...], LastSearch(index: table.name, answer))
-  }
-
-  private func plainHits(_ request: StoreRequest, wanted: Int) throws -> (ArraySlice<StoreHit>, LastSearch) {
-    var request = request
-    // Excluded rows may be among the nearest.
-    request.k = min(wanted + terms.excluded.count, SearchTerms.largestK)
-    let answer = try table.store().search(request)
-    let hits = answer.hits.filter { terms.allows($0.rowID) }.prefix(wanted)
-    return (hits, LastSearch(index: table.name, answer))
-  }
-
-  /// Takes rows in order of distance until enough have passed.
-  private func checkedHits(_ request: StoreRequest, wanted: Int) throws -> (ArraySlice<StoreHit>, LastSearch) {
-    let stream = try table.store().stream(request)
-    var hits: [StoreHit] = []
-    var farthest = -Float.infinity
-    while let row = try stream.next() {
-      // Rows as far as the last one wanted compete by their row ids.
-      if hits.count >= wanted, row.distance > farthest { break }
-      guard terms.allows(rowID: row.rowID, distance: row.distance) else { continue }
-      hits.append(StoreHit(rowID: row.rowID, distance: row.distance))
-      farthest = max(farthest, row.distance)
-    }
-    hits.sort { ($0.distance, $0.rowID) < ($1.distance, $1.rowID) }
-    var report = LastSearch(index: table.name, stream)
-    if hits.count >= wanted { report.isComplete = true }
-    return (hits.prefix(wanted), report)
   }
 
   private func takeRow() throws -> Row? {
@@ -209,6 +165,11 @@ final class VirtualTableCursor {
       source = .none
       return nil
     }
+  }
+
+  private static func give(_ value: String?, to context: OpaquePointer?) {
+    guard let value else { return unsafe sqlite3_result_null(context) }
+    unsafe sqlite3_result_text(context, value, -1, vidx_transient())
   }
 
   private static func give(_ value: Double?, to context: OpaquePointer?) {

@@ -14,8 +14,9 @@ import VidxSQLite
 
   /// Terms that SQLite checks after k has counted may leave fewer rows than were found.
   @Test(arguments: [
-    ("w.t LIKE 'a%'", false), ("w.t = 'a' COLLATE NOCASE", false), ("w.t = 'a'", true), ("w.rowid > 2", true),
-    ("w.distance < 3", true), ("w.rowid IN (1, 2)", true),
+    ("w.t LIKE 'a%'", true), ("w.t LIKE '%a'", true), ("w.t GLOB 'a*'", true),
+    ("w.t LIKE 'a%' AND w.t >= 'A' COLLATE NOCASE", false), ("w.t = 'a' COLLATE NOCASE", false), ("w.t = 'a'", true),
+    ("w.rowid > 2", true), ("w.distance < 3", true), ("w.rowid IN (1, 2)", true),
   ])
   func doesNotCallCompleteWhatIsFilteredLater(_ term: String, isKnown: Bool) throws {
     let session = try SQLSession()

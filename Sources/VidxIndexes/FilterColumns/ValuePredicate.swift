@@ -1,0 +1,14 @@
+/// A test of values that only its maker knows; two of the same name are the same test.
+package struct ValuePredicate: Hashable, Sendable {
+  private let name: [UInt8]
+  /// Never asked for NULL.
+  package let passes: @Sendable (ColumnValue) -> Bool
+
+  package init(name: [UInt8], passes: @escaping @Sendable (ColumnValue) -> Bool) {
+    self.name = name
+    self.passes = passes
+  }
+
+  package static func == (a: ValuePredicate, b: ValuePredicate) -> Bool { a.name == b.name }
+  package func hash(into hasher: inout Hasher) { hasher.combine(name) }
+}

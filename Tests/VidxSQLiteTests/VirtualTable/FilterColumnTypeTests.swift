@@ -1,0 +1,127 @@
+import Foundation
+import Testing
+import VidxSQLite
+
+/// Filter columns compare as the columns of the content table do.
+@Suite("Types of filter columns") struct FilterColumnTypeTests {
+  private static let values: [SQLCell] = [
+    nil, 5, 5.0, 5.5, "5", " 5 ", "5.0", "05", "5abc", "x", "", -1, "-1", .integer(.max), "9223372036854775807", 1e300,
+    .blob([0x35]), .blob([]), "ADA", "ada",
+  ]
+  private static let types = ["INTEGER", "REAL", "TEXT", "NUMERIC", "", "BLOB", "VARCHAR(20)", "DOUBLE", "DATE"]
+
+  private func make(_ type: String) throws -> SQLSession {
+    let session = try SQLSession(onDisk: true)
+    try session.run(
+      """
+      CREATE TABLE m(id INTEGER PRIMARY KEY, e, u \(type));
+      CREATE VIRTUAL TABLE v USING vidx(dimensions = 1, metric = l2, content = m, column = e, filter u)
+      """)
+    for value in Self.values { _ = try session.rows("INSERT INTO m(e, u) VALUES ('[1]', ?)", value) }
+    return session
+  }
+
+  private func compare(_ session: SQLSession, _ condition: String, _ values: SQLCell...) throws {
+    func ids(_ sql: String) throws -> [SQLCell] { try session.rows(sql, values).compactMap(\.first) }
+    let expected = try ids("SELECT id FROM m WHERE \(condition) ORDER BY id")
+    #expect(try ids("SELECT rowid FROM v WHERE \(condition) ORDER BY rowid") == expected, "\(condition) \(values)")
+    let nearest = "SELECT rowid FROM v WHERE vector MATCH '[1]' AND \(condition)"
+    #expect(try ids("\(nearest) AND k = 99 ORDER BY rowid") == expected, "\(condition) \(values), k")
+    // All are as near: the first by row id, and as many as are asked for whenever so many pass.
+    #expect(try ids("\(nearest) AND k = 2") == Array(expected.prefix(2)), "\(condition) \(values), k = 2")
+    #expect(try ids("\(nearest) ORDER BY distance, rowid") == expected, "\(condition) \(values), streamed")
+  }
+
+  @Test("Terms answer as on the table", arguments: types)
+  func terms(type: String) throws {
+    let session = try make(type)
+    for round in 0..<3 {
+      for value in Self.values {
+        for operation in ["=", "<", "<=", ">", ">=", "<>", "IS", "IS NOT"] {
+          try compare(session, "u \(operation) ?", value)
+        }
+        try compare(session, "u BETWEEN ? AND ?", value, "7")
+        try compare(session, "u IN (?, ?)", value, "5")
+        try compare(session, "u IN (SELECT ?)", value)
+      }
+      switch round {
+      case 0:
+        try session.run("INSERT INTO v(v) VALUES ('optimize')")
+        // The content table's name is looked up each time.
+        try session.run("ALTER TABLE m RENAME TO m2; ALTER TABLE m2 RENAME TO m")
+      case 1: try session.run("UPDATE m SET u = '7' WHERE id = 3; DELETE FROM m WHERE id = 9")
+      default: break
+      }
+    }
+  }
+
+  @Test("A content table of another name by now", arguments: ["INTEGER", "TEXT"])
+  func renamed(type: String) throws {
+    let session = try make(type)
+    try session.run("ALTER TABLE m RENAME TO other")
+    let connections = [session.connection, try SQLSession.connect(#require(session.path))]
+    for connection in connections {
+      for condition in ["u = '5'", "u = 5", "u IN (5)", "u > '4'"] {
+        #expect(
+          try SQLSession.rows(connection, "SELECT rowid FROM v WHERE vector MATCH '[1]' AND k = 99 AND \(condition)")
+            == SQLSession.rows(connection, "SELECT id FROM other WHERE \(condition) ORDER BY id"), "\(condition)")
+      }
+    }
+  }
+
+  @Test("ANY is no type in a STRICT table")
+  func strict() throws {
+    let session = try SQLSession(onDisk: true)
+    try session.run(
+      """
+      CREATE TABLE m(id INTEGER PRIMARY KEY, e ANY, u ANY, i INTEGER) STRICT;
+      INSERT INTO m VALUES (1, '[1]', 5, 5), (2, '[1]', '5', 6);
+      CREATE VIRTUAL TABLE v USING vidx(dimensions = 1, metric = l2, content = m, column = e, filter u, filter i)
+      """)
+    for condition in ["u = '5'", "u = 5", "i = '5'", "u IN (5)"] { try compare(session, condition) }
+  }
+
+  @Test("Patterns restrict before k counts, as LIKE and GLOB of an ordinary table", arguments: ["INTEGER", "TEXT", ""])
+  func patterns(type: String) throws {
+    let session = try make(type)
+    let patterns: [SQLCell] = [
+      "5%", "%5", "%", "", "a%", "ADA", "_", "5*", "*", "[a-f]*", "[^5]*", "?", nil, 5, 5.0, .blob([0x35]), "1e%",
+      "%.%",
+    ]
+    for _ in 0..<2 {
+      for pattern in patterns {
+        try compare(session, "u LIKE ?", pattern)
+        try compare(session, "u GLOB ?", pattern)
+        try compare(session, "u LIKE ? AND u > '5'", pattern)
+      }
+      try compare(session, "u LIKE 'ad%'")
+      try session.run("INSERT INTO v(v) VALUES ('optimize')")
+    }
+    #expect(try session.rows("EXPLAIN QUERY PLAN SELECT rowid FROM v WHERE u LIKE '5%'").description.contains("l0"))
+    // Another LIKE than SQLite's is left to it.
+    try session.run("PRAGMA case_sensitive_like = ON")
+    #expect(try !session.rows("EXPLAIN QUERY PLAN SELECT rowid FROM v WHERE u LIKE '5%'").description.contains("l0"))
+    #expect(
+      try session.rows("SELECT rowid FROM v WHERE u LIKE 'a%'") == session.rows("SELECT id FROM m WHERE u LIKE 'a%'"))
+  }
+
+  @Test("k rows come whenever k match a pattern")
+  func patternsBeforeK() throws {
+    let session = try SQLSession(onDisk: true)
+    try session.run(
+      """
+      CREATE VIRTUAL TABLE w USING vidx(dimensions = 1, metric = l2, filter t);
+      WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
+      INSERT INTO w(rowid, vector, t) SELECT i, json_array(i), CASE i % 100 WHEN 0 THEN 'Rare ' ELSE 'often ' END || i FROM n
+      """)
+    for _ in 0..<2 {
+      for pattern in ["t LIKE 'rare%'", "t LIKE '%ARE %'", "t GLOB 'Rare*'"] {
+        let search = "SELECT rowid FROM w WHERE vector MATCH '[0]' AND k = 3 AND \(pattern)"
+        #expect(try session.integers(search) == [100, 200, 300], "\(pattern)")
+        let report = try session.rows("SELECT vidx_last_search()").description
+        #expect(report.contains("\"complete\":true") && report.contains("\"rows_yielded\":5"), "\(pattern): \(report)")
+      }
+      try session.run("INSERT INTO w(w) VALUES ('optimize')")
+    }
+  }
+}
