@@ -66,10 +66,13 @@ extension SegmentIndex {
     return SegmentStream(self, filter: filter, source: source)
   }
 
-  /// So few pass that scoring all of them takes less than meeting the first ten of them on a walk or in lists.
+  /// So few pass that scoring all of them takes less than meeting the first ten of them on a walk or in lists. The
+  /// lists beside a graph give no stream.
   private func isSoonerScored(_ filter: EntryFilter?, _ parameters: SearchParameters) -> Bool {
     guard let filter, !filter.isOfLiveRows, parameters.plan == nil else { return false }
-    return SearchPlanner(self, k: 10, parameters: parameters, filter: filter).way.plan == .exact
+    let planner = SearchPlanner(self, k: 10, parameters: parameters, filter: filter)
+    guard let graph = planner.graph else { return planner.way.plan == .exact }
+    return planner.exact.nanoseconds <= graph.nanoseconds
   }
 }
 

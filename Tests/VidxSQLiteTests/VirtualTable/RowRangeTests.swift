@@ -53,6 +53,31 @@ import VidxSQLite
     }
   }
 
+  /// A search has lists to go through here, a stream has a graph only.
+  @Test("A stream of few rows compares them and no others")
+  func streams() throws {
+    let session = try SQLSession(onDisk: true)
+    try session.run(
+      """
+      CREATE TABLE rows(id INTEGER PRIMARY KEY, e);
+      WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 6000)
+      INSERT INTO rows SELECT i, vector(json_array(i * 7919 % 6001, i * 104729 % 5003, i * 31 % 4001, i % 2999)) FROM n;
+      CREATE VIRTUAL TABLE v USING vidx(dimensions = 4, metric = l2, content = rows, column = e)
+      """)
+    for filter in ["rowid BETWEEN 500 AND 619", "filter = 'id BETWEEN 500 AND 619'"] {
+      let near = "vector MATCH '[3000,2500,2000,1500]'"
+      let found = try session.integers(
+        "SELECT rowid FROM v WHERE \(near) AND \(filter) AND +rowid > 0 ORDER BY distance")
+      #expect(
+        try found
+          == session.integers(
+            "SELECT id FROM rows WHERE id BETWEEN 500 AND 619 ORDER BY l2_distance(e, '[3000,2500,2000,1500]'), id"))
+      let report = try last(session)
+      #expect(
+        report["exact"] as? Bool == true && report["distance_computations"] as? Int == 120, "\(filter): \(report)")
+    }
+  }
+
   @Test("Many rows are checked on the way")
   func wide() throws {
     let session = try SQLSession(onDisk: true)
