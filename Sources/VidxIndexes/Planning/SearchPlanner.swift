@@ -126,13 +126,16 @@ struct ScoreCosts {
   let codesStart = 14_000.0
   let listsStart = 12_000.0
 
+  /// Lines of a vector behind which the processor has begun to fetch ahead.
+  private static let fetchedAlone = 32.0
+
   init(_ index: SegmentIndex) {
     let codeLines = Double(index.coded.rows.stride) / 64
     let vectorLines = Double(index.configuration.stride * 4) / 64
     code = 6 + 2 * codeLines
     codeAndBound = code + 4
     node = 25 + 5 * codeLines
-    vector = 15 + 4 * vectorLines
+    vector = 15 + 4 * min(vectorLines, Self.fetchedAlone) + max(vectorLines - Self.fetchedAlone, 0)
     centroid = 3 + vectorLines / 2
   }
 
