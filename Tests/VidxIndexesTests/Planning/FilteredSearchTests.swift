@@ -100,7 +100,10 @@ import VidxVectors
     for (cell, known) in grid.data.cells.enumerated() {
       let filter = grid.filter(cell, 5)
       let stream = grid.index.stream(grid.data.queries[5], filter: filter)
-      #expect(stream.isExact == (filter.entryCount < 200), "\(known.name): \(filter.entryCount) rows")
+      let count = filter.entryCount
+      #expect(stream.isExact || count >= 200, "\(known.name): \(count) rows")
+      // A graph is walked sooner than most of the rows are scored.
+      #expect(!stream.isExact || 2 * count < grid.index.entryCount + 200, "\(known.name): \(count) rows")
       if !stream.isExact { continue }
       var scores: [Float] = []
       while let hit = try stream.next() { scores.append(hit.score) }
