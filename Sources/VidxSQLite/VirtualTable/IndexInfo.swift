@@ -19,9 +19,12 @@ internal import CVidxSQLite
       }
       shape.constraints.append(term)
     }
-    for i in shape.constraints.indices where isPatternWithBounds(at: i, shape) {
-      shape.constraints[i - 2].isImplied = true
-      shape.constraints[i - 1].isImplied = true
+    for i in shape.constraints.indices {
+      switch bounds(ofPatternAt: i, shape) {
+      case .implied: for bound in i - 2..<i { shape.constraints[bound].isImplied = true }
+      case .perhapsImplied: shape.constraints[i - 1].isPerhapsImplied = true
+      case .own: break
+      }
     }
     for i in 0..<Int(unsafe info.pointee.nOrderBy) {
       let term = unsafe info.pointee.aOrderBy[i]
@@ -35,20 +38,34 @@ internal import CVidxSQLite
 
   /// For `t LIKE 'ab%'` SQLite adds the terms `t >= 'AB' COLLATE NOCASE` and `t < 'ac' COLLATE NOCASE` before it,
   /// and for `t GLOB 'ab*'` the same of `ab` (https://www.sqlite.org/optoverview.html#the_like_optimization). They leave
-  /// out BLOBs, which may match.
-  private func isPatternWithBounds(at i: Int, _ shape: QueryShape) -> Bool {
+  /// out BLOBs, which may match. They look as bounds that the user has written.
+  private func bounds(ofPatternAt i: Int, _ shape: QueryShape) -> PatternBounds {
     let isLike = shape.constraints[i].operation == SQLITE_INDEX_CONSTRAINT_LIKE
     guard i >= 2, isLike || shape.constraints[i].operation == SQLITE_INDEX_CONSTRAINT_GLOB,
       shape.constraints[i - 2].operation == SQLITE_INDEX_CONSTRAINT_GE,
       shape.constraints[i - 1].operation == SQLITE_INDEX_CONSTRAINT_LT,
       (i - 2..<i).allSatisfy({ shape.constraints[$0].column == shape.constraints[i].column }),
-      let lower = text(of: i - 2), var upper = text(of: i - 1), let last = upper.popLast(), last > 0
-    else { return false }
+      let lower = text(of: i - 2), var upper = text(of: i - 1), let last = upper.popLast(), last > 0,
+      // SQLite's have the collation of the pattern's function.
+      (i - 2..<i).allSatisfy({ shape.constraints[$0].isBinary != isLike })
+    else { return .own }
     upper.append(last - 1)
+    // What stands before the first wildcard.
+    let wildcards = Array((isLike ? "%_" : "*?[").utf8)
+    guard lower == (isLike ? Self.capital(upper) : upper), !lower.contains(where: wildcards.contains)
+    else { return .own }
     // The pattern is not known where it is a parameter.
-    let pattern = text(of: i) ?? lower
-    if isLike { return lower == Self.capital(upper) && Self.capital(pattern).starts(with: lower) }
-    return lower == upper && pattern.starts(with: lower)
+    guard let pattern = text(of: i) else { return isLike ? .own : .perhapsImplied }
+    return (isLike ? Self.capital(pattern) : pattern).starts(with: lower) ? .implied : .own
+  }
+
+  private enum PatternBounds {
+    /// What passes the pattern passes them, but for BLOBs.
+    case implied
+    /// They may be.
+    case perhapsImplied
+    /// There are none, or they say more than the pattern.
+    case own
   }
 
   private static func capital(_ text: [UInt8]) -> [UInt8] { text.map { (97...122).contains($0) ? $0 - 32 : $0 } }

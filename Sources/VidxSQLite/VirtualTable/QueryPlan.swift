@@ -44,6 +44,8 @@ struct QueryPlan: Equatable, Sendable {
     case columnIsNot = "n"
     case columnIsNull = "z"
     case columnIsNotNull = "y"
+    /// `<`, and all BLOBs pass.
+    case columnBelowOrBLOB = "u"
     case columnLike = "l"
     case columnGlob = "g"
   }

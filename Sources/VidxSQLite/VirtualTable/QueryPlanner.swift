@@ -107,7 +107,7 @@ struct QueryPlanner {
       case .rowID: total + 1e10
       case .beyond, .from, .at, .notRowID, .above, .atLeast, .below, .atMost: total + 1e9
       case .columnEquals, .columnAbove, .columnAtLeast, .columnBelow, .columnAtMost, .columnDiffers, .columnIs,
-        .columnIsNot, .columnLike, .columnGlob:
+        .columnIsNot, .columnBelowOrBLOB, .columnLike, .columnGlob:
         total + 1e9
       default: total
       }
@@ -212,12 +212,14 @@ struct QueryPlanner {
     constraint.isSet && (constraint.isOn(.rowID) || (constraint.filterPosition != nil && constraint.isBinary))
   }
 
-  /// Takes the terms on filter columns. SQLite checks those again whose value may bring an affinity with it.
+  /// Takes the terms on filter columns. SQLite checks those again whose value may bring an affinity with it: of a set,
+  /// where the column holds texts, which are compared as numbers then.
   private mutating func takeFilters() {
     for (i, constraint) in shape.constraints.enumerated() where constraint.isUsable {
       guard let column = constraint.filterPosition, let use = use(of: constraint) else { continue }
       let isSet = constraint.isSet && use == .columnEquals
-      let isSettled = isSet || use == .columnIsNull || use == .columnIsNotNull
+      let isSettled =
+        (isSet && !shape.textColumns.contains(column)) || use == .columnIsNull || use == .columnIsNotNull
       plan.arguments.append(
         QueryPlan.Argument(use: isSet ? .columnSet : use, constraint: i, isSettled: isSettled, column: column))
     }
@@ -227,6 +229,7 @@ struct QueryPlanner {
   private func use(of constraint: QueryShape.Constraint) -> QueryPlan.Use? {
     if shape.hasOwnPatternFunctions, constraint.isImplied { return nil }
     if shape.hasOwnPatternFunctions, let use = Self.patterns[constraint.operation] { return use }
+    if shape.hasOwnPatternFunctions, constraint.isPerhapsImplied { return .columnBelowOrBLOB }
     return constraint.isBinary ? Self.filters[constraint.operation] : nil
   }
 

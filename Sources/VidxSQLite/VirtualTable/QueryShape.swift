@@ -75,6 +75,8 @@ struct QueryShape: Equatable, Sendable {
     var isBinary = true
     /// SQLite derived it from a pattern that is a term, too: what passes that passes this.
     var isImplied = false
+    /// An upper bound that SQLite may have derived so: BLOBs, which it leaves out, may pass all the same.
+    var isPerhapsImplied = false
 
     init(_ column: Int32, _ operation: Int32, isUsable: Bool = true, isSet: Bool = false) {
       self.column = column
@@ -123,6 +125,8 @@ struct QueryShape: Equatable, Sendable {
   var rowCount = 0
   /// LIKE and GLOB are SQLite's own.
   var hasOwnPatternFunctions = false
+  /// Positions of the filter columns that hold texts for numbers.
+  var textColumns: Set<Int> = []
   /// The query reads the distance or a setting of the search, somewhere.
   var usesSearchColumns = false
 

@@ -16,6 +16,8 @@ struct SearchTerms: Equatable {
   var rowIDs: [Int64]?
   /// SQLite takes away from the k rows what does not pass its other terms.
   var isFilteredLater = false
+  /// Conditions let more pass than the terms they stand for.
+  var isWidened = false
   /// The search is one page of many.
   var isPaged = false
   /// The last row of the page before.
@@ -91,9 +93,10 @@ struct SearchTerms: Equatable {
   mutating func finish(limit: Int64?, offset: Int64?) {
     if let set = rowIDs { rowIDs = set.filter(allows) }
     if isPaged { parameters.exact = true }
+    if isWidened { isFilteredLater = true }
     if from > through || rowIDs?.isEmpty == true { isEmpty = true }
     // A negative limit is none; a negative offset is zero.
-    guard let limit, limit >= 0 else { return }
+    guard let limit, limit >= 0, !isWidened else { return }
     let (sum, overflow) = limit.addingReportingOverflow(max(offset ?? 0, 0))
     if !overflow, sum <= Int64(SearchTerms.largestK) { self.limit = Int(sum) }
   }

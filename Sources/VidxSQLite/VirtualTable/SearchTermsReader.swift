@@ -60,7 +60,7 @@ struct SearchTermsReader {
     case .limit: limit = unsafe sqlite3_value_int64(value)
     case .offset: offset = unsafe sqlite3_value_int64(value)
     case .columnEquals, .columnSet, .columnAbove, .columnAtLeast, .columnBelow, .columnAtMost, .columnDiffers,
-      .columnIs, .columnIsNot, .columnIsNull, .columnIsNotNull, .columnLike, .columnGlob:
+      .columnIs, .columnIsNot, .columnIsNull, .columnIsNotNull, .columnBelowOrBLOB, .columnLike, .columnGlob:
       throw SearchTermsError.unknownPlan(String(use.rawValue))
     }
   }
@@ -70,6 +70,11 @@ struct SearchTermsReader {
       throw SearchTermsError.unknownPlan("\(use.rawValue)\(column)")
     }
     let affinity = table.affinities[column]
+    if affinity == .text, let test = unsafe try textTest(value, as: use) {
+      terms.conditions.append(FilterCondition(column, test))
+      terms.isWidened = true
+      return
+    }
     func given() -> ColumnValue { unsafe SQLValue.columnValue(value, affinity) }
     func bound(_ isInclusive: Bool) -> FilterCondition.Bound {
       FilterCondition.Bound(given(), isInclusive: isInclusive)
@@ -87,11 +92,42 @@ struct SearchTermsReader {
       case .columnIsNot: .isNot(given())
       case .columnIsNull: .isNull
       case .columnIsNotNull: .isNotNull
+      case .columnBelowOrBLOB: .matches(try textOrBLOB(below: given()))
       case .columnLike: unsafe matching(.like, value)
       case .columnGlob: unsafe matching(.glob, value)
       default: throw SearchTermsError.unknownPlan("\(use.rawValue)\(column)")
       }
     terms.conditions.append(FilterCondition(column, test))
+  }
+
+  /// The test of a TEXT column where numbers are given; nil where none are. It is not known what SQLite makes of them:
+  /// texts, or of the column's texts numbers, or neither. What may pass passes, and is checked again.
+  private func textTest(_ value: OpaquePointer?, as use: QueryPlan.Use) throws -> FilterCondition.Test? {
+    if use == .columnSet {
+      let values = unsafe try columnValues(value, .none)
+      return values.contains(where: \.isNumber) ? .matches(NumberMatcher(table.connection).isIn(values)) : nil
+    }
+    let number = unsafe SQLValue.columnValue(value)
+    guard number.isNumber else { return nil }
+    let matcher = NumberMatcher(table.connection)
+    switch use {
+    case .columnEquals, .columnIs: return .matches(matcher.isIn([number]))
+    case .columnBelow: return .matches(matcher.isBelow(number, "<"))
+    case .columnAtMost: return .matches(matcher.isBelow(number, "<="))
+    // All texts are above a number that is none.
+    case .columnAbove, .columnAtLeast, .columnDiffers: return .isNotNull
+    case .columnIsNot: return .isNot(number)
+    default: return nil
+    }
+  }
+
+  private func textOrBLOB(below bound: ColumnValue) throws -> ValuePredicate {
+    let order = try table.store().textOrder()
+    let below = FilterCondition(
+      0, .range(lower: nil, upper: FilterCondition.Bound(bound, isInclusive: false)), textOrder: order)
+    return ValuePredicate(name: Array("below or BLOB \(bound)".utf8)) {
+      if case .blob = $0 { true } else { below.passes($0) }
+    }
   }
 
   /// Nothing passes a pattern of NULL.

@@ -78,6 +78,7 @@ final class VirtualTable {
     let rowCount = (try? store?.rowCount()) ?? Self.assumedRowCount
     let isStreamExact = store?.definition.configuration.kind == .flat
     var shape = info.shape(rowCount: rowCount, isStreamExact: isStreamExact)
+    shape.textColumns = Set(affinities.indices.filter { affinities[$0] == .text })
     if shape.hasPatterns { shape.hasOwnPatternFunctions = (try? connection.hasOwnPatternFunctions()) ?? false }
     return try QueryPlanner.plan(for: shape)
   }
