@@ -9,6 +9,8 @@ package enum FilterError: Error, Equatable, Sendable {
   case notARowID(String)
   /// A function that SQLite keeps from views and triggers; a text that is part of a query may come from one.
   case refusedFunction(String)
+  /// A virtual table that is not known to keep to the database, for the same reason.
+  case refusedTable(String)
   /// Filters ask indexes under filters, and so on.
   case nestedTooDeep
   case valueCount(expected: Int, given: Int)
@@ -35,6 +37,9 @@ extension FilterError: CustomStringConvertible {
       "the SELECT answers \"\(value)\" where a row id was expected; put the INTEGER PRIMARY KEY first"
     case .refusedFunction(let name):
       "the condition calls \(name)(), which SQLite allows in statements of their own only; select the row ids there"
+    case .refusedTable(let name):
+      "the condition reads \(name), a virtual table that may reach beyond the database: it is kept from texts that may "
+        + "come from a view; write rowid IN (SELECT ...) beside MATCH instead"
     case .nestedTooDeep:
       "the condition asks an index under a condition that asks an index, and so on: more than that is not evaluated"
     case .valueCount(let expected, let given):

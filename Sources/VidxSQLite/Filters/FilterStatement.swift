@@ -15,6 +15,8 @@ final class FilterStatement {
   private(set) var canCheckRows: Bool
   /// See `StatementNature`.
   let canBeKept: Bool
+  /// What stands around the text.
+  private let frame: (prefix: String, suffix: String)
   /// A search is at it.
   var isRunning = false
   var lastUse: UInt64 = 0
@@ -23,7 +25,8 @@ final class FilterStatement {
   init(_ text: FilterText, of store: IndexStore) throws {
     let connection = store.connection
     self.connection = connection
-    let (prefix, suffix) = try store.frame(of: text.form)
+    frame = try store.frame(of: text.form)
+    let (prefix, suffix) = frame
     let sql = prefix + text.sql + suffix
     do {
       let compiled = try connection.prepare(sql, isPersistent: true)
@@ -32,7 +35,7 @@ final class FilterStatement {
       statement = compiled
       // The second time it is compiled: the first time opens the virtual tables in it, which read much.
       let nature = try connection.nature(of: sql)
-      if let function = nature.refusedFunction { throw FilterError.refusedFunction(function) }
+      try Self.check(nature)
       let isByID = try text.form == .select || store.rowTable() != nil
       canCheckRows = isByID && nature.areRowsIndependent
       isPureAsCompiled = nature.isPure
@@ -80,11 +83,21 @@ final class FilterStatement {
     if count != recompilations {
       recompilations = count
       let nature = try connection.nature(of: statement.sql)
+      // A view may be another one.
+      try Self.check(nature)
       isPureAsCompiled = nature.isPure
       if canCheckRows { canCheckRows = nature.areRowsIndependent }
     }
     return isPureAsCompiled
   }
+
+  private static func check(_ nature: StatementNature) throws(FilterError) {
+    if let function = nature.refusedFunction { throw .refusedFunction(function) }
+    if let table = nature.refusedTable { throw .refusedTable(table) }
+  }
+
+  /// The table of rows has another name by now.
+  func isOutOfDate(_ text: FilterText, of store: IndexStore) throws -> Bool { try store.frame(of: text.form) != frame }
 
   /// SQLite's words for a text that it does not compile, with the place in the user's part of it.
   private static func fault(

@@ -152,9 +152,13 @@ extension IndexStore {
   /// Runs the body with the compiled text, and again when that is out of date.
   func withStatement<Result>(of text: FilterText, _ body: (FilterStatement) throws -> Result) throws -> Result {
     do { return try runOnce(text, body) } catch let error as SQLiteError {
-      // The table of rows may have another name by now; what is compiled anew finds it.
-      guard error.code == SQLITE_ERROR else { throw error }
-      filters.statements[FilterText(text.form, text.sql)] = nil
+      // The table of rows may have another name by now; what is compiled anew finds it. Nothing else would help, and
+      // filters inside each other would run twice as often at each level.
+      let key = FilterText(text.form, text.sql)
+      guard error.code == SQLITE_ERROR, try filters.statements[key]?.isOutOfDate(text, of: self) == true else {
+        throw error
+      }
+      filters.statements[key] = nil
       return try runOnce(text, body)
     }
   }

@@ -10,6 +10,8 @@ struct StatementNature {
   var canBeKept = true
   /// A function that must not be called from a text that is part of another statement.
   var refusedFunction: String?
+  /// A virtual table that may reach beyond the database, and must not be read from such a text.
+  var refusedTable: String?
 }
 
 extension Connection {
@@ -28,6 +30,8 @@ private struct StatementProgram {
   /// In small letters.
   private var functions: Set<String> = []
   private var asksVirtualTables = false
+  /// A vidx table in it may run another text, of which nothing is known.
+  private var runsFilters = false
   /// It reads another schema than `main` and `temp`.
   private var readsAttached = false
 
@@ -39,6 +43,9 @@ private struct StatementProgram {
       switch opcode {
       case "Transaction": if program.int64(2) > 1 { readsAttached = true }
       case "VOpen": asksVirtualTables = true
+      case "VFilter":
+        // The plan that xBestIndex made.
+        if program.text(5)?.contains(QueryPlan.Use.filter.rawValue) == true { runsFilters = true }
       case _ where opcode.contains("Func") || opcode.hasPrefix("Agg"):
         // "upper(1)"
         if let name = program.text(5)?.split(separator: "(").first { functions.insert(name.lowercased()) }
@@ -56,10 +63,14 @@ private struct StatementProgram {
       nature.refusedFunction = functions.intersection(known.risky).min()
     }
     if !asksVirtualTables { return nature }
-    let modules = try VirtualTables(namedIn: sql, connection).modules
+    let tables = try VirtualTables(namedIn: sql, connection)
+    nature.refusedTable = tables.refused
+    let modules = tables.modules
     let isKnown = !modules.isEmpty && !readsAttached
     nature.areRowsIndependent = isKnown && modules.isSubset(of: VirtualTables.ofArguments)
-    if !isKnown || !modules.isSubset(of: VirtualTables.ofArguments.union(VirtualTables.stored)) {
+    if !isKnown || runsFilters && modules.contains(VirtualTableModule.name)
+      || !modules.isSubset(of: VirtualTables.ofArguments.union(VirtualTables.stored))
+    {
       nature.isPure = false
     }
     nature.canBeKept = isKnown && modules.isDisjoint(with: ["vidx", VirtualTables.unknown])

@@ -10,6 +10,8 @@ struct StatementReads {
   }
 
   fileprivate(set) var tables: Set<Table> = []
+  /// Those of whose columns one is called `filter`: a vidx table runs the text that it is given there.
+  fileprivate(set) var filtered: Set<Table> = []
   /// In small letters.
   fileprivate(set) var functions: Set<String> = []
   /// It does something else than reading: a PRAGMA, for example.
@@ -53,7 +55,11 @@ final class CompilationWatch {
     case SQLITE_READ:
       guard let first = unsafe first else { return }
       let schema = unsafe schema.map { unsafe String(cString: $0) }
-      reads?.tables.insert(StatementReads.Table(schema: schema, name: unsafe String(cString: first)))
+      let table = StatementReads.Table(schema: schema, name: unsafe String(cString: first))
+      reads?.tables.insert(table)
+      if let second = unsafe second, unsafe sqlite3_stricmp(second, Column.filter.name) == 0 {
+        reads?.filtered.insert(table)
+      }
     case SQLITE_FUNCTION:
       guard let second = unsafe second else { return }
       reads?.functions.insert(unsafe String(cString: second).lowercased())
@@ -71,20 +77,25 @@ final class CompilationWatch {
     if pureFunctions == nil { pureFunctions = try KnownFunctions(connection).pure }
     guard let pureFunctions, reads.functions.isSubset(of: pureFunctions) else { return false }
     for table in reads.tables {
-      guard try isStored(table, connection) else { return false }
+      guard try isStored(table, isFiltered: reads.filtered.contains(table), connection) else { return false }
     }
     return true
   }
 
   /// What the table answers is in the file of schema `main` or `temp`. Another file may change unseen, be detached and
   /// replaced; a virtual table may answer what it likes.
-  private func isStored(_ table: StatementReads.Table, _ connection: Connection) throws(SQLiteError) -> Bool {
+  /// - Parameter isFiltered: its column `filter` is read: what another text answers is not known here.
+  private func isStored(
+    _ table: StatementReads.Table, isFiltered: Bool, _ connection: Connection
+  ) throws(SQLiteError) -> Bool {
     let schemas = table.schema.map { [$0] } ?? ["temp", "main"]
     for schema in schemas {
       guard schema == "main" || schema == "temp" else { return false }
       let statement = try connection.prepare("SELECT sql FROM \(schema).sqlite_master WHERE name = ?1 COLLATE NOCASE")
       try statement.bind(table.name, at: 1)
-      if try statement.step() { return Self.isStored(definition: statement.text(0) ?? "") }
+      if try statement.step() {
+        return Self.isStored(definition: statement.text(0) ?? "", isFiltered: isFiltered)
+      }
     }
     // Tables that need no CREATE: SQLite's own, and modules.
     return ["sqlite_master", "sqlite_schema", "sqlite_temp_master", "json_each", "json_tree"].contains(
@@ -116,9 +127,9 @@ final class CompilationWatch {
 
   private static func isVirtual(definition: String) -> Bool { definition.lowercased().hasPrefix("create virtual") }
 
-  private static func isStored(definition: String) -> Bool {
+  private static func isStored(definition: String, isFiltered: Bool) -> Bool {
     guard isVirtual(definition: definition) else { return true }
     guard let module = VirtualTables.module(ofDefinition: definition) else { return false }
-    return VirtualTables.stored.contains(module)
+    return VirtualTables.stored.contains(module) && !(isFiltered && module == VirtualTableModule.name)
   }
 }
