@@ -4,6 +4,7 @@ import importlib
 
 ALL = (
     "vidx",
+    "vidx_sql",
     "hnswlib",
     "faiss",
     "svs",

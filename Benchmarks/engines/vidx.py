@@ -125,8 +125,9 @@ class Peer(Engine):
             if self.mode == "declared columns":
                 raise Refused("columns have no joins: SQL has")
         where, values = one.predicate()
-        if self.mode == "ad hoc predicate":
-            where = f"{where} AND ? IS NOT NULL"  # a value that differs in each call
+        if self.mode == "ad hoc predicate":  # a value that differs in each call
+            rows = one.joined()[0] if one.join else None
+            where = f"items.id IN ({rows} AND ? IS NOT NULL)" if rows else f"{where} AND ? IS NOT NULL"
         return {"where": where, "parameters": values}
 
     def filtered_arguments(self, queries, k, filters):
