@@ -19,12 +19,9 @@ extension Session {
   }
 
   /// Makes an index anew: from its table's column, which also repairs one whose files are missing or damaged; without
-  /// one from the vectors it holds. Sweeps afterwards.
+  /// one from the vectors it holds. The files it replaces wait for a sweep.
   package func rebuild(_ name: String, build: BuildOptions = BuildOptions()) throws(VidxError) {
     let store = try store(name)
-    try wrappingErrors {
-      try store.transaction { try store.rebuild(options: build) }
-      if connection.isAutocommit { try store.sweep() }
-    }
+    try wrappingErrors { try store.transaction { try store.rebuild(options: build) } }
   }
 }

@@ -64,7 +64,11 @@ package protocol FileSystem: Sendable {
   /// Until contents (of a directory: names) are on the device.
   func synchronize(_ file: Int32) throws(SystemCallError)
   func rename(_ source: String, to target: String) throws(SystemCallError)
+  /// Gives a file one more name, which must not be there yet.
+  func link(_ path: String, as name: String) throws(SystemCallError)
   func remove(_ path: String) throws(SystemCallError)
+  /// Only an empty one.
+  func removeDirectory(_ path: String) throws(SystemCallError)
   func makeDirectory(_ path: String, permissions: UInt32) throws(SystemCallError)
   /// The names in a directory, without `.` and `..`, in no order.
   func list(_ path: String) throws(SystemCallError) -> [String]

@@ -78,8 +78,16 @@ package struct POSIXFileSystem: FileSystem {
     try checked(renameFile(source, target))
   }
 
+  package func link(_ path: String, as name: String) throws(SystemCallError) {
+    try checked(linkFile(path, name))
+  }
+
   package func remove(_ path: String) throws(SystemCallError) {
     try checked(unsafe unlink(path))
+  }
+
+  package func removeDirectory(_ path: String) throws(SystemCallError) {
+    try checked(unsafe rmdir(path))
   }
 
   package func makeDirectory(_ path: String, permissions: UInt32) throws(SystemCallError) {
@@ -152,6 +160,7 @@ private func checked<Value: FixedWidthInteger>(_ result: Value) throws(SystemCal
 // The methods above hide the functions of the same name.
 private func openFile(_ path: String, _ flags: Int32, _ mode: mode_t = 0) -> Int32 { unsafe open(path, flags, mode) }
 private func closeFile(_ file: Int32) -> Int32 { close(file) }
+private func linkFile(_ path: String, _ name: String) -> Int32 { unsafe link(path, name) }
 private func renameFile(_ source: String, _ target: String) -> Int32 { unsafe rename(source, target) }
 
 extension FileStatus {

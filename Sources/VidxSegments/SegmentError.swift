@@ -23,7 +23,8 @@ package enum SectionFault: String, Sendable {
 
 /// A system call of `FileSystem`, as messages name it.
 package enum FileOperation: String, Sendable {
-  case open, create, read, write, status, setPermissions, setOwner, synchronize, rename, remove, makeDirectory, list
+  case open, create, read, write, status, setPermissions, setOwner, synchronize, rename, link, remove, makeDirectory,
+    list
   case lock, map
 }
 

@@ -43,10 +43,11 @@ package struct SegmentFolder: Sendable {
 
   /// Makes sure that the folder exists, with the owner of the database file and its permissions: who may read the
   /// one may read the other. Not durable before a segment is published in it.
+  /// - Parameter model: stands for the database file while there is none.
   @discardableResult
-  package func create() throws(SegmentError) -> FileStatus {
+  package func create(like model: FileStatus? = nil) throws(SegmentError) -> FileStatus {
     if let status = try fileSystem.statusIfPresent(ofPath: path) { return status }
-    let database = try databaseStatus()
+    let database = try databaseStatus() ?? model
     let permissions = database.map { Self.folderPermissions($0.permissions) } ?? 0o777
     do throws(SegmentError) {
       try fileSystem.complete(.makeDirectory, path) { () throws(SystemCallError) in

@@ -144,6 +144,16 @@ final class FaultyFileSystem: FileSystem, @unchecked Sendable {
     try system.rename(source, to: target)
   }
 
+  func link(_ path: String, as name: String) throws(SystemCallError) {
+    try note(.link, path)
+    try system.link(path, as: name)
+  }
+
+  func removeDirectory(_ path: String) throws(SystemCallError) {
+    try note(.remove, path)
+    try system.removeDirectory(path)
+  }
+
   func remove(_ path: String) throws(SystemCallError) {
     try note(.remove, path)
     try system.remove(path)

@@ -50,6 +50,8 @@ final class MemoryFileSystem: FileSystem, @unchecked Sendable {
   }
   func synchronize(_ file: Int32) throws(SystemCallError) { try refuse() }
   func rename(_ source: String, to target: String) throws(SystemCallError) { try refuse() }
+  func link(_ path: String, as name: String) throws(SystemCallError) { try refuse() }
+  func removeDirectory(_ path: String) throws(SystemCallError) { try refuse() }
   func remove(_ path: String) throws(SystemCallError) { try refuse() }
   func makeDirectory(_ path: String, permissions: UInt32) throws(SystemCallError) { try refuse() }
   func list(_ path: String) throws(SystemCallError) -> [String] { throw SystemCallError(code: ENOSYS) }

@@ -29,6 +29,7 @@ struct RebuildCommand: Command {
     let session = try Session(path: database, mode: .readWrite)
     let start = ContinuousClock.now
     try LongWork.run(threads: threads) { build in try session.rebuild(index, build: build) }
+    for failure in try session.sweep() { Terminal.warn(failure) }
     let rows = try session.summary(of: index).rows
     Terminal.print("\(index): \(grouped(rows)) rows made anew in \(LongWork.duration(since: start))")
     return 0

@@ -3,10 +3,11 @@ package import VidxSegments
 
 /// Copies a database and the segments it names, all of one committed state.
 ///
-/// The state is held by a read transaction from before the first segment is copied to after the last page is: with a
-/// write-ahead log writers go on meanwhile; with a rollback journal they wait to commit. Segments never change, and are
-/// not swept while a reader of the state is there. The database gets its name last: where it is, all is.
-package struct Backup {
+/// The state is held by a read transaction from before the first segment is opened to after the last page is copied:
+/// with a write-ahead log writers go on meanwhile; with a rollback journal they wait to commit. Segments never change,
+/// and all are mapped before the first is copied. The database gets its name last: where it is, all is.
+package final class Backup {
+  // A class because Swift 6.3.1 fails on a struct that is changed in functions which throw.
   /// How far it has come, in bytes of segments and pages.
   package struct Progress: Sendable, Equatable {
     package var done = 0
@@ -17,28 +18,27 @@ package struct Backup {
   private let schema: String
   private let path: String
   private let target: SegmentFolder
+  private let fileSystem: any FileSystem
   /// Told of progress, and throws to give up.
   private let proceed: (Progress) throws -> Void
   private var progress = Progress()
-  private var copied: [String] = []
-
-  private var partial: String { path + "-partial" }
+  private var copies: [PublishedSegment] = []
+  private var database: PartialDatabase?
 
   /// - Parameters:
   ///   - path: where the copy goes; nothing may be there. Its folder is `<path>-vidx`.
   ///   - proceed: called every few megabytes. When it throws, nothing is left of the copy.
   /// - Returns: bytes copied.
-  /// - Throws: `BackupError`; `StoreError.segment` for a damaged file, of which there is no copy; `SegmentError` for
-  ///   files that cannot be written; `SQLiteError`.
+  /// - Throws: `BackupError`; `SegmentError` for a damaged file, of which there is no copy, and for files that cannot
+  ///   be written; `SQLiteError`.
   @discardableResult
   package static func write(
     _ connection: Connection, schema: String = "main", to path: String,
     fileSystem: any FileSystem = POSIXFileSystem(), proceed: @escaping (Progress) throws -> Void = { _ in }
   ) throws -> Int {
     guard connection.isAutocommit else { throw BackupError.insideTransaction }
-    let target = SegmentFolder(databasePath: path, fileSystem: fileSystem)
-    try refuse(path, taken: target)
-    var backup = Backup(connection: connection, schema: schema, path: path, target: target, proceed: proceed)
+    let backup = Backup(connection, schema: schema, path: path, fileSystem: fileSystem, proceed: proceed)
+    try backup.refuseTaken(beside: [])
     do {
       try backup.copy()
     } catch {
@@ -49,53 +49,62 @@ package struct Backup {
   }
 
   private init(
-    connection: Connection, schema: String, path: String, target: SegmentFolder,
+    _ connection: Connection, schema: String, path: String, fileSystem: any FileSystem,
     proceed: @escaping (Progress) throws -> Void
   ) {
     self.connection = connection
     self.schema = schema
     self.path = path
-    self.target = target
+    self.fileSystem = fileSystem
     self.proceed = proceed
+    target = SegmentFolder(databasePath: path, fileSystem: fileSystem)
   }
 
-  private static func refuse(_ path: String, taken target: SegmentFolder) throws {
-    for suffix in ["", "-journal", "-wal"] where try target.isTaken(path + suffix) {
+  /// - Parameter names: of the segments that are ours.
+  private func refuseTaken(beside names: [String]) throws {
+    for suffix in ["", "-journal", "-wal"] where try PartialDatabase.status(of: path + suffix) != nil {
       throw BackupError.exists(path: path + suffix)
     }
-    // An empty folder is what an earlier attempt left.
-    if try !target.list().isEmpty { throw BackupError.exists(path: target.path) }
+    // An empty folder is nobody's.
+    if try target.list() != names { throw BackupError.exists(path: target.path) }
   }
 
-  private mutating func copy() throws {
-    try target.removeBeside(partial)
-    try target.removeBeside(partial + "-journal")
+  private func copy() throws {
+    let model = try connection.filename(schema: schema).flatMap { try PartialDatabase.status(of: $0) }
+    let database = try PartialDatabase(of: path, like: model, fileSystem: fileSystem)
+    self.database = database
+    var names: [String] = []
     try connection.transaction(isImmediate: false) {
       // Reading the manifests begins the read transaction.
-      let names = try IndexStore.namedFiles(connection, schema: schema).sorted()
-      progress.total = try pageBytes() + segmentBytes(names)
-      for name in names { try copySegment(name) }
-      try copyPages()
+      names = try IndexStore.namedFiles(connection, schema: schema).sorted()
+      let segments = try names.map { name in try openSegment(name) }
+      progress.total = try pageBytes() + segments.reduce(0) { $0 + $1.byteCount }
+      for (name, segment) in zip(names, segments) {
+        copies.append(try target.copy(segment, named: name, like: model, proceed: advance))
+      }
+      try copyPages(to: database.path)
     }
-    try target.publishDatabase(partial, as: path)
+    // Somebody may have begun a database here meanwhile; the last word is publish's.
+    try refuseTaken(beside: names)
+    try database.publish()
+    for copy in copies { copy.release() }
   }
 
-  private mutating func copySegment(_ name: String) throws {
-    guard let source = connection.filename(schema: schema).map({ SegmentFolder(databasePath: $0) }) else {
-      throw BackupError.noFile
-    }
-    try source.copy(name, to: target) { count in
-      progress.done += count
-      try proceed(progress)
-    }
-    copied.append(name)
+  private func openSegment(_ name: String) throws -> SegmentFile {
+    guard let source = connection.filename(schema: schema) else { throw SegmentError.notFound(path: name) }
+    return try SegmentFile(path: SegmentFolder(databasePath: source).path(ofFile: name))
+  }
+
+  private func advance(_ bytes: Int) throws {
+    progress.done += bytes
+    try proceed(progress)
   }
 
   /// Pages copied between two reports: 4 MiB of the usual size.
   private static let pages: Int32 = 1_024
 
-  private mutating func copyPages() throws {
-    let copy = try Connection(path: partial)
+  private func copyPages(to path: String) throws {
+    let copy = try Connection(path: path)
     let pageByteCount = try number("PRAGMA page_size")
     guard let backup = unsafe sqlite3_backup_init(copy.handle, "main", connection.handle, schema) else {
       throw unsafe copy.lastError(sqlite3_errcode(copy.handle))
@@ -107,8 +116,7 @@ package struct Backup {
       code = unsafe sqlite3_backup_step(backup, Self.pages)
       let whole = unsafe sqlite3_backup_pagecount(backup)
       let after = unsafe sqlite3_backup_remaining(backup)
-      progress.done += Int((before == 0 ? whole : before) - after) * pageByteCount
-      do { try proceed(progress) } catch { failure = error }
+      do { try advance(Int((before == 0 ? whole : before) - after) * pageByteCount) } catch { failure = error }
     }
     let finished = unsafe sqlite3_backup_finish(backup)
     if let failure { throw failure }
@@ -120,11 +128,6 @@ package struct Backup {
     try number("PRAGMA \(quoted(identifier: schema)).page_count") * number("PRAGMA page_size")
   }
 
-  private func segmentBytes(_ names: [String]) throws -> Int {
-    guard let source = connection.filename(schema: schema).map({ SegmentFolder(databasePath: $0) }) else { return 0 }
-    return try names.reduce(0) { sum, name in sum + (try SegmentFile(path: source.path(ofFile: name)).byteCount) }
-  }
-
   private func number(_ sql: String) throws -> Int {
     let statement = try connection.prepare(sql)
     return try statement.step() ? Int(statement.int64(0)) : 0
@@ -132,8 +135,9 @@ package struct Backup {
 
   /// Takes away what was copied. What cannot be removed is refused by name the next time.
   private func undo() {
-    for name in copied { try? target.remove(name) }
-    for suffix in ["", "-journal"] { try? target.removeBeside(partial + suffix) }
+    for copy in copies { try? copy.discard() }
+    target.removeIfEmpty()
+    database?.discard()
   }
 }
 
@@ -141,15 +145,12 @@ package struct Backup {
 package enum BackupError: Error, Equatable, Sendable, CustomStringConvertible {
   /// Something is there already.
   case exists(path: String)
-  /// The database is in memory.
-  case noFile
   /// A transaction is open, whose changes are not committed.
   case insideTransaction
 
   package var description: String {
     switch self {
     case .exists(let path): "\(path) exists already; choose another place, or move it away first"
-    case .noFile: "the database has no file: there is nothing to copy"
     case .insideTransaction: "a transaction is open: end it first"
     }
   }
