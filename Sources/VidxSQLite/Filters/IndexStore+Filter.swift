@@ -35,6 +35,7 @@ final class FilterMemory {
   var valueReader: Statement?
   /// Asks whether `PRAGMA case_sensitive_like` is on.
   var likeProbe: Statement?
+  let conditionSets = ConditionSets()
 }
 
 extension IndexStore {

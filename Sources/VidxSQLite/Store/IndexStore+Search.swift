@@ -174,7 +174,12 @@ extension IndexStore {
       precondition(prepared.state == state, "a filter that was prepared for another state of the index")
       return prepared
     }
-    if request.filter == nil, request.conditions.isEmpty, request.rowRange == nil { return nil }
+    if request.filter == nil, request.rowRange == nil {
+      if request.conditions.isEmpty { return nil }
+      return try filters.conditionSets.rows(passing: request.conditions, of: state) {
+        try preparedFilter(rowIDs: nil, conditions: request.conditions)
+      }
+    }
     return try preparedFilter(
       rowIDs: request.filter, conditions: request.conditions, rowRange: request.rowRange)
   }
