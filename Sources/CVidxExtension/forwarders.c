@@ -347,9 +347,9 @@ int sqlite3_strlike(const char *a0, const char *a1, unsigned int a2) {
   return vidx_sqlite->strlike(a0, a1, a2);
 }
 
-#undef sqlite3_total_changes
-int sqlite3_total_changes(sqlite3 *a0) {
-  return vidx_sqlite->total_changes(a0);
+#undef sqlite3_total_changes64
+sqlite3_int64 sqlite3_total_changes64(sqlite3 *a0) {
+  return vidx_sqlite->total_changes64(a0);
 }
 
 #undef sqlite3_txn_state

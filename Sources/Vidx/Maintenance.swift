@@ -56,7 +56,7 @@ final class MaintenanceState: Sendable {
   private let threshold: Int64
   let cancellation = Cancellation()
 
-  init(_ maintenance: Maintenance) { threshold = Int64(maintenance.mergeAfter ?? 1_000) / 4 }
+  init(_ maintenance: Maintenance) { threshold = max(Int64(maintenance.mergeAfter ?? 1_000) / 4, 1) }
 
   var report: MaintenanceReport { state.withLock { $0.report } }
 
@@ -83,10 +83,16 @@ final class MaintenanceState: Sendable {
     }
   }
 
-  func note(merges: Int, error: VidxError?) {
+  /// Notes what a turn did. After an error the next write has it tried again.
+  /// - Returns: whether to go on.
+  func note(merges: Int, error: VidxError?) -> Bool {
     state.withLock { state in
       state.report.merges += merges
       state.report.lastError = error
+      guard error != nil else { return true }
+      state.changes = .max
+      state.isRunning = false
+      return false
     }
   }
 
@@ -97,16 +103,30 @@ final class MaintenanceState: Sendable {
 }
 
 extension Session {
-  /// Merges what the policy chooses in each index.
-  /// - Returns: how many indexes there was something to merge in.
-  func maintain(_ maintenance: Maintenance, isCancelled: @escaping @Sendable () -> Bool) throws(VidxError) -> Int {
-    var merged = 0
+  /// Merges what the policy chooses in each index; one that cannot be merged does not keep others from it.
+  /// - Returns: how many indexes there was something to merge in, and the first error.
+  func maintain(
+    _ maintenance: Maintenance, isCancelled: @escaping @Sendable () -> Bool
+  ) throws(VidxError) -> (merges: Int, error: VidxError?) {
+    var merges = 0
+    var first: VidxError?
     for name in try indexNames() {
-      let store = try store(name)
-      let policy = maintenance.policy(dimensions: store.definition.configuration.dimensions)
-      let options = BuildOptions(threads: maintenance.threads, isCancelled: isCancelled)
-      if try wrappingErrors({ try store.maintain(policy, options: options) }) { merged += 1 }
+      do throws(VidxError) {
+        if try maintain(name, maintenance, isCancelled: isCancelled) { merges += 1 }
+      } catch {
+        // An index that is gone by now needs nothing.
+        if error.code != .noSuchIndex { first = first ?? error }
+      }
     }
-    return merged
+    return (merges, first)
+  }
+
+  private func maintain(
+    _ name: String, _ maintenance: Maintenance, isCancelled: @escaping @Sendable () -> Bool
+  ) throws(VidxError) -> Bool {
+    let store = try store(name)
+    let policy = maintenance.policy(dimensions: store.definition.configuration.dimensions)
+    let options = BuildOptions(threads: maintenance.threads, isCancelled: isCancelled)
+    return try wrappingErrors { try store.maintain(policy, options: options) }
   }
 }

@@ -210,14 +210,13 @@ public final class VectorDatabase: Sendable {
     guard maintenance.isOn, caretaker !== writer, maintenanceState.request(changes) else { return }
     Task.detached(priority: .utility) { [caretaker, maintenance, maintenanceState] in
       while maintenanceState.nextTurn() {
+        var done: (merges: Int, error: VidxError?)
         do throws(VidxError) {
-          let merges = try await caretaker.run { session, _ in
+          done = try await caretaker.run { session, _ in
             try session.maintain(maintenance) { maintenanceState.cancellation.isRequested }
           }
-          maintenanceState.note(merges: merges, error: nil)
-        } catch {
-          maintenanceState.note(merges: 0, error: error)
-        }
+        } catch { done = (0, error) }
+        if !maintenanceState.note(merges: done.merges, error: done.error) { return }
       }
     }
   }

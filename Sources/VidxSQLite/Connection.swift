@@ -87,7 +87,7 @@ import CVidxSQLite
   /// Rows that the last INSERT, UPDATE or DELETE changed.
   package var changes: Int64 { Int64(unsafe sqlite3_changes(handle)) }
   /// Rows changed since the connection was opened, those of statements that were undone too.
-  package var totalChanges: Int64 { Int64(unsafe sqlite3_total_changes(handle)) }
+  package var totalChanges: Int64 { unsafe sqlite3_total_changes64(handle) }
   package var lastInsertRowID: Int64 { unsafe sqlite3_last_insert_rowid(handle) }
   /// No BEGIN and no SAVEPOINT is open: each statement is its own transaction.
   package var isAutocommit: Bool { unsafe sqlite3_get_autocommit(handle) != 0 }

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import Vidx
@@ -68,6 +69,32 @@ struct MaintenanceTests {
     #expect(database.maintenanceReport == MaintenanceReport())
   }
 
+  @Test("A turn ends, however few rows are worth it", arguments: [1, 2, 3, 4])
+  func everyTurnEnds(rows: Int) {
+    let state = MaintenanceState(.automatic(mergeAfter: rows))
+    #expect(state.request(1) && state.nextTurn() && !state.nextTurn())
+    #expect(state.request(1) && state.nextTurn() && !state.nextTurn())
+  }
+
+  @Test(.timeLimit(.minutes(2)))
+  func anIndexThatCannotBeMergedDoesNotKeepOthersFromIt() async throws {
+    let database = try await database(.off)
+    try await insert(0..<50, database)
+    try await database.index("v").optimize()
+    for name in directory.segments(of: "app.db") {
+      try FileManager.default.removeItem(atPath: directory.file("app.db-vidx/" + name))
+    }
+    let other = try await VectorDatabase(path: directory.file("app.db"), maintenance: .automatic(mergeAfter: 20))
+    let index = try await other.createIndex("w", options: IndexOptions(dimensions: 8, metric: .l2))
+    let vectors = sample.vectors
+    try await other.transaction { transaction in
+      for row in 0..<50 { try transaction.insert(vectors[row], id: Int64(row + 1), into: "w") }
+    }
+    try await until { other.maintenanceReport.merges == 1 }
+    #expect(try await index.summary().deltaRows == 0)
+    try await until { other.maintenanceReport.lastError?.code == .corrupt }
+  }
+
   @Test func littleIsNotWorthIt() {
     let state = MaintenanceState(.automatic(mergeAfter: 400))
     // From the start nothing is known, so the first write has a look.
@@ -76,6 +103,10 @@ struct MaintenanceTests {
     #expect(state.request(1))
     #expect(!state.request(1_000), "somebody is at it")
     #expect(state.nextTurn() && !state.nextTurn())
+    #expect(state.request(100) && state.nextTurn())
+    #expect(!state.note(merges: 0, error: VidxError(.storage, "full")), "it ends, and the next write begins again")
+    #expect(state.request(1) && state.nextTurn() && state.note(merges: 1, error: nil) && !state.nextTurn())
+    #expect(state.report == MaintenanceReport(merges: 1, lastError: nil))
     state.close()
     #expect(!state.request(1_000) && state.cancellation.isRequested)
   }

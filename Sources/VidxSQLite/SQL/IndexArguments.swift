@@ -149,7 +149,7 @@ package struct IndexArguments {
 
 extension String {
   /// Without white space at both ends.
-  fileprivate var trimmed: String {
+  var trimmed: String {
     let start = firstIndex { !$0.isWhitespace } ?? endIndex
     return String(self[start...].reversed().drop { $0.isWhitespace }.reversed())
   }

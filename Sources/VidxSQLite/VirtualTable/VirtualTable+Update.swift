@@ -57,17 +57,28 @@ extension VirtualTable {
     switch command.lowercased() {
     case "optimize": try store().optimize(options: registry.buildOptions())
     case "merge":
-      let store = try store()
-      try store.mergeSome(
-        .standard(dimensions: store.definition.configuration.dimensions), options: registry.buildOptions())
+      try merge(.standard(dimensions: store().definition.configuration.dimensions))
     case "rebuild": try store().rebuild(options: registry.buildOptions())
     case "integrity-check":
       let problems = try store().integrityCheck(deep: true)
       if !problems.isEmpty {
         throw VirtualTableError.damaged(problems: Array(problems.prefix(3)), count: problems.count)
       }
-    default: throw VirtualTableError.unknownCommand(command)
+    default:
+      guard let rows = Self.rowsOfMerge(command) else { throw VirtualTableError.unknownCommand(command) }
+      try merge(MergePolicy(deltaRows: rows))
     }
+  }
+
+  private func merge(_ policy: MergePolicy) throws {
+    try store().mergeSome(policy, options: registry.buildOptions())
+  }
+
+  /// `merge = N`: so many new rows are worth it.
+  private static func rowsOfMerge(_ command: String) -> Int? {
+    let parts = command.split(separator: "=", omittingEmptySubsequences: false).map { String($0).trimmed }
+    guard parts.count == 2, parts[0].lowercased() == "merge", let rows = Int(parts[1]), rows > 0 else { return nil }
+    return rows
   }
 
   /// REPLACE is the policy that is ours to follow; SQLite sees to the others when the index refuses.

@@ -74,6 +74,52 @@ struct IndexStoreMergeTests {
     #expect(try database.segmentFiles().count == 1)
   }
 
+  /// Of two segments a policy merges the small one with the delta; changes of all three meanwhile, and of what is in
+  /// none of them.
+  @Test(arguments: kinds)
+  func changesMeanwhileAreCarriedOverWhenAPartIsMerged(_ kind: IndexKindCase) throws {
+    let database = try TestDatabase()
+    let connection = try database.open()
+    try connection.execute("PRAGMA journal_mode = WAL")
+    let store = try IndexStore.make(connection, definition(kind: kind.kind))
+    var rows = IndexStoreTransactionTests.rows(1...200, seed: 1)
+    let small = IndexStoreTransactionTests.rows(201...210, seed: 2)
+    let delta = IndexStoreTransactionTests.rows(211...230, seed: 3)
+    try store.addSegment(rows)
+    try store.addSegment(small)
+    try store.add(delta)
+    rows = rows.merging(small) { $1 }.merging(delta) { $1 }
+    try store.transaction {
+      for rowID in [5, 201, 211] as [Int64] { try store.delete(rowID: rowID) }
+    }
+    for rowID in [5, 201, 211] as [Int64] { rows[rowID] = nil }
+    let writer = try IndexStore.open(database.open())
+    #expect(try store.prepareMerge(choosing: MergePolicy(deltaRows: 100)) == nil)
+    let plan = try #require(try store.prepareMerge(choosing: MergePolicy(deltaRows: 10)))
+    #expect(plan.parts.count == 1 && plan.rowCount == 9 + 19)
+
+    var random = SeededGenerator(seed: 21)
+    let new = Dictionary(uniqueKeysWithValues: [7, 203, 213, 5, 202, 300].map { (Int64($0), random.vector(8)) })
+    try writer.transaction {
+      for rowID in [6, 202, 212] as [Int64] { try writer.delete(rowID: rowID) }
+      for rowID in [7, 203, 213] as [Int64] { try writer.update(rowID: rowID, to: rowID, vector: new[rowID]) }
+      // Dead in the segment that stays, in the one that is merged, and never there.
+      for rowID in [5, 202, 300] as [Int64] { try writer.insert(rowID: rowID, vector: #require(new[rowID])) }
+    }
+    for rowID in [6, 202, 212] as [Int64] { rows[rowID] = nil }
+    rows.merge(new) { $1 }
+    let published = try store.buildMerge(plan, options: .serial)
+    try store.transaction { try store.commitMerge(plan, published) }
+    published?.release()
+    try expectAgreement(store, rows, seed: 1, "the one that merged")
+    try expectAgreement(writer, rows, seed: 2, "the other one")
+    #expect(try store.integrityCheck(deep: true) == [])
+    #expect(store.settled?.views.count == 2)
+    #expect(try store.maintain(MergePolicy(deltaRows: 1), options: .serial))
+    try expectAgreement(writer, rows, seed: 3, "merged again")
+    #expect(try store.integrityCheck(deep: true) == [] && store.deltaCount() == 0)
+  }
+
   @Test func theLargestSegmentIsGrown() throws {
     let database = try TestDatabase()
     let (store, _) = try prepared(database, .init(kind: .hnsw))

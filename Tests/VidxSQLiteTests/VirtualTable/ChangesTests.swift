@@ -157,6 +157,8 @@ import VidxSQLite
     ("UPDATE v SET v = 'optimize' WHERE rowid = 1", "a command is given by INSERT"),
     ("INSERT INTO v(v) VALUES ('optimise')", "did you mean 'optimize'?"),
     ("INSERT INTO v(v) VALUES ('vacuum')", "known are merge, optimize, rebuild, integrity-check"),
+    ("INSERT INTO v(v) VALUES ('merge = 0')", "unknown command 'merge = 0'"),
+    ("INSERT INTO v(v) VALUES ('optimize = 5')", "unknown command 'optimize = 5'"),
     ("INSERT INTO v(v, rowid) VALUES ('optimize', 1)", "a command stands alone"),
     ("INSERT INTO v(v, vector) VALUES ('optimize', '[1,2]')", "a command stands alone"),
   ])
