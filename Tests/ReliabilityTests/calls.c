@@ -6,6 +6,7 @@
 //   VIDX_CALLS_ROOT   the folder; without it nothing is recorded or failed. Inherited by child processes.
 //   VIDX_CALLS_LOG    appended to; any number of processes may write to it
 //   VIDX_CALLS_FAIL   NUMBER,ERRNO,HOW: see calls_fail
+//   VIDX_CALLS_TOLD   a file that is made when the call that was to fail has come
 //
 // cc -shared -fPIC -O2 calls.c -o calls.so -ldl -lpthread
 
@@ -36,6 +37,7 @@ static char root[PATH_MAX];
 static size_t root_length;
 static char log_path[PATH_MAX];
 static int log_file = -1;
+static char told[PATH_MAX];
 static char *names[FILES];  // of open files beneath the root, by descriptor
 static long call_number;    // of the next call that may be failed
 static long fail_at = -1;
@@ -102,6 +104,8 @@ __attribute__((constructor)) static void begin(void) {
   if (value) calls_root(value);
   value = getenv("VIDX_CALLS_LOG");
   if (value) calls_log(value);
+  value = getenv("VIDX_CALLS_TOLD");
+  if (value) snprintf(told, sizeof told, "%s", value);
   value = getenv("VIDX_CALLS_FAIL");
   long number;
   int code, how;
@@ -163,6 +167,10 @@ static int fails(int takes_space) {
   long number = call_number++;
   if (fail_at < 0) return 0;
   int hit = number == fail_at;
+  if (hit && told[0]) {
+    REAL(close);
+    real(real_open(told, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  }
   if (fail_how == KILL && hit) {
     kill(getpid(), SIGKILL);
     pause();

@@ -49,10 +49,11 @@ class State:
         return f"docs {self.docs}, plain {self.plain}"
 
 
-def optimize(path):
+def optimize(path, environment=None):
     """Merges beside the database and sweeps, as another process; what it says when it fails."""
-    done = subprocess.run([TOOL, "optimize", path], capture_output=True, text=True)
-    return done.stderr if done.returncode else None
+    done = subprocess.run([TOOL, "optimize", path], capture_output=True, text=True,
+                          env={**os.environ, **(environment or {})})
+    return (done.stderr or f"ended with {done.returncode}") if done.returncode else None
 
 
 class ToolStep:
@@ -151,8 +152,9 @@ class Chance:
             statements = [*first, ("SAVEPOINT s", ()), *self.changes(undone), ("ROLLBACK TO s", ()), ("RELEASE s", ())]
             return Step("savepoint", statements + self.changes(after), after)
         if what < 16:
-            statements = [*self.changes(after), ("INSERT INTO doc_vectors(doc_vectors) VALUES ('optimize')", ())]
-            return Step("optimize", statements + self.changes(after), after)
+            command = self.random.choice(("optimize", "merge = 3", "merge = 3"))
+            statements = [*self.changes(after), (f"INSERT INTO doc_vectors(doc_vectors) VALUES ('{command}')", ())]
+            return Step(command, statements + self.changes(after), after)
         if what < 17:
             return Step("rebuild", [("INSERT INTO doc_vectors(doc_vectors) VALUES ('rebuild')", ())], after)
         if self.writers > 1:

@@ -21,10 +21,11 @@ SEEDS = [int(seed) for seed in os.environ.get("VIDX_SEEDS", "1").split(",")]
 SHM = "/dev/shm" if os.path.isdir("/dev/shm") else None
 
 
-def history(database, steps, reached):
-    """Runs the steps; one that fails is looked at and run again. `reached(state)` hears of each."""
+def history(database, steps, told):
+    """Runs the steps; one that fails is looked at and run again. `told(byte)` hears when each begins and ends."""
+    before = None
     for step in steps:
-        before = reached.state
+        told(b"b")
         try:
             step.run(database)
         except sqlite3.Error:
@@ -34,11 +35,8 @@ def history(database, steps, reached):
                 raise model.Wrong(f"{step.name} failed and left {held}\nbefore {before}\nafter {step.after}") from None
             if held != step.after or before == step.after:
                 step.run(database)
-        reached.state = step.after
-
-
-class Reached:
-    state = None
+        told(b"e")
+        before = step.after
 
 
 @unittest.skipUnless(calls.is_loaded(), "scripts/check-reliability.sh preloads calls.c")
@@ -48,97 +46,131 @@ class FaultTests(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
 
     def child(self, body):
-        """Runs `body` in a process of its own; what it raises, as text, or the signal that ended it."""
+        """Runs `body(told)` in a process of its own. What it told, and the signal that ended it or what it raised."""
         reading, writing = os.pipe()
         process = os.fork()
         if process == 0:
             os.close(reading)
             try:
-                body()
+                body(lambda byte: os.write(writing, byte))
             except BaseException as error:
-                os.write(writing, f"{type(error).__name__}: {error}".encode()[:60000])
+                os.write(writing, f"!{type(error).__name__}: {error}".encode()[:60000])
             os._exit(0)
         os.close(writing)
         with open(reading, "rb") as pipe:
-            text = pipe.read().decode()
+            text, _, error = pipe.read().decode().partition("!")
         _, status = os.waitpid(process, 0)
-        return text or (signal.Signals(os.WTERMSIG(status)).name if os.WIFSIGNALED(status) else None)
+        return text, error or (signal.Signals(os.WTERMSIG(status)).name if os.WIFSIGNALED(status) else None)
 
     def once(self, journal, steps, number, code, how):
         """One run with one call failing. Returns whether that call came."""
         folder = os.path.join(self.folder, "run")
         os.makedirs(folder)
         path = os.path.join(folder, "app.db")
-        told = os.path.join(self.folder, "reached")
+        states = [None] + [step.after for step in steps]
 
-        def body():
+        def body(told):
             calls.root(folder)
             database = model.connect(path)
             database.execute(f"PRAGMA journal_mode = {journal}")
-            reached = Reached()
             calls.fail(number, code, how)
             try:
-                history(database, steps, reached)
+                history(database, steps, told)
             finally:
                 came = calls.failed()
                 calls.fail(calls.NONE)
                 calls.root("")
-            if not came:
-                with open(told, "w") as file:
-                    file.write("all")
             if model.verify(database) != steps[-1].after:
                 raise model.Wrong("the connection sees another state than it wrote")
             database.close()
+            told(b"f" if came else b"n")
 
+        about = f"{journal}, call {number}, errno {errno.errorcode.get(code)}, how {how}"
         try:
-            ended = self.child(body)
-            about = f"{journal}, call {number}, errno {errno.errorcode.get(code)}, how {how}"
+            text, ended = self.child(body)
             if how == calls.KILL and ended == "SIGKILL":
-                model.check(path, [None] + [step.after for step in steps])
+                done = text.count("e")
+                model.check(path, states[done : done + (2 if text.endswith("b") else 1)])
                 return True
             self.assertIsNone(ended, about)
-            model.check(path, [steps[-1].after])
-            if os.path.exists(told):
-                os.remove(told)
-                return False
-            return True
+            model.check(path, states[-1:])
+            return text.endswith("f")
         except model.Wrong as error:
             raise AssertionError(f"{about}: {error}") from error
         finally:
             shutil.rmtree(folder)
 
-    def all(self, journal, code, how, every=1):
+    def all(self, journal, code, how):
         for seed in SEEDS:
-            steps = model.steps(random.Random(seed), STEPS)
-            number = seed % every
+            # What the tool does is tested below: calls of another process are counted by themselves.
+            steps = [step for step in model.steps(random.Random(seed), STEPS) if step.name != "tool"]
+            number = 0
             while self.once(journal, steps, number, code, how):
-                number += every
+                number += 1
             self.assertGreater(number, 10 * STEPS)
 
     def test_input_and_output_errors(self):
         self.all("WAL", errno.EIO, calls.ONCE)
 
     def test_input_and_output_errors_with_a_rollback_journal(self):
-        self.all("DELETE", errno.EIO, calls.ONCE, every=3)
+        self.all("DELETE", errno.EIO, calls.ONCE)
 
     def test_full_disk(self):
         self.all("WAL", errno.ENOSPC, calls.FROM_HERE)
 
     def test_full_disk_with_a_rollback_journal(self):
-        self.all("DELETE", errno.ENOSPC, calls.FROM_HERE, every=3)
+        self.all("DELETE", errno.ENOSPC, calls.FROM_HERE)
 
     def test_interrupted_calls(self):
         self.all("WAL", errno.EINTR, calls.ONCE)
+
+    def test_interrupted_calls_with_a_rollback_journal(self):
+        self.all("DELETE", errno.EINTR, calls.ONCE)
 
     def test_killed(self):
         self.all("WAL", 0, calls.KILL)
 
     def test_killed_with_a_rollback_journal(self):
-        self.all("DELETE", 0, calls.KILL, every=3)
+        self.all("DELETE", 0, calls.KILL)
 
     def test_short_writes(self):
         steps = model.steps(random.Random(1), 2 * STEPS)
         self.assertTrue(self.once("WAL", steps, 0, 0, calls.SHORT))
+
+    def test_the_tool_merging_and_sweeping(self):
+        """Each call of a `vidx optimize` that has much to do fails, or is its last."""
+        for journal in ("WAL", "DELETE"):
+            for code, how in ((errno.EIO, calls.ONCE), (errno.ENOSPC, calls.FROM_HERE), (0, calls.KILL)):
+                number = 0
+                while self.tool_once(journal, number, code, how):
+                    number += 1
+                self.assertGreater(number, 60)
+
+    def tool_once(self, journal, number, code, how):
+        folder, told = os.path.join(self.folder, "run"), os.path.join(self.folder, "told")
+        os.makedirs(folder)
+        path = os.path.join(folder, "app.db")
+        database = model.connect(path)
+        database.execute(f"PRAGMA journal_mode = {journal}")
+        steps = model.steps(random.Random(4), 12)
+        for step in steps:
+            step.run(database)
+        database.close()
+        faults = {"VIDX_CALLS_ROOT": folder, "VIDX_CALLS_FAIL": f"{number},{code},{how}", "VIDX_CALLS_TOLD": told}
+        about = f"{journal}, call {number} of the tool, errno {errno.errorcode.get(code)}, how {how}"
+        try:
+            model.optimize(path, faults)
+            model.check(path, [steps[-1].after])
+            self.assertIsNone(model.optimize(path), about)
+            model.check(path, [steps[-1].after])
+            self.assertLessEqual(len(os.listdir(path + "-vidx")), 2, about)
+            return os.path.exists(told)
+        except model.Wrong as error:
+            raise AssertionError(f"{about}: {error}") from error
+        finally:
+            shutil.rmtree(folder)
+            if os.path.exists(told):
+                os.remove(told)
 
 
 if __name__ == "__main__":

@@ -102,13 +102,14 @@ class ProcessTests(unittest.TestCase):
                 # Two writers keep the lock busy: a merge may have to give up, and says so.
                 if failed and "another process" not in failed:
                     raise model.Wrong(failed)
-                os.write(pipe, b".")
+                os.write(pipe, b"." if failed else b"m")
 
         children = [Child(body) for body in (write(0), write(1), read, read, merge)]
         time.sleep(SECONDS)
         told = [child.kill() for child in children]
-        for text in told:
+        for text in told[:-1]:
             self.assertRegex(text, r"^\.+$")
+        self.assertRegex(told[-1], r"^[.m]*m[.m]*$")
         database = model.connect(self.path, timeout=5)
         model.verify(database)
         database.close()
