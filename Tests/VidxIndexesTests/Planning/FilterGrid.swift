@@ -79,11 +79,15 @@ struct FilterGrid: Sendable {
   let index: SegmentIndex
   let data: FilterCells
   private let filters: [[EntryFilter]]
+  /// Grids live as long as the process, and leaks are looked for at its end: the index refers to its graph by an enum,
+  /// whose case is in bits of the pointer, and such pointers the leak sanitizer does not know.
+  private let graph: HNSWGraph?
 
   init(_ configuration: IndexConfiguration) throws {
     data = try FilterCells.shared.get()
     let index = try TemporaryFolder().build(data.source, configuration)
     self.index = index
+    if case .hnsw(let graph) = index.structure { self.graph = graph } else { graph = nil }
     filters = try data.cells.map { cell in try cell.rowSets.map { try index.filter($0) } }
   }
 
