@@ -8,10 +8,11 @@ from .vidx import AIMS, ROOT
 
 
 class Peer(Engine):
-    """vidx as a loadable extension in SQL, under filters: a process of its own, since a library serves one SQLite."""
+    """vidx as a loadable extension in SQL: a process of its own, since a library serves one SQLite."""
 
     name = "vidx_sql"
     distributions = ("apsw",)
+    BUILD = {"index": "hnsw", "m": 16, "ef_construction": 200}
     MODES = ("columns", "filter", "rowid IN (SELECT ...)")
 
     def start(self):
@@ -23,25 +24,29 @@ class Peer(Engine):
     def filtered_configurations(self, shape):
         settings = sweep("target_recall", AIMS)
         rest = modes(self.MODES[1:], settings, **{LIKE: self.MODES[0]})
-        return [Configuration("HNSW auto", {"index": "hnsw", "m": 16, "ef_construction": 200},
+        return [Configuration("HNSW auto", self.BUILD,
                               (*modes(self.MODES[:1], settings), *rest))]
 
     def configurations(self, shape):
-        return []  # without a filter vidx is measured through its binding
+        return [Configuration("HNSW auto", self.BUILD, sweep("target_recall", AIMS), slow=True)]
 
     def build(self, base, shape, configuration, threads):
-        from .vidx_rows import fill
-
         self.database = self.apsw.Connection(f"{self.folder}/vectors.db")
         self.database.enable_load_extension(True)
         self.database.load_extension(self.path)
         self.database.execute("PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF")
-        fill(self.database, self.columns, base)
         words = ", ".join(f"{name} = {value}" for name, value in configuration.build.items())
-        metric = "cosine" if shape.cosine else "l2"
-        self.database.execute(
-            f"CREATE VIRTUAL TABLE vectors USING vidx(dimensions = {shape.dimensions}, metric = {metric}, {words}, "
-            "content = items, column = embedding, filter u, filter label)")
+        words = f"dimensions = {shape.dimensions}, metric = {'cosine' if shape.cosine else 'l2'}, {words}"
+        if self.columns:
+            from .vidx_rows import fill
+
+            fill(self.database, self.columns, base)
+            words += ", content = items, column = embedding, filter u, filter label"
+        self.database.execute(f"CREATE VIRTUAL TABLE vectors USING vidx({words})")
+        if not self.columns:
+            with self.database:
+                self.database.executemany("INSERT INTO vectors(rowid, vector) VALUES (?, ?)",
+                                          ((row, vector.tobytes()) for row, vector in enumerate(base)))
         self.database.execute("INSERT INTO vectors(vectors) VALUES ('optimize')")
 
     def use(self, setting):
@@ -49,6 +54,11 @@ class Peer(Engine):
 
     def arguments(self, queries, k):
         return [np.ascontiguousarray(query, dtype=np.float32).tobytes() for query in queries]
+
+    SEARCH = "SELECT rowid FROM vectors WHERE vector MATCH ? AND k = ? AND target_recall = ?"
+
+    def search(self, query, k):
+        return self.database.execute(self.SEARCH, (query, k, self.aim)).fetchall()
 
     def prepared(self, one):
         """-> the statement, and what is bound behind query, k and target_recall."""
@@ -65,7 +75,7 @@ class Peer(Engine):
         else:
             rows, values = one.joined()
             where = f"rowid IN ({rows})"
-        return f"SELECT rowid FROM vectors WHERE vector MATCH ? AND k = ? AND target_recall = ? AND {where}", values
+        return f"{self.SEARCH} AND {where}", values
 
     def filtered_search(self, asked, k):
         query, (statement, values) = asked
