@@ -28,7 +28,7 @@ class Peer(Engine):
                               (*modes(self.MODES[:1], settings), *rest))]
 
     def configurations(self, shape):
-        return [Configuration("HNSW auto", self.BUILD, sweep("target_recall", AIMS), slow=True)]
+        return [Configuration("HNSW auto", self.BUILD, sweep("target_recall", AIMS))]
 
     def build(self, base, shape, configuration, threads):
         self.database = self.apsw.Connection(f"{self.folder}/vectors.db")
