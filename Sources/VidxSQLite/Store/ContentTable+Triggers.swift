@@ -3,15 +3,25 @@ extension ContentTable {
     ["insert", "update", "delete"].map { "\(index)_content_\($0)" }
   }
 
+  /// Those for rows that REPLACE removes: before and after an insert, before and after an update.
+  private static func replaceTriggerNames(index: String) -> [String] {
+    ["inserting", "inserted", "updating", "updated"].map { "\(index)_content_\($0)" }
+  }
+
+  /// What the triggers tell the index, beside the id of a row: it may be replaced by the row that is being written; it
+  /// has been written.
+  static let replacing = "replacing"
+  static let replaced = "replaced"
+
   /// Makes the triggers that keep an index in step with the table.
   ///
   /// They write through the virtual table, so that the index changes in the statement's own transaction.
   ///
   /// - With `recursive_triggers` off, as it is by default, REPLACE removes rows without firing delete triggers. So an
   ///   insert first removes what the index has under the new id, whatever conflict clause the statement carries. Rows
-  ///   that REPLACE removes for the sake of another UNIQUE column stay in the index; docs/SQL.md says what to do.
+  ///   that REPLACE removes for the sake of another UNIQUE key: see `createReplaceTriggers`.
   /// - A trigger of the user may fire first and write to the table itself. So each body makes the index hold what the
-  /// table holds now under the ids of its row, which need not be what `old` and `new` say.
+  ///   table holds now under the ids of its row, which need not be what `old` and `new` say.
   /// - UPDATE OF goes by the names in SET, so it sees neither the key under an alias (`rowid`) nor a generated column:
   ///   the values themselves are compared.
   func createTriggers(index: String) throws(SQLiteError) {
@@ -40,18 +50,56 @@ extension ContentTable {
       ),
       (names[2], "AFTER DELETE", "", follow("old.\(key)")),
     ]
-    for (trigger, event, condition, body) in events {
-      try connection.execute(
+    for (trigger, event, condition, body) in events { try create(trigger, event, condition, body) }
+    try createReplaceTriggers(index: index)
+  }
+
+  private func create(
+    _ trigger: String, _ event: String, _ condition: String, _ body: String
+  ) throws(SQLiteError) {
+    try connection.execute(
+      """
+      CREATE TRIGGER \(quoted(identifier: schema)).\(quoted(identifier: trigger)) \(event) \
+      ON \(quoted(identifier: name)) \(condition) BEGIN \(body) END
+      """)
+  }
+
+  /// Makes the triggers that find rows which REPLACE removes for the sake of a UNIQUE key: no trigger fires for those.
+  ///
+  /// Before a row is written, the index is told which rows have one of its keys; afterwards, that it has been written.
+  /// Those that the table then holds no more, the index removes. Whether the statement carries REPLACE, or the table's
+  /// own definition, nobody has to know; a row that is skipped in the end has told of rows that are still there.
+  private func createReplaceTriggers(index: String) throws(SQLiteError) {
+    let keys = try uniqueKeys()
+    if keys.isEmpty { return }
+    let target = quoted(identifier: index)
+    let key = quoted(identifier: key)
+    let before = keys.map { unique in
+      let terms = unique.columns.map {
+        "\(quoted(identifier: $0.name)) = new.\(quoted(identifier: $0.name)) COLLATE \(quoted(identifier: $0.collation))"
+      }
+      return """
+        INSERT INTO \(target)(\(target), rowid) SELECT \(quoted(literal: Self.replacing)), \(key) \
+        FROM \(quoted(identifier: name)) \
+        WHERE \((terms + (unique.condition.map { [$0] } ?? [])).joined(separator: " AND "));
         """
-        CREATE TRIGGER \(quoted(identifier: schema)).\(quoted(identifier: trigger)) \(event) \
-        ON \(quoted(identifier: name)) \(condition) BEGIN \(body) END
-        """)
-    }
+    }.joined(separator: " ")
+    let after = "INSERT INTO \(target)(\(target), rowid) VALUES (\(quoted(literal: Self.replaced)), new.\(key));"
+    // An update may bring a row under a partial index without a change of its columns.
+    let columns = Set(keys.flatMap(\.columns).map(\.name)).sorted().map { quoted(identifier: $0) }
+    let condition =
+      keys.contains { $0.condition != nil }
+      ? "" : "WHEN " + columns.map { "old.\($0) IS NOT new.\($0) COLLATE BINARY" }.joined(separator: " OR ")
+    let names = Self.replaceTriggerNames(index: index)
+    try create(names[0], "BEFORE INSERT", "", before)
+    try create(names[1], "AFTER INSERT", "", after)
+    try create(names[2], "BEFORE UPDATE", condition, before)
+    try create(names[3], "AFTER UPDATE", condition, after)
   }
 
   /// Drops the triggers of an index, if it has any.
   static func dropTriggers(index: String, schema: String, connection: Connection) throws(SQLiteError) {
-    for trigger in triggerNames(index: index) {
+    for trigger in triggerNames(index: index) + replaceTriggerNames(index: index) {
       try connection.execute("DROP TRIGGER IF EXISTS \(quoted(identifier: schema)).\(quoted(identifier: trigger))")
     }
   }

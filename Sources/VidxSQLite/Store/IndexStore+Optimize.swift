@@ -51,7 +51,7 @@ extension IndexStore {
   /// Builds everything anew: from the content table if there is one, otherwise from the live vectors.
   ///
   /// Inside the caller's transaction (SQL: 'rebuild'). With a content table no old segment is read, so it repairs an
-  /// index whose files are missing or damaged.
+  /// index whose files are missing or damaged; and the triggers are made anew, for the unique keys there are now.
   package func rebuild(options: BuildOptions = BuildOptions()) throws {
     guard let content = try contentTable() else {
       // Without a file there is nothing but the delta, which has no structure to build.
@@ -59,6 +59,9 @@ extension IndexStore {
       return
     }
     let image = try image(of: content, options: options)
+    // Unique keys may have come since the triggers were made.
+    try ContentTable.dropTriggers(index: table, schema: schema, connection: connection)
+    try content.createTriggers(index: table)
     let revision = try readRevision()
     try forgetSweptFiles()
     for query in [ShadowTables.Query.retireAll, .deleteAllSegments, .deleteAllTombstones, .deleteAllDelta] {

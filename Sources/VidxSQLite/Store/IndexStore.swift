@@ -24,6 +24,8 @@ package final class IndexStore {
   let filters = FilterMemory()
   /// See `textOrder()`.
   private var knownTextOrder: TextOrder?
+  /// Rows of the content table that the statement under way may remove: see `removeReplaced`.
+  var replacing: Set<Int64> = []
   /// Segments published in the open transaction, locked until it ends.
   var unsettledFiles: [PublishedSegment] = []
 

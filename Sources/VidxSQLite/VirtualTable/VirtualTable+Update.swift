@@ -20,6 +20,7 @@ extension VirtualTable {
 
   private func insert(_ values: UpdateValues) throws -> Int64? {
     if let command = unsafe text(Self.value(.command, of: values)) {
+      if try unsafe follow(command, values) { return nil }
       for column in [Column.rowID, .vector, .distance] + Column.settings {
         guard unsafe Self.isNull(column, of: values) else { throw VirtualTableError.commandWithValues }
       }
@@ -51,6 +52,22 @@ extension VirtualTable {
       let value = unsafe values[Int(Column.firstFilter) + i + 2]
       return unsafe Self.isUnchanged(value) ? nil : unsafe SQLValue.columnValue(value)
     }
+  }
+
+  /// What the triggers of a content table tell: see `ContentTable.createReplaceTriggers`.
+  /// - Returns: false for any other command.
+  private func follow(_ command: String, _ values: UpdateValues) throws -> Bool {
+    guard command == ContentTable.replacing || command == ContentTable.replaced,
+      unsafe !Self.isNull(.rowID, of: values)
+    else { return false }
+    let rowID = try unsafe rowID(values[1])
+    if command == ContentTable.replaced {
+      try store().removeReplaced(by: rowID)
+    } else if unsafe sqlite3_vtab_on_conflict(connection.handle) != SQLITE_IGNORE {
+      // Under OR IGNORE, which goes for the statements of triggers as well, the new row gives way.
+      try store().noteReplacing(rowID: rowID)
+    }
+    return true
   }
 
   private func run(_ command: String) throws {
