@@ -11,7 +11,7 @@ extension HNSWBuilder {
     let bytes = ByteRows(distinct, threads: options.threads)
     guard let survivors, let graph = survivors.graph, isWorthGrowing(survivors, graph, configuration) else {
       let builder = HNSWBuilder(distinct, bytes, levels: levels(from: 0, distinct))
-      try builder.linkAll(options)
+      try builder.linkAll(isScattered: survivors != nil, options)
       builder.linkUnreached()
       return builder
     }

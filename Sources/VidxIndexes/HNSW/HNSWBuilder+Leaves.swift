@@ -14,18 +14,19 @@ extension HNSWBuilder {
 
   /// Links all vectors, in leaves where this gives as good a graph, otherwise by insertion: without bytes, with a large
   /// efConstruction, and under inner products, where the leaders would be the longest vectors, not the nearest.
+  /// - Parameter isScattered: vectors near each other lie side by side; see `scattered`.
   /// - Throws: `BuildError.cancelled`.
-  func linkAll(_ options: BuildOptions) throws(BuildError) {
+  func linkAll(isScattered: Bool, _ options: BuildOptions) throws(BuildError) {
     let metric = configuration.metric
     let overlap = Self.overlap(efConstruction: configuration.efConstruction)
     guard let bytes, metric == .cosine || metric == .l2, vectorCount >= Self.fewestForLeaves,
       overlap <= Self.mostOverlap, vectorCount <= Int(UInt32.max) / overlap, !upperOrdinals.isEmpty
     else {
-      return try insertAll(from: 0, options: options)
+      return try insertAll(from: 0, isScattered: isScattered, options: options)
     }
     let (upper, members) = (upperOrdinals.count, overlap * vectorCount)
     let progress = ProgressCounter(total: upper + members + vectorCount, options: options)
-    try insertAll(upperOrdinals, progress, options)
+    try insertAll(isScattered ? scattered(upperOrdinals) : upperOrdinals, progress, options)
     let partition = LeafPartition(overlap: overlap, seed: configuration.seed, bytes: bytes)
     let leaves = try partition.leaves(count: vectorCount, options: options)
     let near = try LeafNeighbours(

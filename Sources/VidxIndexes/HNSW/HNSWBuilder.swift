@@ -166,8 +166,8 @@ import VidxVectors
 
   /// Inserts vectors `first`..., in one order with one thread, in chunks handed out to the threads with more.
   /// - Throws: `BuildError.cancelled`.
-  func insertAll(from first: Int, options: BuildOptions) throws(BuildError) {
-    let order = insertionOrder(from: first, threads: options.threads)
+  func insertAll(from first: Int, isScattered: Bool = false, options: BuildOptions) throws(BuildError) {
+    let order = insertionOrder(from: first, isScattered: isScattered, threads: options.threads)
     try insertAll(order, ProgressCounter(total: order.count, options: options), options)
   }
 

@@ -161,7 +161,8 @@ extension IndexStore {
   }
 }
 
-/// The live rows of a segment, as rows to build another from.
+/// The live rows of a segment, as rows to build another from, by row id: in the segment near ones may lie side by side,
+/// and a graph is worse for being built in such an order.
 struct SegmentRows: VectorSource {
   let rowIDs: [Int64]
   let filterColumns: [ValueColumn]
@@ -169,13 +170,13 @@ struct SegmentRows: VectorSource {
   private let entries: [UInt32]
 
   init(_ index: SegmentIndex, live: RowSet, columns count: Int) throws(SegmentError) {
-    var rowIDs: [Int64] = []
-    var entries: [UInt32] = []
+    var rows: [(id: Int64, entry: UInt32)] = []
     try live.forEach { (entry) throws(SegmentError) in
-      rowIDs.append(try index.rowID(ofEntry: entry))
-      entries.append(UInt32(entry))
+      rows.append((try index.rowID(ofEntry: entry), UInt32(entry)))
     }
-    self.rowIDs = rowIDs
+    rows.sort { $0.id < $1.id }
+    let entries = rows.map(\.entry)
+    rowIDs = rows.map(\.id)
     self.entries = entries
     self.index = index
     filterColumns = try (0..<count).map { (i) throws(SegmentError) in
