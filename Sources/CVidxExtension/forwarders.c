@@ -242,6 +242,11 @@ char *sqlite3_mprintf(const char *format, ...) {
   return text;
 }
 
+#undef sqlite3_next_stmt
+sqlite3_stmt *sqlite3_next_stmt(sqlite3 *a0, sqlite3_stmt *a1) {
+  return vidx_sqlite->next_stmt(a0, a1);
+}
+
 #undef sqlite3_open_v2
 int sqlite3_open_v2(const char *a0, sqlite3 **a1, int a2, const char *a3) {
   return vidx_sqlite->open_v2(a0, a1, a2, a3);
@@ -322,6 +327,16 @@ int sqlite3_step(sqlite3_stmt *a0) {
   return vidx_sqlite->step(a0);
 }
 
+#undef sqlite3_stmt_busy
+int sqlite3_stmt_busy(sqlite3_stmt *a0) {
+  return vidx_sqlite->stmt_busy(a0);
+}
+
+#undef sqlite3_stmt_isexplain
+int sqlite3_stmt_isexplain(sqlite3_stmt *a0) {
+  return vidx_sqlite->stmt_isexplain(a0);
+}
+
 #undef sqlite3_stmt_readonly
 int sqlite3_stmt_readonly(sqlite3_stmt *a0) {
   return vidx_sqlite->stmt_readonly(a0);
@@ -345,6 +360,11 @@ int sqlite3_stricmp(const char *a0, const char *a1) {
 #undef sqlite3_strlike
 int sqlite3_strlike(const char *a0, const char *a1, unsigned int a2) {
   return vidx_sqlite->strlike(a0, a1, a2);
+}
+
+#undef sqlite3_table_column_metadata
+int sqlite3_table_column_metadata(sqlite3 *a0, const char *a1, const char *a2, const char *a3, char const **a4, char const **a5, int *a6, int *a7, int *a8) {
+  return vidx_sqlite->table_column_metadata(a0, a1, a2, a3, a4, a5, a6, a7, a8);
 }
 
 #undef sqlite3_total_changes64

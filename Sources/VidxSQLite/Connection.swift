@@ -117,6 +117,31 @@ import CVidxSQLite
     return path.isEmpty ? nil : path
   }
 
+  /// The type that a column of a table is declared with, empty without one; nil when there is no such table or column.
+  /// Asks the schema as the connection has read it: no statement is run.
+  func declaredType(of column: String, table: String, schema: String) throws(SQLiteError) -> String? {
+    var type: UnsafePointer<CChar>?
+    let code = unsafe sqlite3_table_column_metadata(handle, schema, table, column, &type, nil, nil, nil, nil)
+    if code == SQLITE_ERROR { return nil }
+    if code != SQLITE_OK { throw lastError(code) }
+    return unsafe type.map { unsafe String(cString: $0) } ?? ""
+  }
+
+  /// Makes this connection read the schema anew, as every change of it makes the others, inside a transaction that has
+  /// written. A connection that forbids such writes (SQLITE_DBCONFIG_DEFENSIVE) goes on with what it knows.
+  func renewSchema(_ schema: String) throws(SQLiteError) {
+    let place = "PRAGMA \(quoted(identifier: schema)).schema_version"
+    let statement = try prepare(place)
+    guard try statement.step() else { return }
+    let version = Int32(truncatingIfNeeded: statement.int64(0))
+    statement.finalize()
+    try execute("\(place) = \(version &+ 1)")
+    // Finds out that what is known is out of date: the next statement might not even be compiled against it.
+    _ = try prepare("SELECT 1 FROM \(quoted(identifier: schema)).sqlite_master").step()
+    // Finds out that what is known is out of date: the next statement might not even be compiled against it.
+    _ = try prepare("SELECT 1 FROM \(quoted(identifier: schema)).sqlite_master").step()
+  }
+
   /// Stops the statement that is running, from any thread; it throws an error whose `isInterrupt` is true.
   package func interrupt() { unsafe sqlite3_interrupt(handle) }
 

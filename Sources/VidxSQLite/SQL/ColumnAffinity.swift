@@ -45,28 +45,59 @@ extension SQLValue {
   }
 }
 
-extension ContentTable {
-  /// The affinities of the filter columns of an index over a content table; `none` for those that cannot be found.
-  ///
-  /// Asked while SQLite compiles a statement, perhaps against a schema that is out of date: then SQLite does so again.
+/// The types of the columns of a content table that its index filters by.
+struct ContentTypes {
+  /// The name that the table has now.
+  let table: String
+  /// As the table declares them; nil for a column that is not there.
+  private let declared: [String?]
+  /// `none` for those that are not there.
+  let affinities: [ColumnAffinity]
+
+  /// To be made while SQLite compiles a statement, perhaps against a schema that is out of date: then it does so again.
   /// - Parameter content: the name when the index was made; the triggers know the present one.
-  static func affinities(
+  init(
     of columns: [FilterColumn], content: String, index: String, schema: String, connection: Connection
-  ) throws(SQLiteError) -> [ColumnAffinity] {
-    let trigger = try connection.prepare(
-      "SELECT tbl_name FROM \(quoted(identifier: schema)).sqlite_master WHERE type = 'trigger' AND name = ?1")
-    try trigger.bind(triggerNames(index: index)[0], at: 1)
-    let table = try trigger.step() ? trigger.text(0) ?? content : content
-    var types: [String: String] = [:]
-    let place = "(\(quoted(identifier: table)))"
-    let info = try connection.prepare("PRAGMA \(quoted(identifier: schema)).table_xinfo\(place)")
-    while try info.step() { types[(info.text(1) ?? "").lowercased()] = info.text(2) ?? "" }
+  ) throws(SQLiteError) {
+    let table = try ContentTable.followed(by: index, schema: schema, connection: connection) ?? content
+    let declared = try Self.declared(columns, table, schema, connection)
     // ANY is no type in a STRICT table, and a numeric one elsewhere.
-    let list = try connection.prepare("PRAGMA \(quoted(identifier: schema)).table_list\(place)")
-    let isStrict = try list.step() && list.int64(5) != 0
-    return columns.map { column in
-      guard let type = types[column.name.lowercased()], !(isStrict && type.uppercased() == "ANY") else { return .none }
+    let hasAny = declared.contains { $0?.uppercased() == "ANY" }
+    let isAnyNone = hasAny ? try Self.isStrict(table, schema, connection) : false
+    affinities = declared.map { type in
+      guard let type, !(isAnyNone && type.uppercased() == "ANY") else { return .none }
       return ColumnAffinity(declaredType: type)
     }
+    self.table = table
+    self.declared = declared
+  }
+
+  /// The table has been made anew, with columns of other types.
+  ///
+  /// SQLite takes the types of a virtual table's columns when it connects to the table, and connects again when it has
+  /// read the schema anew: not when this very connection drops a table and makes another of its name.
+  /// - Complexity: a look into the schema that the connection has read, 0.1 us a column.
+  func haveChanged(_ columns: [FilterColumn], schema: String, _ connection: Connection) throws(SQLiteError) -> Bool {
+    let now = try Self.declared(columns, table, schema, connection)
+    // The index goes on with what it has of a table that has been dropped.
+    return now != declared && now.contains { $0 != nil }
+  }
+
+  private static func declared(
+    _ columns: [FilterColumn], _ table: String, _ schema: String, _ connection: Connection
+  ) throws(SQLiteError) -> [String?] {
+    var types: [String?] = []
+    for column in columns {
+      types.append(try connection.declaredType(of: column.name, table: table, schema: schema))
+    }
+    return types
+  }
+
+  private static func isStrict(
+    _ table: String, _ schema: String, _ connection: Connection
+  ) throws(SQLiteError) -> Bool {
+    let list = try connection.prepare(
+      "PRAGMA \(quoted(identifier: schema)).table_list(\(quoted(identifier: table)))")
+    return try list.step() && list.int64(5) != 0
   }
 }

@@ -29,7 +29,9 @@ package struct IndexArguments {
   }
 
   /// The content table that the arguments name.
-  static func content(of arguments: [String]) -> String? { (try? IndexArguments(arguments))?.values["content"] }
+  static func content(of arguments: [String]) throws(IndexArgumentError) -> String? {
+    try IndexArguments(arguments).values["content"]
+  }
 
   private init(_ arguments: [String]) throws(IndexArgumentError) {
     for argument in arguments {

@@ -13,6 +13,14 @@ extension ContentTable {
   static let replacing = "replacing"
   static let replaced = "replaced"
 
+  /// The table that an index follows, by the name it has now: triggers go with their table. Nil where it has none.
+  static func followed(by index: String, schema: String, connection: Connection) throws(SQLiteError) -> String? {
+    let statement = try connection.prepare(
+      "SELECT tbl_name FROM \(quoted(identifier: schema)).sqlite_master WHERE type = 'trigger' AND name = ?1")
+    try statement.bind(triggerNames(index: index)[0], at: 1)
+    return try statement.step() ? statement.text(0) : nil
+  }
+
   /// Makes the triggers that keep an index in step with the table.
   ///
   /// They write through the virtual table, so that the index changes in the statement's own transaction.

@@ -103,18 +103,14 @@ extension IndexStore {
   /// - Throws: `StoreError.content` when it is gone or has changed beyond use.
   func contentTable() throws -> ContentTable? {
     guard let name = definition.content, let column = definition.column else { return nil }
-    let statement = try connection.prepare(
-      "SELECT tbl_name FROM \(quoted(identifier: schema)).sqlite_master WHERE type = 'trigger' AND name = ?1")
-    try statement.bind(ContentTable.triggerNames(index: table)[0], at: 1)
-    let isFollowed = try statement.step()
-    let followed = isFollowed ? statement.text(0) ?? name : name
+    let followed = try ContentTable.followed(by: table, schema: schema, connection: connection)
     do {
       return try ContentTable(
-        connection: connection, schema: schema, name: followed, column: column,
+        connection: connection, schema: schema, name: followed ?? name, column: column,
         filterColumns: definition.filterColumns.map(\.name))
-    } catch StoreError.content(let table, .missingColumn(let column)) where isFollowed {
+    } catch StoreError.content(let table, .missingColumn(let column)) where followed != nil {
       throw StoreError.content(table: table, .lostColumn(column))
-    } catch StoreError.content(let table, .missingFilterColumn(let column, _)) where isFollowed {
+    } catch StoreError.content(let table, .missingFilterColumn(let column, _)) where followed != nil {
       throw StoreError.content(table: table, .lostColumn(column))
     }
   }

@@ -51,7 +51,8 @@ extension IndexStore {
   /// Builds everything anew: from the content table if there is one, otherwise from the live vectors.
   ///
   /// Inside the caller's transaction (SQL: 'rebuild'). With a content table no old segment is read, so it repairs an
-  /// index whose files are missing or damaged; and the triggers are made anew, for the unique keys there are now.
+  /// index whose files are missing or damaged; and the triggers are made anew, for the unique keys there are now, and
+  /// for a table that was made anew.
   package func rebuild(options: BuildOptions = BuildOptions()) throws {
     guard let content = try contentTable() else {
       // Without a file there is nothing but the delta, which has no structure to build.
@@ -59,6 +60,7 @@ extension IndexStore {
       return
     }
     let image = try image(of: content, options: options)
+    let wasFollowed = try ContentTable.followed(by: table, schema: schema, connection: connection) != nil
     // Unique keys may have come since the triggers were made.
     try ContentTable.dropTriggers(index: table, schema: schema, connection: connection)
     try content.createTriggers(index: table)
@@ -68,6 +70,8 @@ extension IndexStore {
       try tables.statement(query).run()
     }
     try adopt(image, after: revision)
+    // The columns of another table may have other types, which the virtual table takes when SQLite connects to it.
+    if !wasFollowed { try connection.renewSchema(schema) }
   }
 
   /// Merges what a policy chooses, inside the caller's transaction (SQL: 'merge').

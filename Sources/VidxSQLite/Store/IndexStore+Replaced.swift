@@ -29,10 +29,7 @@ extension IndexStore {
   /// A statement that finds a row of the content table by its id; nil when the index follows none. It needs neither the
   /// column of vectors nor those of the filters, which may have other names by now.
   private func contentRowStatement() throws(SQLiteError) -> Statement? {
-    let trigger = try connection.prepare(
-      "SELECT tbl_name FROM \(quoted(identifier: schema)).sqlite_master WHERE type = 'trigger' AND name = ?1")
-    try trigger.bind(ContentTable.triggerNames(index: table)[0], at: 1)
-    guard try trigger.step(), let name = trigger.text(0) else { return nil }
+    guard let name = try ContentTable.followed(by: table, schema: schema, connection: connection) else { return nil }
     let key = try connection.prepare("SELECT name FROM pragma_table_info(?1, ?2) WHERE pk = 1")
     try key.bind(name, at: 1)
     try key.bind(schema, at: 2)

@@ -7,6 +7,9 @@ internal import CVidxSQLite
 
   init(_ info: UnsafeMutablePointer<sqlite3_index_info>) { unsafe self.info = info }
 
+  /// The query reads filter columns, or compares them. (Those from the 64th column on are one to SQLite.)
+  var usesFilterColumns: Bool { unsafe info.pointee.colUsed >> UInt64(Column.firstFilter) != 0 }
+
   func shape(rowCount: Int, isStreamExact: Bool) -> QueryShape {
     var shape = QueryShape(isStreamExact: isStreamExact, rowCount: rowCount)
     for i in 0..<Int(unsafe info.pointee.nConstraint) {

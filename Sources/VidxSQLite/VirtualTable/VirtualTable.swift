@@ -14,8 +14,10 @@ final class VirtualTable {
   /// What was in the brackets of CREATE VIRTUAL TABLE.
   private let options: [String]
   let filterColumns: [FilterColumn]
-  /// Those of the content table's columns.
-  private(set) var affinities: [ColumnAffinity]
+  /// Those of the content table's columns; nil without such a table, or without filter columns.
+  private let contentTypes: ContentTypes?
+  /// Those that the columns are declared with.
+  let affinities: [ColumnAffinity]
   /// The index, if it has been needed.
   private(set) var openStore: IndexStore?
 
@@ -28,23 +30,22 @@ final class VirtualTable {
     name = arguments[2]
     options = Array(arguments.dropFirst(3))
     filterColumns = try IndexArguments.filterColumns(of: options)
-    affinities = filterColumns.map { _ in .none }
-    guard isNameFree(name) else { throw VirtualTableError.reservedName(name) }
+    guard Self.isNameFree(name, beside: filterColumns) else { throw VirtualTableError.reservedName(name) }
     if isNew { openStore = try registry.create(schema: schema, table: name, arguments: options) }
-    readAffinities()
+    // What keeps them from being read, such as another's lock, is an error of the statement: SQLite connects anew for
+    // the next one, and would compare by the wrong types as long as it stays connected.
+    if !filterColumns.isEmpty, let content = try IndexArguments.content(of: options) {
+      contentTypes = try ContentTypes(
+        of: filterColumns, content: content, index: name, schema: schema, connection: registry.connection)
+    } else {
+      contentTypes = nil
+    }
+    affinities = contentTypes?.affinities ?? filterColumns.map { _ in .none }
     try declare()
   }
 
-  private func readAffinities() {
-    guard !filterColumns.isEmpty, let content = IndexArguments.content(of: options) else { return }
-    // What cannot be read has no content table to speak of, or will be read again: see `affinities`.
-    let found = try? ContentTable.affinities(
-      of: filterColumns, content: content, index: name, schema: schema, connection: connection)
-    if let found { affinities = found }
-  }
-
   /// The table has no column of this name.
-  private func isNameFree(_ name: String) -> Bool {
+  private static func isNameFree(_ name: String, beside filterColumns: [FilterColumn]) -> Bool {
     let name = name.lowercased()
     return !Column.reservedNames.contains(name) && !filterColumns.contains { $0.name.lowercased() == name }
   }
@@ -72,24 +73,44 @@ final class VirtualTable {
   }
 
   /// The plan for a query, or nil when these usable terms do not make one.
-  func plan(_ info: IndexInfo) throws(QueryPlanError) -> QueryPlan? {
-    // An estimate: whatever keeps the index from telling how many rows it has is told when it is asked for them.
+  /// - Throws: `QueryPlanError`, `VirtualTableError.changedTypes`; `SQLiteError`.
+  func plan(_ info: IndexInfo) throws -> QueryPlan? {
+    if info.usesFilterColumns, let contentTypes,
+      try contentTypes.haveChanged(filterColumns, schema: schema, connection)
+    {
+      throw VirtualTableError.changedTypes(index: name, content: contentTypes.table)
+    }
+    // Ignored: these only make an estimate, and an order that is not counted on is sorted. What keeps the index from
+    // telling how many rows it has is told, with its own code, when it is asked for them.
     let store = try? store()
     let rowCount = (try? store?.rowCount()) ?? Self.assumedRowCount
     let isStreamExact = store?.definition.configuration.kind == .flat
     var shape = info.shape(rowCount: rowCount, isStreamExact: isStreamExact)
     shape.textColumns = Set(affinities.indices.filter { affinities[$0] == .text })
-    if shape.hasPatterns { shape.hasOwnPatternFunctions = (try? connection.hasOwnPatternFunctions()) ?? false }
+    if shape.hasPatterns { shape.hasOwnPatternFunctions = try hasOwnPatternFunctions() }
     return try QueryPlanner.plan(for: shape)
+  }
+
+  /// Decides which rows k counts, and so is no estimate.
+  private func hasOwnPatternFunctions() throws(SQLiteError) -> Bool {
+    do throws(SQLiteError) { return try connection.hasOwnPatternFunctions() } catch {
+      // A host that lets nobody ask gets the patterns checked by SQLite, as those of other functions are.
+      if error.code == SQLITE_AUTH { return false }
+      throw error
+    }
   }
 
   private static let assumedRowCount = 10_000
 
   /// Removes the table for good, also when its index cannot be opened.
   func destroy() throws {
-    if let store = try? store() {
-      try store.destroy()
-    } else {
+    do {
+      try store().destroy()
+    } catch let error as SQLiteError where error.code != SQLITE_ERROR && error.code != SQLITE_CORRUPT {
+      // Another's lock, or a full disk: the table stays, whole.
+      throw error
+    } catch {
+      // The index says no more what it is; its tables go all the same.
       try ContentTable.dropTriggers(index: name, schema: schema, connection: connection)
       try ShadowTables(connection: connection, schema: schema, table: name).drop()
     }
@@ -97,7 +118,7 @@ final class VirtualTable {
   }
 
   func rename(to newName: String) throws {
-    guard isNameFree(newName) else { throw VirtualTableError.reservedName(newName) }
+    guard Self.isNameFree(newName, beside: filterColumns) else { throw VirtualTableError.reservedName(newName) }
     try store().rename(to: newName)
     registry.rename(schema: schema, from: name, to: newName)
     name = newName

@@ -18,6 +18,8 @@ enum VirtualTableError: Error, Equatable {
   case missingVector
   case vector(VectorLiteralError)
   case rowIDType(String)
+  /// The content table is another than the one that SQLite has connected the index to.
+  case changedTypes(index: String, content: String)
   /// 'integrity-check' found something; the first few problems.
   case damaged(problems: [String], count: Int)
 
@@ -45,6 +47,9 @@ extension VirtualTableError: CustomStringConvertible {
       "\(error)"
     case .rowIDType(let type):
       "rowid must be an INTEGER, not \(type)"
+    case .changedTypes(let index, let content):
+      "table \(content) has been made anew with columns of other types: rebuild the index (INSERT INTO "
+        + "\(index)(\(index)) VALUES('rebuild')); if that has been done, open the database anew"
     case .damaged(let problems, let count):
       problems.joined(separator: "; ") + (count > problems.count ? "; and \(count - problems.count) more" : "")
     }

@@ -304,6 +304,30 @@ struct ContentTableTests {
     try expectInStep(connection)
   }
 
+  @Test(arguments: ["DROP TRIGGER v_content_delete", "DROP TABLE docs"]) func aRebuildFollowsAgain(lost: String) throws
+  {
+    let database = try TestDatabase()
+    let connection = try connect(database)
+    try connection.execute("INSERT INTO docs(id, embedding) VALUES (1, '[1,1]'), (2, '[2,2]')")
+    try index(connection)
+    try connection.execute(lost)
+    try connection.execute(
+      """
+      CREATE TABLE IF NOT EXISTS docs(title TEXT UNIQUE, id INTEGER PRIMARY KEY, embedding BLOB, note TEXT);
+      DELETE FROM docs WHERE id = 1;
+      INSERT OR IGNORE INTO docs(id, embedding) VALUES (2, '[3,3]');
+      INSERT INTO v(v) VALUES ('rebuild')
+      """)
+    try expectInStep(connection, "rebuilt")
+    for change in [
+      "INSERT INTO docs(id, embedding) VALUES (3, '[3,3]')", "UPDATE docs SET embedding = '[4,4]' WHERE id = 2",
+      "DELETE FROM docs WHERE id = 3",
+    ] {
+      try connection.execute(change)
+      try expectInStep(connection, "\(change)")
+    }
+  }
+
   @Test func aRebuildThatFailsLeavesTheIndexAsItWas() throws {
     let database = try TestDatabase()
     let connection = try connect(database)
