@@ -1,4 +1,4 @@
-/// A test of one filter column. NULL passes `isNull` and `isNot` only, as in SQL.
+/// A test of one filter column. NULL passes `isNull` and `isNot` only, as in SQL, and what `matches` says so.
 package struct FilterCondition: Hashable, Sendable {
   /// The position of the column among the filter columns of the index.
   package var column: Int
@@ -33,7 +33,7 @@ package struct FilterCondition: Hashable, Sendable {
     case isNull
     /// `IS NOT value`: as `differs`, but NULL passes; with NULL as IS NOT NULL.
     case isNot(ColumnValue)
-    /// What another module tells; NULL does not pass.
+    /// What another module tells.
     case matches(ValuePredicate)
 
     package static func equals(_ value: ColumnValue) -> Test { .isIn([value]) }
@@ -47,6 +47,7 @@ package struct FilterCondition: Hashable, Sendable {
     switch test {
     case .isNull: return value.isNull
     case .isNot(let other): return ColumnValue.compare(value, other) != 0
+    case .matches(let predicate) where value.isNull: return predicate.passesNull
     default: break
     }
     if value.isNull { return false }

@@ -1,37 +1,66 @@
 import VidxIndexes
 
-/// Comparisons of a TEXT column with numbers, both as texts and as numbers. SQLite makes texts of numbers that come
-/// without affinity of their own, and of the column's texts numbers where they come from a column or a CAST that has a
-/// numeric one (https://www.sqlite.org/datatype3.html, section 4.2). Which it is, it does not tell.
+/// Comparisons of a TEXT column with numbers where SQLite makes numbers of the column's texts, as it does for numbers
+/// that come from a column or a CAST which has a numeric type (https://www.sqlite.org/datatype3.html, section 4.2).
 final class NumberMatcher: @unchecked Sendable {
   // @unchecked: belongs to one search of one connection.
 
   private let connection: Connection
+  /// It may be that SQLite makes texts of the numbers instead: what passes either way passes.
+  private let isUncertain: Bool
   private var statement: Statement?
 
-  init(_ connection: Connection) { self.connection = connection }
+  init(_ connection: Connection, isUncertain: Bool) {
+    self.connection = connection
+    self.isUncertain = isUncertain
+  }
 
   /// `= value` or `IN (...)`.
   func isIn(_ values: [ColumnValue]) -> ValuePredicate {
     let numbers = Set(values.filter(\.isNumber).map(Self.whole))
     var others = Set(values.filter { !$0.isNumber && !$0.isNull })
-    for number in values where number.isNumber {
-      if let text = text(of: number) { others.insert(text) }
+    if isUncertain {
+      for number in values where number.isNumber {
+        if let text = text(of: number) { others.insert(text) }
+      }
     }
-    return ValuePredicate(name: Array("number in \(values)".utf8)) { [self, others] value in
-      others.contains(value) || isNumber(value, in: numbers)
+    return predicate("in \(values)") { [self, others] value in others.contains(value) || isNumber(value, in: numbers) }
+  }
+
+  /// `<> number`; with NULL as well, `IS NOT number`.
+  func differs(from number: ColumnValue, passesNull: Bool) -> ValuePredicate {
+    predicate("differs \(number)", passesNull: passesNull) { [self] value in
+      isUncertain || !isNumber(value, in: [Self.whole(number)])
     }
   }
 
   /// - Parameter operation: `<` or `<=`.
   func isBelow(_ number: ColumnValue, _ operation: String) -> ValuePredicate {
-    ValuePredicate(name: Array("number \(operation) \(number)".utf8)) { [self] value in
-      // Texts and BLOBs are above numbers.
+    let asText = isUncertain ? " OR CAST(?1 AS TEXT) \(operation) ?2" : ""
+    return predicate("\(operation) \(number)") { [self] value in
+      // BLOBs are above numbers, as texts are that are none.
       guard case .text = value else { return value.isNumber }
-      return asked(
-        "SELECT CAST(?1 AS TEXT) \(operation) CAST(?2 AS NUMERIC) OR CAST(?1 AS TEXT) \(operation) ?2", value, number
-      ) { $0.int64(0) != 0 } ?? true
+      return asked("SELECT CAST(?1 AS TEXT) \(operation) CAST(?2 AS NUMERIC)\(asText)", value, number) {
+        $0.int64(0) != 0
+      } ?? true
     }
+  }
+
+  /// - Parameter operation: `>` or `>=`.
+  func isAbove(_ number: ColumnValue, _ operation: String) -> ValuePredicate {
+    predicate("\(operation) \(number)") { [self] value in
+      guard !isUncertain, case .text = value else { return true }
+      return asked("SELECT CAST(?1 AS TEXT) \(operation) CAST(?2 AS NUMERIC)", value, number) {
+        $0.int64(0) != 0
+      } ?? true
+    }
+  }
+
+  private func predicate(
+    _ name: String, passesNull: Bool = false, _ passes: @escaping @Sendable (ColumnValue) -> Bool
+  ) -> ValuePredicate {
+    ValuePredicate(
+      name: Array("number \(isUncertain) \(passesNull) \(name)".utf8), passesNull: passesNull, passes: passes)
   }
 
   private func isNumber(_ value: ColumnValue, in numbers: Set<ColumnValue>) -> Bool {

@@ -4,6 +4,7 @@ internal import VidxIndexes
 /// Understands the values that `xFilter` is handed.
 struct SearchTermsReader {
   private let table: VirtualTable
+  private let comparisons: RunningComparisons
   private var terms = SearchTerms()
   private var limit: Int64?
   private var offset: Int64?
@@ -15,13 +16,15 @@ struct SearchTermsReader {
   ///   - plan: the text that `QueryPlan.text` made.
   ///   - values: as many as the text has letters.
   ///   - table: that is asked.
+  ///   - comparisons: of the statement that asks.
   static func terms(
-    plan: String, values: UnsafeMutableBufferPointer<OpaquePointer?>, of table: VirtualTable
+    plan: String, values: UnsafeMutableBufferPointer<OpaquePointer?>, of table: VirtualTable,
+    _ comparisons: RunningComparisons
   ) throws -> SearchTerms {
     guard let uses = QueryPlan.terms(of: plan), uses.count == values.count else {
       throw SearchTermsError.unknownPlan(plan)
     }
-    var reader = SearchTermsReader(table: table)
+    var reader = SearchTermsReader(table: table, comparisons: comparisons)
     reader.terms.isFilteredLater = QueryPlan.isFilteredLater(plan)
     for (i, term) in uses.enumerated() {
       if let column = term.column {
@@ -69,11 +72,17 @@ struct SearchTermsReader {
     guard table.affinities.indices.contains(column) else {
       throw SearchTermsError.unknownPlan("\(use.rawValue)\(column)")
     }
-    let affinity = table.affinities[column]
-    if affinity == .text, let test = unsafe try textTest(value, as: use) {
-      terms.conditions.append(FilterCondition(column, test))
-      terms.isWidened = true
-      return
+    var affinity = table.affinities[column]
+    if affinity == .text, unsafe try hasNumbers(value, use) {
+      // What k does not count may be checked again by SQLite.
+      let known = terms.k == nil ? nil : comparisons.affinity(of: column)
+      guard let known, known != .numeric else {
+        let matcher = NumberMatcher(table.connection, isUncertain: known == nil)
+        terms.conditions.append(FilterCondition(column, unsafe try numberTest(value, use, matcher)))
+        if known == nil { terms.isWidened = true }
+        return
+      }
+      affinity = known
     }
     func given() -> ColumnValue { unsafe SQLValue.columnValue(value, affinity) }
     func bound(_ isInclusive: Bool) -> FilterCondition.Bound {
@@ -100,24 +109,33 @@ struct SearchTermsReader {
     terms.conditions.append(FilterCondition(column, test))
   }
 
-  /// The test of a TEXT column where numbers are given; nil where none are. It is not known what SQLite makes of them:
-  /// texts, or of the column's texts numbers, or neither. What may pass passes, and is checked again.
-  private func textTest(_ value: OpaquePointer?, as use: QueryPlan.Use) throws -> FilterCondition.Test? {
-    if use == .columnSet {
-      let values = unsafe try columnValues(value, .none)
-      return values.contains(where: \.isNumber) ? .matches(NumberMatcher(table.connection).isIn(values)) : nil
-    }
-    let number = unsafe SQLValue.columnValue(value)
-    guard number.isNumber else { return nil }
-    let matcher = NumberMatcher(table.connection)
+  /// Whether a TEXT column is compared with numbers.
+  private func hasNumbers(_ value: OpaquePointer?, _ use: QueryPlan.Use) throws(SQLiteError) -> Bool {
     switch use {
-    case .columnEquals, .columnIs: return .matches(matcher.isIn([number]))
-    case .columnBelow: return .matches(matcher.isBelow(number, "<"))
-    case .columnAtMost: return .matches(matcher.isBelow(number, "<="))
-    // All texts are above a number that is none.
-    case .columnAbove, .columnAtLeast, .columnDiffers: return .isNotNull
-    case .columnIsNot: return .isNot(number)
-    default: return nil
+    case .columnSet: unsafe try columnValues(value, .none).contains(where: \.isNumber)
+    case .columnEquals, .columnIs, .columnAbove, .columnAtLeast, .columnBelow, .columnAtMost, .columnDiffers,
+      .columnIsNot:
+      unsafe SQLValue.columnValue(value).isNumber
+    default: false
+    }
+  }
+
+  /// The test of a TEXT column whose texts are compared as numbers with those given; or perhaps so: then what may pass
+  /// passes, and is checked again.
+  private func numberTest(
+    _ value: OpaquePointer?, _ use: QueryPlan.Use, _ matcher: NumberMatcher
+  ) throws -> FilterCondition.Test {
+    if use == .columnSet { return .matches(matcher.isIn(unsafe try columnValues(value, .none))) }
+    let number = unsafe SQLValue.columnValue(value)
+    return switch use {
+    case .columnEquals, .columnIs: .matches(matcher.isIn([number]))
+    case .columnBelow: .matches(matcher.isBelow(number, "<"))
+    case .columnAtMost: .matches(matcher.isBelow(number, "<="))
+    case .columnAbove: .matches(matcher.isAbove(number, ">"))
+    case .columnAtLeast: .matches(matcher.isAbove(number, ">="))
+    case .columnDiffers: .matches(matcher.differs(from: number, passesNull: false))
+    case .columnIsNot: .matches(matcher.differs(from: number, passesNull: true))
+    default: throw SearchTermsError.unknownPlan(String(use.rawValue))
     }
   }
 

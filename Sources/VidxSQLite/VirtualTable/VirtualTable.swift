@@ -18,6 +18,8 @@ final class VirtualTable {
   private let contentTypes: ContentTypes?
   /// Those that the columns are declared with.
   let affinities: [ColumnAffinity]
+  /// Where SQLite has its handle of the table, by which its programs name the table.
+  var address: UInt = 0
   /// The index, if it has been needed.
   private(set) var openStore: IndexStore?
 

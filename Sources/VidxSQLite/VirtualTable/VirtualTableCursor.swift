@@ -9,6 +9,7 @@ final class VirtualTableCursor {
   private var source = Source.none
   private var current: Row?
   private var kept: KeptSearch?
+  private let comparisons: RunningComparisons
 
   /// Where rows come from.
   private enum Source {
@@ -39,7 +40,10 @@ final class VirtualTableCursor {
     var report: LastSearch
   }
 
-  init(table: VirtualTable) { self.table = table }
+  init(table: VirtualTable) {
+    self.table = table
+    comparisons = RunningComparisons(table)
+  }
 
   var isAtEnd: Bool { current == nil }
   var rowID: Int64 { current?.rowID ?? 0 }
@@ -48,7 +52,7 @@ final class VirtualTableCursor {
   func start(plan: String, values: UnsafeMutableBufferPointer<OpaquePointer?>) throws {
     current = nil
     source = .none
-    terms = try unsafe SearchTermsReader.terms(plan: plan, values: values, of: table)
+    terms = try unsafe SearchTermsReader.terms(plan: plan, values: values, of: table, comparisons)
     if terms.isEmpty || terms.wanted == 0 {
       if plan.contains(QueryPlan.Use.query.rawValue) {
         table.registry.log.last = LastSearch(index: table.name, withoutRowsOf: terms.rowIDs)

@@ -9,6 +9,7 @@ enum VirtualTableHandle {
     let handle = UnsafeMutablePointer<vidx_vtab>.allocate(capacity: 1)
     unsafe handle.initialize(to: vidx_vtab())
     unsafe handle.pointee.implementation = Unmanaged.passRetained(table).toOpaque()
+    table.address = UInt(bitPattern: handle)
     return unsafe UnsafeMutableRawPointer(handle).assumingMemoryBound(to: sqlite3_vtab.self)
   }
 
