@@ -19,8 +19,9 @@ final class RowCheck {
     if text.form != .select, Brackets.closeTooMany(in: text.sql) { return nil }
     // Behind the text, whose own parameters are counted from 1.
     let places = repeatElement("?", count: Self.width).joined(separator: ", ")
-    let sql = try Self.framed(text, store, columnCount)
-    statement = try store.connection.prepare(sql + "(\(places))", isPersistent: true)
+    let sql = try Self.framed(text, store, columnCount) + "(\(places))"
+    let rewritten = try Self.rewritten(text, store).map { try Self.framed($0, store, columnCount) + "(\(places))" }
+    statement = try Self.compile(rewritten ?? sql, or: sql, store.connection)
     valueCount = Int32(statement.parameterCount - Self.width)
   }
 
@@ -29,14 +30,25 @@ final class RowCheck {
       let columns = (0..<columnCount).map { "c\($0)" }.joined(separator: ", ")
       return "WITH vidx_rows(\(columns)) AS (" + text.sql + "\n) SELECT c0 FROM vidx_rows WHERE c0 IN "
     }
-    var condition = text.sql
-    if let rows = try store.rowTable(), let found = Membership(condition, table: rows.name, key: rows.key) {
-      let key = [store.schema, rows.name, rows.key].map { quoted(identifier: $0) }.joined(separator: ".")
-      condition =
-        "EXISTS (WITH vidx_rows(c0) AS (" + found.select + "\n) SELECT 1 FROM vidx_rows WHERE c0 = " + key + ")"
-    }
     let (prefix, suffix) = try store.frame(of: text.form)
-    return prefix + condition + suffix + " AND \(try store.quotedRowKey()) IN "
+    return prefix + text.sql + suffix + " AND \(try store.quotedRowKey()) IN "
+  }
+
+  /// The condition with its memberships checked row by row; nil without any.
+  private static func rewritten(_ text: FilterText, _ store: IndexStore) throws -> FilterText? {
+    guard text.form != .select, let rows = try store.rowTable() else { return nil }
+    let place = [store.schema, rows.name, rows.key].map { quoted(identifier: $0) }.joined(separator: ".")
+    return Membership.rewritten(text.sql, table: rows.name, key: rows.key, at: place).map {
+      FilterText(text.form, $0, text.values)
+    }
+  }
+
+  /// - Parameter other: for a text that SQLite does not take.
+  private static func compile(_ sql: String, or other: String, _ connection: Connection) throws -> Statement {
+    do throws(SQLiteError) { return try connection.prepare(sql, isPersistent: true) } catch {
+      if sql == other || error.code != SQLITE_ERROR { throw error }
+      return try connection.prepare(other, isPersistent: true)
+    }
   }
 
   /// Steps of SQLite's machine that it has taken so far.

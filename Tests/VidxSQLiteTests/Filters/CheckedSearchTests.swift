@@ -145,9 +145,11 @@ import VidxVectors
   }
 
   /// A SELECT in brackets is not run as a whole for the rows that are checked: the row goes into its joins.
-  @Test func checksJoinsRowByRow() throws {
+  @Test(arguments: ["%", "free >= 0 AND %", "%\nAND label BETWEEN 0 AND 30 AND % AND (1 OR 0) -- AND"])
+  func checksJoinsRowByRow(frame: String) throws {
     let (store, vectors) = try make(.flat)
-    let sql = "rows.id IN (SELECT r.id FROM rows r JOIN grades g ON g.u = r.free WHERE g.grade = ?1)"
+    let join = "rows.id IN (SELECT r.id FROM rows r JOIN grades g ON g.u = r.free WHERE g.grade = ?1)"
+    let sql = frame.split(separator: "%", omittingEmptySubsequences: false).joined(separator: join)
     for grade in Int64(0)..<4 {
       let query = vectors[grade * 100 + 7] ?? []
       let (answer, isChecked, _) = try search(store, query, condition(sql, .integer(grade)))
