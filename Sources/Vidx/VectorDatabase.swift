@@ -6,7 +6,7 @@ internal import VidxSQLite
 ///
 /// Sendable: use one object from any number of tasks. Writes go one after the other through one connection; searches
 /// and queries run side by side on a few others, each on the state that was last committed. Cancelling the task of a
-/// search or a query ends what SQLite does for it, the evaluation of a condition for example, with `.cancelled`.
+/// search or a query ends it within some milliseconds, whatever it is at, with `.cancelled`.
 ///
 /// ```swift
 /// let database = try await VectorDatabase(path: path)

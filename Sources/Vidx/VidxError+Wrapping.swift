@@ -95,7 +95,11 @@ extension VidxError {
 
   /// A file that cannot be read or written now is not a damaged one.
   private static func code(of error: SegmentError) -> Code {
-    if case .io = error { .storage } else { .corrupt }
+    switch error {
+    case .stopped: .cancelled
+    case .io: .storage
+    default: .corrupt
+    }
   }
 
   private init(_ error: BuildError) {

@@ -58,7 +58,11 @@ struct Failure: Error {
 
   private static func code(of error: SegmentError) -> Int {
     // A file that cannot be read or written now is not a damaged one.
-    if case .io = error { VIDX_STORAGE } else { VIDX_CORRUPT }
+    switch error {
+    case .stopped: VIDX_CANCELLED
+    case .io: VIDX_STORAGE
+    default: VIDX_CORRUPT
+    }
   }
 
   private static func code(of error: BuildError) -> Int {

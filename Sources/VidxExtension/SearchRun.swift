@@ -82,6 +82,9 @@ struct SearchRun: Sendable {
       throw Failure(VIDX_BAD_ARGUMENT, "timeout is \(timeout); give seconds above 0, or 0 for any time")
     }
     var parameters = SearchParameters(exact: unsafe settings.exact != 0)
+    if let cancel = unsafe settings.cancel {
+      parameters.stop = unsafe SearchStop(context: settings.cancel_context, cancel)
+    }
     parameters.plan = try plan(unsafe settings.plan)
     if efSearch != 0 {
       try check("ef_search", efSearch, in: IndexLimits.efSearch)
@@ -147,7 +150,8 @@ struct SearchRun: Sendable {
     if let after {
       var report = SearchReport()
       let hits = unsafe try snapshot.page(
-        snapshot.prepare(query), k: k, after: after, within: within, filter: filter, report: &report)
+        snapshot.prepare(query), k: k, after: after, within: within, filter: filter, stop: parameters.stop,
+        report: &report)
       unsafe write(hits, ids, distances)
       unsafe told = self.told(report.plan, report.complete, report.filter, report.counters)
       return hits.count
@@ -200,7 +204,8 @@ struct SearchRun: Sendable {
     var counters = SearchCounters()
     for query in queries {
       pages.append(
-        try snapshot.page(query, k: k, after: after, within: within, filter: filter, report: &report))
+        try snapshot.page(
+          query, k: k, after: after, within: within, filter: filter, stop: parameters.stop, report: &report))
       counters += report.counters
     }
     report.counters = counters

@@ -60,6 +60,7 @@ import VidxVectors
         let size = unsafe filter.ordinals.copyMembers(of: &rest, to: scratch.ids, limit: SearchScratch.blockCapacity)
         if size == 0 { break }
         let fresh = skipsVisited ? scratch.dropVisited(size) : size
+        try scratch.scored(fresh)
         try scanIDs(fresh, scratch)
         try addScored(fresh, scratch)
         count += size
@@ -67,6 +68,7 @@ import VidxVectors
     } else {
       while !rest.isEmpty {
         let size = min(SearchScratch.blockCapacity, rest.count)
+        try scratch.scored(size)
         try scanRun(rest.lowerBound, size, scratch)
         try addScored(size, scratch)
         rest = rest.lowerBound + size..<rest.upperBound
@@ -217,6 +219,7 @@ import VidxVectors
         unsafe ids[count] = candidate.tag
         count += 1
       }
+      try scratch.scored(count)
       unsafe try index.scoreBlock(query, ids, count, scores)
       for i in 0..<count where unsafe scores[i] <= scratch.nearest.threshold {
         unsafe try index.offer(Int(ids[i]), scores[i], filter, &scratch.nearest)
@@ -238,6 +241,7 @@ import VidxVectors
     while start < count {
       let size = min(SearchScratch.blockCapacity, count - start)
       for i in 0..<size { unsafe ids[i] = left.items[start + i].tag }
+      try scratch.scored(size)
       unsafe try extensions.verify(ids, size)
       unsafe refine(
         coded, rows.base, rows.stride, extensions.base, extensions.stride, ids, size, scores, errors)

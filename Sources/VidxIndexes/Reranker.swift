@@ -30,6 +30,7 @@ import VidxVectors
       // All that are needed anyway at once, the rest by fours.
       let block = done == 0 ? min(max(k, 4), SearchScratch.blockCapacity) : 4
       let width = min(block, count - done)
+      if count > SearchScratch.blockCapacity { try scratch.scored(width) }
       let limit = unsafe kept >= k ? exact.scores[k - 1] + margin : .infinity
       if unsafe order.scores[done] > limit { break }
       unsafe try score(query, order.tags + done, width, scratch.scores)
@@ -68,6 +69,7 @@ import VidxVectors
     while done < count {
       let width = min(SearchScratch.blockCapacity, count - done)
       let ids = unsafe walked.tags + done
+      try scratch.scored(width)
       unsafe try extensions.verify(ids, width)
       unsafe refine(coded, rows.base, rows.stride, extensions.base, extensions.stride, ids, width, scratch.scores, nil)
       _ = unsafe scratch.insertCandidates(refined.scores, refined.tags, &kept, count, scratch.scores, ids, width)

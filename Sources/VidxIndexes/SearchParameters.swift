@@ -16,6 +16,8 @@ package struct SearchParameters: Sendable, Equatable {
   /// cost least.
   /// For measurements, and for who knows better. A walk that meets too few rows that pass gives up all the same.
   package var plan: SegmentPlan?
+  /// Ends the search with `SegmentError.stopped`; nil for none.
+  package var stop: SearchStop?
 
   package static let defaultEfSearch = 40
   /// The recall that searches under a filter aim at when they are not told.

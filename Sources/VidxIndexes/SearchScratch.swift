@@ -1,4 +1,5 @@
 import CVidxKernels
+import VidxSegments
 import VidxVectors
 
 /// A vector met during a search. `tag` is its ordinal; the top bit marks one whose links were followed.
@@ -22,6 +23,10 @@ struct Candidate {
   /// visited[o] == epoch when ordinal o was met in this search.
   let visited: UnsafeMutablePointer<UInt8>
   private var epoch: UInt8 = 0
+  /// Ends the search that it is handed to.
+  fileprivate var stop: SearchStop?
+  /// Scores since it was last asked, by whatever search: short ones are not asked at all, most of the time.
+  private var unasked = 0
   /// Identifiers and scores of one block.
   let ids: UnsafeMutablePointer<UInt32>
   let scores: UnsafeMutablePointer<Float>
@@ -82,6 +87,22 @@ struct Candidate {
     walked.deallocate()
     refined.deallocate()
     exact.deallocate()
+  }
+
+  /// Scores computed between two looks whether the search is to go on: a tenth of a millisecond to two.
+  static let scoresBetweenLooks = 8_192
+
+  /// Counts scores, from block to block; from time to time looks whether the search is to go on.
+  @inline(__always)
+  func scored(_ count: Int) throws(SegmentError) {
+    unasked &+= count
+    if unasked >= Self.scoresBetweenLooks { try look() }
+  }
+
+  @inline(never)
+  private func look() throws(SegmentError) {
+    unasked = 0
+    try stop?.check()
   }
 
   /// Forgets what was visited and returns the mark of the new search.
@@ -194,7 +215,12 @@ final class ScratchPool: Sendable {
     self.space = space
   }
 
-  func take() -> SearchScratch { pool.take() ?? SearchScratch(vectorCount: vectorCount, space: space) }
+  /// - Parameter stop: ends the search that it is for.
+  func take(_ stop: SearchStop? = nil) -> SearchScratch {
+    let scratch = pool.take() ?? SearchScratch(vectorCount: vectorCount, space: space)
+    scratch.stop = stop
+    return scratch
+  }
 
   func give(_ scratch: SearchScratch) { pool.give(scratch) }
 }

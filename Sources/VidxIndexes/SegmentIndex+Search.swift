@@ -49,7 +49,8 @@ extension SegmentIndex {
         return outcome
       }
     }
-    let count = unsafe try searchExact(query, k: k, filter: filter, into: hits, counters: &counters)
+    let count = unsafe try searchExact(
+      query, k: k, filter: filter, stop: parameters.stop, into: hits, counters: &counters)
     return SegmentOutcome(count: count, plan: .exact)
   }
 
@@ -70,7 +71,7 @@ extension SegmentIndex {
   ) throws(SegmentError) -> SegmentOutcome? {
     guard let lists else { return nil }
     if let reach = lists.reach, usesReach(parameters, filter) {
-      let scratch = self.scratch.take()
+      let scratch = self.scratch.take(parameters.stop)
       defer { self.scratch.give(scratch) }
       return unsafe try searchReach(
         lists, query, k: k, base: reachBase(reach, parameters), filter: filter, scratch, into: hits,
@@ -78,7 +79,8 @@ extension SegmentIndex {
     }
     guard case .ivfflat = structure else { return nil }
     return unsafe try searchLists(
-      lists, query, k: k, probes: parameters.probes, filter: filter, into: hits, counters: &counters)
+      lists, query, k: k, probes: parameters.probes, filter: filter, stop: parameters.stop, into: hits,
+      counters: &counters)
   }
 
   /// An array of what a search writes.
@@ -99,7 +101,7 @@ extension SegmentIndex {
     _ way: SearchPlanner.Way, into hits: UnsafeMutablePointer<Hit>, counters: inout SearchCounters
   ) throws(SegmentError) -> SegmentOutcome? {
     let limits = graph.limits(parameters, k: k)
-    let scratch = self.scratch.take()
+    let scratch = self.scratch.take(parameters.stop)
     defer { self.scratch.give(scratch) }
     let walk = unsafe GraphWalk(graph.layers, coded, scratch.prepare(query), scratch)
     var count: Int

@@ -52,16 +52,16 @@ extension SegmentIndex {
   ) -> SegmentStream {
     precondition(query.dimensions == configuration.dimensions, "a query of \(query.dimensions) dimensions")
     if isSoonerScored(filter, parameters) {
-      return SegmentStream(self, filter: filter, source: ExactStream(self, query, filter))
+      return SegmentStream(self, filter: filter, source: ExactStream(self, query, filter, parameters.stop))
     }
     let source: any SegmentStream.Source =
       switch structure {
       case .hnsw(let graph) where !parameters.isExact && vectorCount > 16 * graph.lookahead(parameters):
-        GraphStream(graph, coded, query, lookahead: graph.lookahead(parameters), scratch: scratch)
+        GraphStream(graph, coded, query, lookahead: graph.lookahead(parameters), scratch: scratch, parameters.stop)
       case .ivfflat(let lists) where !parameters.isExact:
-        listsStream(lists, query, probes: parameters.probes, filter: filter)
+        listsStream(lists, query, probes: parameters.probes, filter: filter, stop: parameters.stop)
       default:
-        ExactStream(self, query, filter)
+        ExactStream(self, query, filter, parameters.stop)
       }
     return SegmentStream(self, filter: filter, source: source)
   }
@@ -81,9 +81,11 @@ final class ExactStream: SegmentStream.Source {
   private let index: SegmentIndex
   private let query: PreparedQuery
   private let filter: EntryFilter?
+  private let stop: SearchStop?
   private var heap: CandidateHeap?
 
-  init(_ index: SegmentIndex, _ query: PreparedQuery, _ filter: EntryFilter?) {
+  init(_ index: SegmentIndex, _ query: PreparedQuery, _ filter: EntryFilter?, _ stop: SearchStop?) {
+    self.stop = stop
     self.index = index
     self.query = query
     self.filter = filter
@@ -96,12 +98,13 @@ final class ExactStream: SegmentStream.Source {
 
   private func scored(_ counters: inout SearchCounters) throws(SegmentError) -> CandidateHeap {
     var heap = CandidateHeap()
-    let scratch = index.scratch.take()
+    let scratch = index.scratch.take(stop)
     defer { index.scratch.give(scratch) }
     let passing = filter?.ordinals ?? RowSet(capacity: index.vectorCount, full: true)
     var rest = 0..<index.vectorCount
     while !rest.isEmpty {
       let count = unsafe passing.copyMembers(of: &rest, to: scratch.ids, limit: SearchScratch.blockCapacity)
+      try scratch.scored(count)
       unsafe try index.scoreBlock(query, scratch.ids, count, scratch.scores)
       for i in 0..<count { unsafe heap.push(Candidate(scratch.scores[i], scratch.ids[i])) }
       counters.add(scores: count, rowBytes: index.configuration.vectorBytes)

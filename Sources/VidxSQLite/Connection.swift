@@ -1,5 +1,6 @@
 import CSQLite
 import CVidxSQLite
+import Synchronization
 
 /// One SQLite connection: opened and owned here, or the host's own, borrowed.
 ///
@@ -18,6 +19,8 @@ import CVidxSQLite
 
   /// See `cancelling`.
   var isCancelled: (() -> Bool)?
+  /// Since the last search began; see `interrupt`.
+  private let isInterrupted = Atomic<Bool>(false)
 
   /// Wraps a connection of the host, which stays its owner and must outlive this object.
   package init(borrowing handle: OpaquePointer) {
@@ -138,12 +141,20 @@ import CVidxSQLite
     try execute("\(place) = \(version &+ 1)")
     // Finds out that what is known is out of date: the next statement might not even be compiled against it.
     _ = try prepare("SELECT 1 FROM \(quoted(identifier: schema)).sqlite_master").step()
-    // Finds out that what is known is out of date: the next statement might not even be compiled against it.
-    _ = try prepare("SELECT 1 FROM \(quoted(identifier: schema)).sqlite_master").step()
   }
 
-  /// Stops the statement that is running, from any thread; it throws an error whose `isInterrupt` is true.
-  package func interrupt() { unsafe sqlite3_interrupt(handle) }
+  /// Stops the statement that is running, from any thread or a signal's handler; it throws an error whose `isInterrupt`
+  /// is true. Stops a search that is running, too: `StoreError.segment` with `.stopped`.
+  package func interrupt() {
+    isInterrupted.store(true, ordering: .relaxed)
+    unsafe sqlite3_interrupt(handle)
+  }
+
+  /// A search begins: what was to stop others does not stop it.
+  func beginSearch() { if isInterrupted.load(ordering: .relaxed) { isInterrupted.store(false, ordering: .relaxed) } }
+
+  /// The search that is running is to end.
+  var isSearchCancelled: Bool { isInterrupted.load(ordering: .relaxed) || isCancelled?() == true }
 
   /// Runs the body so that a lock of another connection is an error at once. A borrowed connection waits as it always
   /// does: its busy handler is the host's.

@@ -62,6 +62,8 @@ package enum SegmentError: Error, Equatable, Sendable {
   case alreadyExists(path: String)
   /// A name that is not that of a segment of this folder.
   case invalidFileName(name: String)
+  /// Nothing is wrong: whoever asked for the work wants it no more.
+  case stopped
   /// A system call failed. `code` is errno.
   case io(operation: FileOperation, code: Int32, path: String)
 }
@@ -86,6 +88,7 @@ extension SegmentError: CustomStringConvertible {
     case .invalidFileName(let name):
       "'\(name)' is not the name of a segment file. The list of segments in the database is damaged: "
         + "`vidx check` lists all that is damaged; restore a backup. \(Self.anew)"
+    case .stopped: "cancelled before it was done"
     case .io(let operation, let code, let path):
       Self.ioMessage(operation, code, path)
     default:
@@ -128,7 +131,7 @@ extension SegmentError: CustomStringConvertible {
       "Section \(section) of \(path) is \(found) bytes long where the header's counts require \(expected)"
     case .nonZeroPadding(let offset, let path):
       "\(path) is damaged: byte \(offset) lies between sections and is not zero"
-    case .notFound, .notASegment, .newerVersion, .alreadyExists, .invalidFileName, .io:
+    case .notFound, .notASegment, .newerVersion, .alreadyExists, .invalidFileName, .stopped, .io:
       preconditionFailure("\(Self.self).message writes this one itself")
     }
   }

@@ -77,6 +77,10 @@ import Testing
       vidx_filter *const nothing[] = {NULL};
       parts[0] = NULL;
       printf("%d ", vidx_filter_all(index, (const vidx_filter *const *)nothing, 1, &parts[0], NULL));
+      most = looks = 0;
+      settings = (vidx_search_settings){.cancel = look, .cancel_context = &most};
+      printf("%d ", vidx_search_batch(index, query, 1, 2, k, &settings, 1, ids, distances, NULL));
+      printf("%d ", looks);
       settings = (vidx_search_settings){.filter = all};
       if (vidx_search(index, query, 2, k, &settings, ids, distances, &found, &error)) return fail(error);
       printf("%d\\n", (int)found);
@@ -120,8 +124,9 @@ import Testing
       ], in: library.folder)
     try #require(compiled.status == 0, "\(compiled.errors)")
     let outcome = try HostProgram.run(library.folder.appendingPathComponent("filters").path, in: library.folder)
-    // Twice the rows; then, with codes: NaN refused, cancelled at the eighth look, cancelled, NULL refused.
-    let line = "13 17 21 13 17 21 11; 13 17 13 17 -1 | 13 17 | 21 | 6 10 8 10 6 3\n"
+    // Twice the rows; then, with codes: NaN refused, cancelled at the eighth look, cancelled, NULL refused, cancelled
+    // at the first look.
+    let line = "13 17 21 13 17 21 11; 13 17 13 17 -1 | 13 17 | 21 | 6 10 8 10 6 10 1 3\n"
     #expect(outcome.output == line + line, "\(outcome)")
     #expect(outcome.status == 0)
   }

@@ -90,6 +90,26 @@ import Vidx
     #expect(try await database.check() == [])
   }
 
+  /// So it does where vectors are compared.
+  @Test(arguments: [1, 2]) func cancellingEndsASearchThatRuns(threads: Int) async throws {
+    let index = try await database.createIndex("c", options: IndexOptions(dimensions: 8, metric: .l2, type: .flat))
+    let vectors = SampleVectors(count: 4_000).vectors
+    try await database.transaction { transaction in
+      for (number, vector) in vectors.enumerated() { try transaction.insert(vector, id: Int64(number), into: "c") }
+    }
+    // Ten times as long as it takes until it is cancelled, and longer.
+    let queries = Array(repeating: vectors, count: 25).flatMap { $0 }
+    for isSettled in [false, true] {
+      if isSettled { try await index.optimize() }
+      let task = Task { try await index.search(nearEach: queries, k: 1, threads: threads).count }
+      try await Task.sleep(for: .milliseconds(20))
+      task.cancel()
+      let error = await #expect(throws: VidxError.self) { _ = try await task.value }
+      #expect(error?.code == .cancelled)
+      #expect(try await index.search(near: vectors[7], k: 1).hits.map(\.id) == [7])
+    }
+  }
+
   @Test func searchesInBatches() async throws {
     let index = try await fill()
     let results = try await index.search(nearEach: sample.vectors, k: 2, filter: .where("size <= 40"))

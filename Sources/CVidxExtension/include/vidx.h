@@ -189,8 +189,9 @@ typedef struct vidx_cursor {
   int64_t id;
 } vidx_cursor;
 
-/* Asked some ten thousand times a second while the condition of a filter runs, on the thread that searches. Anything
- * but 0 ends the search with VIDX_CANCELLED. */
+/* Asked some hundred to ten thousand times a second while the condition of a filter runs or vectors are compared, on
+ * the thread that has called vidx_search or vidx_search_batch; not at all by a search that is over sooner. Anything but
+ * 0 ends the search with VIDX_CANCELLED. */
 typedef int (*vidx_cancel)(void *context);
 
 /* What a search may spend, and where it looks; zeroed means the defaults. */

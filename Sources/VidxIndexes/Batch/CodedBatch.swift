@@ -93,6 +93,7 @@ import VidxVectors
   private func scan(_ block: Block, _ some: [UInt32]?, _ scratch: SearchScratch) throws(SegmentError) {
     let (progress, count) = unsafe (progress, some?.count ?? scans.count)
     let blockCount = unsafe block.count
+    try scratch.scored(blockCount &* count)
     let kernel = unsafe count >= Self.leastScansOfTransposed ? index.coded.kernels.blocks : nil
     if let kernel = unsafe kernel {
       unsafe try transpose(block)

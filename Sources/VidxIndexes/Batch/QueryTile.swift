@@ -20,6 +20,9 @@ import VidxVectors
   private let scores: AlignedBuffer
   private let biases: AlignedBuffer
   private let picked: AlignedBuffer
+  private let stop: SearchStop?
+  /// Scores since it was last asked.
+  private var unasked = 0
   /// Vectors that do not lie side by side.
   private let gathered: VectorMatrix
 
@@ -27,7 +30,8 @@ import VidxVectors
   let blockCapacity: Int
   private static let leastQueriesOfProduct = 12
 
-  init(_ index: SegmentIndex, _ queries: [PreparedQuery], k: Int, filter: EntryFilter?) {
+  init(_ index: SegmentIndex, _ queries: [PreparedQuery], k: Int, filter: EntryFilter?, _ stop: SearchStop?) {
+    self.stop = stop
     self.index = index
     self.queries = queries
     self.filter = filter
@@ -89,6 +93,11 @@ import VidxVectors
 
   private func score(_ block: Block, _ participants: [UInt32]?) throws(SegmentError) {
     let count = participants?.count ?? queries.count
+    unasked += unsafe block.count * count
+    if unasked >= SearchScratch.scoresBetweenLooks {
+      unasked = 0
+      try stop?.check()
+    }
     if index.configuration.metric == .l1 || count < Self.leastQueriesOfProduct {
       for i in 0..<count { unsafe try scoreByKernel(block, Int(participants?[i] ?? UInt32(i))) }
     } else {

@@ -14,7 +14,9 @@ extension SegmentIndex {
   /// answer from codes may count vectors instead). Where vectors are scanned, exactly or by lists, a block of them, or
   /// of their codes, is read once for many queries. Vectors are scored by a matrix product, whose best are scored again
   /// as a single search would; graphs are walked query by query.
-  /// - Parameter threads: at least 1.
+  /// - Parameters:
+  ///   - parameters: whose stop is asked by the calling thread.
+  ///   - threads: at least 1.
   /// - Complexity: memory beyond the answers: some megabytes a thread, k hits for each of its queries (at most 64 MiB
   ///   together, or those of one), and where codes are scanned, their candidates (the same).
   package func search(
@@ -26,10 +28,16 @@ extension SegmentIndex {
     let isTiled =
       k > 0 && vectorCount > 0 && filter?.ordinalCount != 0 && isScanned(parameters, filter) && queries.count > 1
     let size = isTiled ? tileQueries(queries.count, k: k, threads: threads) : 8
-    let parts = Parallel.map((queries.count + size - 1) / size, threads: threads) { part in
-      let range = part * size..<min((part + 1) * size, queries.count)
-      return Result { () throws(SegmentError) in
-        try self.answers(Array(queries[range]), k: k, parameters, filter, isTiled: isTiled)
+    try parameters.stop?.check()
+    let parts = SharedStop.sharing(parameters.stop) { stop in
+      var parameters = parameters
+      parameters.stop = stop
+      return Parallel.map((queries.count + size - 1) / size, threads: threads) { [parameters] part in
+        let range = part * size..<min((part + 1) * size, queries.count)
+        return Result { () throws(SegmentError) in
+          try parameters.stop?.check()
+          return try self.answers(Array(queries[range]), k: k, parameters, filter, isTiled: isTiled)
+        }
       }
     }
     var answers: [BatchAnswer] = []
@@ -60,9 +68,10 @@ extension SegmentIndex {
   ) throws(SegmentError) -> [BatchAnswer] {
     if isTiled {
       if case .ivfflat(let lists) = structure, !parameters.isExact {
-        return try searchLists(lists, queries, k: k, probes: parameters.probes, filter: filter)
+        return try searchLists(
+          lists, queries, k: k, probes: parameters.probes, filter: filter, stop: parameters.stop)
       }
-      return try searchExact(queries, k: k, filter: filter)
+      return try searchExact(queries, k: k, filter: filter, stop: parameters.stop)
     }
     var answers: [BatchAnswer] = []
     answers.reserveCapacity(queries.count)

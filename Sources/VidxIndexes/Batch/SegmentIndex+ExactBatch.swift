@@ -5,21 +5,22 @@ extension SegmentIndex {
   /// `searchExact` for many queries: each block of vectors is read once for all of them.
   /// - Parameter room: candidates that scans of codes may hold memory for together.
   func searchExact(
-    _ queries: [PreparedQuery], k: Int, filter: EntryFilter?, room: Int = CodedBatch.mostRoom
+    _ queries: [PreparedQuery], k: Int, filter: EntryFilter?, stop: SearchStop? = nil,
+    room: Int = CodedBatch.mostRoom
   ) throws(SegmentError) -> [BatchAnswer] {
     // In blocks, codes are scored faster than products of vectors are made; in rows they are not.
     if coded.areBoundsCertain, unsafe coded.kernels.blocks != nil {
       let batch = scans(of: queries, k: k, filter: filter, mustBeExact: true, room: room)
-      return try searchCodes(batch, queries, k: k, filter: filter)
+      return try searchCodes(batch, queries, k: k, filter: filter, stop)
     }
-    return try searchVectors(queries, k: k, filter: filter)
+    return try searchVectors(queries, k: k, filter: filter, stop)
   }
 
   /// By codes; queries for which these exclude too little by full vectors, which has the same outcome.
   private func searchCodes(
-    _ batch: CodedBatch, _ queries: [PreparedQuery], k: Int, filter: EntryFilter?
+    _ batch: CodedBatch, _ queries: [PreparedQuery], k: Int, filter: EntryFilter?, _ stop: SearchStop?
   ) throws(SegmentError) -> [BatchAnswer] {
-    let scratch = self.scratch.take()
+    let scratch = self.scratch.take(stop)
     defer { self.scratch.give(scratch) }
     try batch.scan(0..<vectorCount, nil, scratch)
     var answers = [BatchAnswer?](repeating: nil, count: queries.count)
@@ -35,16 +36,16 @@ extension SegmentIndex {
       answers[number] = BatchAnswer(answer: SegmentAnswer(hits: hits, plan: .exact), counters: counters)
     }
     if !aside.isEmpty {
-      let others = try searchVectors(aside.map { queries[$0] }, k: k, filter: filter)
+      let others = try searchVectors(aside.map { queries[$0] }, k: k, filter: filter, stop)
       for (number, answer) in zip(aside, others) { answers[number] = answer }
     }
     return answers.compactMap { $0 }
   }
 
   private func searchVectors(
-    _ queries: [PreparedQuery], k: Int, filter: EntryFilter?
+    _ queries: [PreparedQuery], k: Int, filter: EntryFilter?, _ stop: SearchStop?
   ) throws(SegmentError) -> [BatchAnswer] {
-    let tile = QueryTile(self, queries, k: k, filter: filter)
+    let tile = QueryTile(self, queries, k: k, filter: filter, stop)
     try tile.score(0..<vectorCount, nil)
     var counters = SearchCounters()
     counters.add(scores: filter?.ordinalCount ?? vectorCount, rowBytes: configuration.vectorBytes)

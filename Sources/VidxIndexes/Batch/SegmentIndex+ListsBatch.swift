@@ -7,13 +7,13 @@ extension SegmentIndex {
   /// - Parameter room: candidates that scans of codes may hold memory for together.
   func searchLists(
     _ lists: IVFLists, _ queries: [PreparedQuery], k: Int, probes asked: Int?, filter: EntryFilter?,
-    room: Int = CodedBatch.mostRoom
+    stop: SearchStop? = nil, room: Int = CodedBatch.mostRoom
   ) throws(SegmentError) -> [BatchAnswer] {
-    let scratch = self.scratch.take()
+    let scratch = self.scratch.take(stop)
     defer { self.scratch.give(scratch) }
     let visits = try visits(lists, queries, k: k, probes: asked, filter, scratch)
     if !coded.areScanned {
-      let tile = QueryTile(self, queries, k: k, filter: filter)
+      let tile = QueryTile(self, queries, k: k, filter: filter, stop)
       try visits.forEach { (list, visitors) throws(SegmentError) in
         try tile.score(lists.ordinals(of: list), visitors)
       }
@@ -28,7 +28,7 @@ extension SegmentIndex {
     var answers: [BatchAnswer] = []
     for (number, plan) in visits.plans.enumerated() {
       if batch.isAside[number] {
-        answers.append(try searchAlone(queries[number], k: k, probes: asked, filter: filter))
+        answers.append(try searchAlone(queries[number], k: k, probes: asked, filter: filter, stop))
         continue
       }
       var counters = plan.counters
@@ -98,11 +98,12 @@ private struct ListVisits {
 extension SegmentIndex {
   /// For a query that a batch has no room for.
   private func searchAlone(
-    _ query: PreparedQuery, k: Int, probes: Int?, filter: EntryFilter?
+    _ query: PreparedQuery, k: Int, probes: Int?, filter: EntryFilter?, _ stop: SearchStop?
   ) throws(SegmentError) -> BatchAnswer {
     var counters = SearchCounters()
-    let answer = try search(
-      query, k: k, parameters: SearchParameters(probes: probes), filter: filter, counters: &counters)
+    var parameters = SearchParameters(probes: probes)
+    parameters.stop = stop
+    let answer = try search(query, k: k, parameters: parameters, filter: filter, counters: &counters)
     return BatchAnswer(answer: answer, counters: counters)
   }
 }

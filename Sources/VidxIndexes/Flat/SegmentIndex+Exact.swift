@@ -8,10 +8,11 @@ extension SegmentIndex {
   /// hold always, its code is, and few vectors.
   /// - Complexity: O(passing vectors x dimensions).
   package func searchExact(
-    _ query: PreparedQuery, k: Int, filter: EntryFilter? = nil, counters: inout SearchCounters
+    _ query: PreparedQuery, k: Int, filter: EntryFilter? = nil, stop: SearchStop? = nil,
+    counters: inout SearchCounters
   ) throws(SegmentError) -> [Hit] {
     unsafe try collect(k: k) { (hits) throws(SegmentError) in
-      unsafe try searchExact(query, k: k, filter: filter, into: hits, counters: &counters)
+      unsafe try searchExact(query, k: k, filter: filter, stop: stop, into: hits, counters: &counters)
     }
   }
 
@@ -19,11 +20,11 @@ extension SegmentIndex {
   /// - Parameter hits: room for k, or for all rows.
   /// - Returns: how many there are.
   package func searchExact(
-    _ query: PreparedQuery, k: Int, filter: EntryFilter? = nil, into hits: UnsafeMutablePointer<Hit>,
-    counters: inout SearchCounters
+    _ query: PreparedQuery, k: Int, filter: EntryFilter? = nil, stop: SearchStop? = nil,
+    into hits: UnsafeMutablePointer<Hit>, counters: inout SearchCounters
   ) throws(SegmentError) -> Int {
     if k <= 0 || vectorCount == 0 { return 0 }
-    let scratch = self.scratch.take()
+    let scratch = self.scratch.take(stop)
     defer { self.scratch.give(scratch) }
     let passing = filter?.ordinalCount ?? vectorCount
     if coded.areBoundsCertain, !ScoreCosts.areVectorsCheaper(self, passing: passing) {
@@ -53,6 +54,7 @@ extension SegmentIndex {
     var start = 0
     while start < vectorCount {
       let count = min(block, vectorCount - start)
+      try scratch.scored(count)
       if !vectors.isVerified { try vectors.verify(start * stride * 4..<(start + count) * stride * 4) }
       unsafe kernels.rows(floats, base + start * stride, stride, count, stride, scores)
       var threshold = nearest.threshold
@@ -87,6 +89,7 @@ extension SegmentIndex {
   private func scoreBlock(
     _ query: PreparedQuery, _ count: Int, _ filter: EntryFilter, _ scratch: SearchScratch, _ nearest: inout TopK
   ) throws(SegmentError) {
+    try scratch.scored(count)
     unsafe try scoreBlock(query, scratch.ids, count, scratch.scores)
     for i in 0..<count where unsafe scratch.scores[i] <= nearest.threshold {
       try unsafe offer(Int(scratch.ids[i]), scratch.scores[i], filter, &nearest)

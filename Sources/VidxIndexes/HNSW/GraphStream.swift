@@ -23,7 +23,8 @@ final class GraphStream: SegmentStream.Source {
   private enum Stage { case unopened, walking, rest }
 
   init(
-    _ graph: HNSWGraph, _ coded: CodedVectors, _ query: PreparedQuery, lookahead: Int, scratch pool: ScratchPool
+    _ graph: HNSWGraph, _ coded: CodedVectors, _ query: PreparedQuery, lookahead: Int, scratch pool: ScratchPool,
+    _ stop: SearchStop?
   ) {
     self.graph = graph
     self.coded = coded
@@ -31,7 +32,7 @@ final class GraphStream: SegmentStream.Source {
     self.lookahead = max(lookahead, 1)
     self.pool = pool
     // Kept for the life of the stream: it remembers what was visited.
-    scratch = pool.take()
+    scratch = pool.take(stop)
   }
 
   deinit { pool.give(scratch) }
@@ -62,6 +63,7 @@ final class GraphStream: SegmentStream.Source {
     if !graph.baseLinks.isVerified { try graph.layers.verifyBase(Int(node.tag)) }
     let list = unsafe graph.baseLinks.words + Int(node.tag) * degree
     let fresh = unsafe gather(list, degree, scratch.visited, epoch, scratch.ids)
+    try scratch.scored(fresh)
     unsafe try graph.score(query.floats, scratch.ids, fresh, scratch.scores)
     for i in 0..<fresh { unsafe open.push(Candidate(scratch.scores[i], scratch.ids[i])) }
     settled.push(node)
@@ -83,6 +85,7 @@ final class GraphStream: SegmentStream.Source {
         }
         ordinal += 1
       }
+      try scratch.scored(count)
       unsafe try graph.score(query.floats, scratch.ids, count, scratch.scores)
       for i in 0..<count { unsafe settled.push(Candidate(scratch.scores[i], scratch.ids[i])) }
       counters.add(scores: count, rowBytes: graph.stride * 4)

@@ -53,6 +53,7 @@ extension GraphWalk {
       }
       let node = Int(nearest.tag)
       expansions &+= 1
+      if expansions & 0xFF == 0 { try scratch.scored(degree &* 0x100) }
       if !layers.isBaseVerified { try layers.verifyBase(node) }
       let fresh = unsafe gather(links + node &* degree, degree, visited, epoch, ids)
       if let upcoming = open.nearest { unsafe prefetch(links + Int(upcoming.tag) &* degree) }

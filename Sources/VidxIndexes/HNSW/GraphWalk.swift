@@ -140,6 +140,7 @@ extension GraphWalk {
       let node = unsafe Int(tags[next])
       unsafe tags[next] |= Candidate.expanded
       expansions &+= 1
+      if expansions & 0xFF == 0 { try scratch.scored(degree &* 0x100) }
       if !linksVerified { try layers.verifyBase(node) }
       let fresh = unsafe gather(links + node &* degree, degree, visited, epoch, ids)
       // The likely next node: its links arrive while this block is scored.

@@ -4,9 +4,9 @@ import VidxVectors
 extension SegmentIndex {
   /// Vectors in order of distance from more and more lists.
   func listsStream(
-    _ lists: IVFLists, _ query: PreparedQuery, probes: Int?, filter: EntryFilter?
+    _ lists: IVFLists, _ query: PreparedQuery, probes: Int?, filter: EntryFilter?, stop: SearchStop?
   ) -> any SegmentStream.Source {
-    ListStream(self, lists, query, probes: lists.clampedProbes(probes), filter)
+    ListStream(self, lists, query, probes: lists.clampedProbes(probes), filter, stop)
   }
 }
 
@@ -35,13 +35,16 @@ final class ListStream: SegmentStream.Source {
 
   static let handedOutShare = 64
 
-  init(_ index: SegmentIndex, _ lists: IVFLists, _ query: PreparedQuery, probes: Int, _ filter: EntryFilter?) {
+  init(
+    _ index: SegmentIndex, _ lists: IVFLists, _ query: PreparedQuery, probes: Int, _ filter: EntryFilter?,
+    _ stop: SearchStop?
+  ) {
     self.index = index
     self.lists = lists
     self.query = query
     self.probes = probes
     self.filter = filter
-    scratch = index.scratch.take()
+    scratch = index.scratch.take(stop)
   }
 
   deinit { index.scratch.give(scratch) }
@@ -87,6 +90,7 @@ final class ListStream: SegmentStream.Source {
         rest = start + count..<rest.upperBound
       }
       scored += count
+      try scratch.scored(count)
     }
     counters.add(scores: scored, rowBytes: index.configuration.vectorBytes)
     vectorsScored += scored

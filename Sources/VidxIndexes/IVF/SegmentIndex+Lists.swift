@@ -16,10 +16,10 @@ extension SegmentIndex {
   ///   - hits: room for k, or for all rows.
   /// - Complexity: O((lists + scored vectors) x dimensions).
   func searchLists(
-    _ lists: IVFLists, _ query: PreparedQuery, k: Int, probes: Int?, filter: EntryFilter?,
+    _ lists: IVFLists, _ query: PreparedQuery, k: Int, probes: Int?, filter: EntryFilter?, stop: SearchStop? = nil,
     into hits: UnsafeMutablePointer<Hit>, counters: inout SearchCounters
   ) throws(SegmentError) -> SegmentOutcome {
-    let scratch = self.scratch.take()
+    let scratch = self.scratch.take(stop)
     defer { self.scratch.give(scratch) }
     let probes = lists.clampedProbes(probes)
     let passing = filter?.ordinalCount ?? vectorCount
@@ -70,6 +70,7 @@ extension SegmentIndex {
     var start = ordinals.lowerBound
     while start < ordinals.upperBound {
       let count = min(Self.scanBlock, ordinals.upperBound - start)
+      try scratch.scored(count)
       unsafe try scoreRun(query, start, count, scores)
       var i = 0
       while i < count {
@@ -106,6 +107,7 @@ extension SegmentIndex {
     while true {
       let count = unsafe filter.ordinals.copyMembers(of: &rest, to: ids, limit: SearchScratch.blockCapacity)
       if count == 0 { return scored }
+      try scratch.scored(count)
       unsafe try scoreBlock(query, ids, count, scores)
       for i in 0..<count {
         counters.rowsScored += unsafe try passingRows(Int(ids[i]), filter)

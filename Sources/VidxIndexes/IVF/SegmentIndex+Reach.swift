@@ -91,6 +91,7 @@ extension SegmentIndex {
       let size = unsafe filter.ordinals.copyMembers(of: &rest, to: ids, limit: SearchScratch.blockCapacity)
       if size == 0 { break }
       let fresh = scratch.dropVisited(size)
+      try scratch.scored(fresh)
       unsafe try scoreBlock(query, ids, fresh, scores)
       for i in 0..<fresh where unsafe scores[i] <= scratch.nearest.threshold {
         try unsafe offer(Int(ids[i]), scores[i], filter, &scratch.nearest)

@@ -164,7 +164,11 @@ package final class IndexSnapshot: @unchecked Sendable {
     memory.nearest.reset(k: k)
     for i in 0..<count { unsafe memory.nearest.offer(memory.hits[i]) }
     if newRows > 0 {
-      delta?.search(query, passing: filter?.deltaSlots, nearest: &memory.nearest, counters: &report.counters)
+      do throws(SegmentError) {
+        try delta?.search(
+          query, passing: filter?.deltaSlots, stop: parameters.stop, nearest: &memory.nearest,
+          counters: &report.counters)
+      } catch { throw .segment(index: table, error) }
     }
     memory.reserve(k)
     return unsafe memory.nearest.move(to: memory.hits)
@@ -209,7 +213,8 @@ package final class IndexSnapshot: @unchecked Sendable {
         return outcome.count
       }
       // A graph may be torn and lists may run out: whoever asks for k rows gets them when there are as many.
-      return unsafe try index.searchExact(query, k: k, filter: passing.filter, into: hits, counters: &report.counters)
+      return unsafe try index.searchExact(
+        query, k: k, filter: passing.filter, stop: parameters.stop, into: hits, counters: &report.counters)
     } catch { throw .segment(index: table, error) }
   }
 
@@ -249,7 +254,10 @@ package final class IndexSnapshot: @unchecked Sendable {
         throw .segment(index: table, error)
       }
     }
-    if let delta { page.add(delta, query, filter?.deltaSlots) }
+    guard let delta else { return }
+    do throws(SegmentError) { try page.add(delta, query, filter?.deltaSlots) } catch {
+      throw .segment(index: table, error)
+    }
   }
 
   private func nearest(
@@ -265,7 +273,7 @@ package final class IndexSnapshot: @unchecked Sendable {
         let answers = try segment.index.search(
           queries, k: k, parameters: parameters, filter: passing.filter, threads: threads)
         for i in found.indices {
-          found[i] += try complete(answers[i], segment.index, queries[i], k, passing, &report)
+          found[i] += try complete(answers[i], segment.index, queries[i], k, passing, parameters.stop, &report)
         }
       } catch { throw .segment(index: table, error) }
     }
@@ -273,27 +281,24 @@ package final class IndexSnapshot: @unchecked Sendable {
     guard let delta, (slots?.count ?? delta.slotCount) > 0 else {
       return segments.count == 1 ? found : found.map { Self.nearest($0, k) }
     }
-    let new = Parallel.map(queries.count, threads: threads) { i in
-      var nearest = TopK(k: k)
-      var counters = SearchCounters()
-      delta.search(queries[i], passing: slots, nearest: &nearest, counters: &counters)
-      return (hits: nearest.sorted(), counters: counters)
-    }
-    for new in new { report.counters += new.counters }
-    return zip(found, new).map { Self.nearest($0 + $1.hits, k) }
+    do throws(SegmentError) {
+      let new = try delta.search(queries, k: k, passing: slots, stop: parameters.stop, threads: threads)
+      for new in new { report.counters += new.counters }
+      return zip(found, new).map { Self.nearest($0 + $1.hits, k) }
+    } catch { throw .segment(index: table, error) }
   }
 
   /// The hits of a segment for one query of many, or, where they are too few, those of an exact search.
   private func complete(
     _ answer: BatchAnswer, _ index: SegmentIndex, _ query: PreparedQuery, _ k: Int, _ passing: PassingRows,
-    _ report: inout SearchReport
+    _ stop: SearchStop?, _ report: inout SearchReport
   ) throws(SegmentError) -> [Hit] {
     report.counters += answer.counters
     if answer.answer.exact || answer.answer.hits.count >= min(k, passing.count) {
       report.add(answer.answer.plan)
       return answer.answer.hits
     }
-    return try index.searchExact(query, k: k, filter: passing.filter, counters: &report.counters)
+    return try index.searchExact(query, k: k, filter: passing.filter, stop: stop, counters: &report.counters)
   }
 
   private static func nearest(_ hits: [Hit], _ k: Int) -> [Hit] { Array(hits.sorted(by: Hit.isNearer).prefix(k)) }

@@ -39,7 +39,7 @@ extension IndexStore {
     try check(request)
     let query = try prepare(request.query)
     try refreshToSearch()
-    var parameters = request.parameters
+    var parameters = stoppable(request.parameters)
     if request.after != nil { parameters.exact = true }
     let k = min(request.k, liveCount)
     let filter = try resolve(request)

@@ -19,12 +19,15 @@ extension IndexStore {
     try refreshToSearch()
     let filter = try resolve(request)
     let page = ExactPage(
-      k: min(request.k, liveCount), definition.configuration.metric, after: cursor, within: request.within)
+      k: min(request.k, liveCount), definition.configuration.metric, after: cursor, within: request.within,
+      stoppable(request.parameters).stop)
     for view in views where page.k > 0 {
       guard let passing = try settling({ try passing(filter, in: view) }) else { continue }
       try settling { try page.add(view.index, query, passing.rows, where: passes) }
     }
-    if let delta, page.k > 0 { page.add(delta.cache, query, filter?.deltaSlots, where: passes) }
+    if let delta, page.k > 0 {
+      try settling { try page.add(delta.cache, query, filter?.deltaSlots, where: passes) }
+    }
     return StoreAnswer(
       hits: page.hits(), plan: .exact, complete: true, counters: page.counters, filter: filter.map { FilterReport($0) })
   }
@@ -35,10 +38,10 @@ extension IndexSnapshot {
   /// - Parameter report: becomes that of this search.
   package func page(
     _ query: PreparedQuery, k: Int, after cursor: StoreCursor?, within: Float?, filter: PreparedFilter?,
-    report: inout SearchReport
+    stop: SearchStop? = nil, report: inout SearchReport
   ) throws(StoreError) -> [StoreHit] {
     report = SearchReport(filter)
-    let page = ExactPage(k: min(k, rowCount), configuration.metric, after: cursor, within: within)
+    let page = ExactPage(k: min(k, rowCount), configuration.metric, after: cursor, within: within, stop)
     if page.k > 0 { try add(to: page, query, filter) }
     report.counters = page.counters
     return page.hits()
@@ -54,10 +57,12 @@ final class ExactPage {
   private let metric: Metric
   private let cursor: StoreCursor?
   private let within: Float?
+  private let stop: SearchStop?
   private var found: [StoreHit] = []
 
   /// - Parameter k: no more than the index has rows.
-  init(k: Int, _ metric: Metric, after cursor: StoreCursor?, within: Float?) {
+  init(k: Int, _ metric: Metric, after cursor: StoreCursor?, within: Float?, _ stop: SearchStop?) {
+    self.stop = stop
     self.k = k
     self.metric = metric
     self.cursor = cursor
@@ -72,7 +77,9 @@ final class ExactPage {
     _ index: SegmentIndex, _ query: PreparedQuery, _ rows: EntryFilter?,
     where passes: (Int64, Float) -> Bool = { _, _ in true }
   ) throws(SegmentError) {
-    let stream = index.stream(query, parameters: SearchParameters(exact: true), filter: rows)
+    var parameters = SearchParameters(exact: true)
+    parameters.stop = stop
+    let stream = index.stream(query, parameters: parameters, filter: rows)
     var count = 0
     while let next = try stream.next() {
       guard let hit = hitOnPage(next, passes) else { continue }
@@ -87,8 +94,9 @@ final class ExactPage {
   func add(
     _ delta: DeltaCache, _ query: PreparedQuery, _ slots: [UInt32]?,
     where passes: (Int64, Float) -> Bool = { _, _ in true }
-  ) {
-    found += delta.hits(query, passing: slots, counters: &counters).compactMap { hitOnPage($0, passes) }
+  ) throws(SegmentError) {
+    let hits = try delta.hits(query, passing: slots, stop: stop, counters: &counters)
+    found += hits.compactMap { hitOnPage($0, passes) }
   }
 
   /// The page, when all parts have been added.

@@ -7,6 +7,8 @@ extension IndexStore {
   /// - Throws: `StoreError.query`, `.invalidCount`, `.segment` when a file is missing or damaged; `SQLiteError`.
   package func search(_ request: StoreRequest) throws -> StoreAnswer {
     if let cursor = request.after { return try page(request, after: cursor) }
+    var request = request
+    request.parameters = stoppable(request.parameters)
     guard request.within != nil, request.k > Self.firstWithin else { return try searchAtOnce(request) }
     try refreshToSearch()
     guard scoresAll(request) else { return try searchAtOnce(request) }
@@ -42,7 +44,7 @@ extension IndexStore {
     let filter = try resolve(request)
     let search = StoreSearch(request: request, filter: filter, query: query, rowCount: liveCount)
     for view in views { try search.add(view, of: self) }
-    if let delta { search.add(delta.cache) }
+    if let delta { try settling { try search.add(delta.cache) } }
     return search.answer(metric: definition.configuration.metric)
   }
 
@@ -51,7 +53,7 @@ extension IndexStore {
   /// - Throws: as `search`; for the first query of those that cannot be searched for.
   package func search(_ batch: StoreBatch) throws -> [StoreAnswer] {
     let shared = StoreRequest(
-      query: [], k: batch.k, filter: batch.filter, within: batch.within, parameters: batch.parameters)
+      query: [], k: batch.k, filter: batch.filter, within: batch.within, parameters: stoppable(batch.parameters))
     if let cursor = batch.after {
       return try batch.queries.map { query in
         var request = shared
@@ -68,7 +70,7 @@ extension IndexStore {
     let searches = queries.map { StoreSearch(request: shared, filter: filter, query: $0, rowCount: count) }
     if min(batch.k, count) > 0 {
       for view in views { try settling { try add(view, to: searches, queries, threads: batch.threads) } }
-      if let delta { add(delta.cache, to: searches, queries, threads: batch.threads) }
+      if let delta { try settling { try add(delta.cache, to: searches, queries, threads: batch.threads) } }
     }
     return searches.map { $0.answer(metric: definition.configuration.metric) }
   }
@@ -85,18 +87,15 @@ extension IndexStore {
     }
   }
 
-  private func add(_ delta: DeltaCache, to searches: [StoreSearch], _ queries: [PreparedQuery], threads: Int) {
+  private func add(
+    _ delta: DeltaCache, to searches: [StoreSearch], _ queries: [PreparedQuery], threads: Int
+  ) throws(SegmentError) {
     guard let first = searches.first, delta.slotCount > 0 else { return }
-    let (k, passing) = (first.k, first.filter?.deltaSlots)
-    let found = Parallel.map(queries.count, threads: threads) { i in
-      var nearest = TopK(k: k)
-      var counters = SearchCounters()
-      delta.search(queries[i], passing: passing, nearest: &nearest, counters: &counters)
-      return (nearest.sorted(), counters)
-    }
+    let found = try delta.search(
+      queries, k: first.k, passing: first.filter?.deltaSlots, stop: first.request.parameters.stop, threads: threads)
     for (search, found) in zip(searches, found) {
-      search.hits += found.0
-      search.counters += found.1
+      search.hits += found.hits
+      search.counters += found.counters
     }
   }
 
@@ -104,6 +103,7 @@ extension IndexStore {
   /// - Throws: as `search`.
   package func stream(_ request: StoreRequest) throws -> StoreStream {
     try check(request)
+    let parameters = stoppable(request.parameters)
     // A graph's stream walks the graph.
     if request.parameters.plan == .lists, !request.parameters.isExact, definition.configuration.kind == .hnsw {
       throw StoreError.planOfStream(.lists)
@@ -115,17 +115,19 @@ extension IndexStore {
     var plan = StorePlan.exact
     for view in views {
       guard let filter = try settling({ try passing(prepared, in: view) }) else { continue }
-      let stream = view.index.stream(query, parameters: request.parameters, filter: filter.rows)
+      let stream = view.index.stream(query, parameters: parameters, filter: filter.rows)
       if !stream.isExact { plan = approximatePlan(isFiltered: prepared != nil) }
       sources.append(.segment(stream, isOrdered: stream.isExact))
     }
     var counters = SearchCounters()
     if let delta {
-      let hits = delta.cache.hits(query, passing: prepared?.deltaSlots, counters: &counters)
+      let hits = try settling {
+        try delta.cache.hits(query, passing: prepared?.deltaSlots, stop: parameters.stop, counters: &counters)
+      }
       sources.append(.delta(HitHeap(hits)))
     }
     return StoreStream(
-      index: table, metric: definition.configuration.metric, within: request.within, plan: plan,
+      self, metric: definition.configuration.metric, within: request.within, plan: plan,
       filter: prepared.map { FilterReport($0) },
       sources: sources, counters: counters)
   }
@@ -232,13 +234,15 @@ private final class StoreSearch {
       return
     }
     // A graph may be torn and lists may run out: whoever asks for k rows gets them when there are as many.
-    hits += try view.index.searchExact(query, k: k, filter: passing.rows, counters: &counters)
+    hits += try view.index.searchExact(
+      query, k: k, filter: passing.rows, stop: request.parameters.stop, counters: &counters)
   }
 
-  func add(_ delta: DeltaCache) {
+  func add(_ delta: DeltaCache) throws(SegmentError) {
     if k == 0 || delta.slotCount == 0 { return }
     var nearest = TopK(k: k)
-    delta.search(query, passing: filter?.deltaSlots, nearest: &nearest, counters: &counters)
+    try delta.search(
+      query, passing: filter?.deltaSlots, stop: request.parameters.stop, nearest: &nearest, counters: &counters)
     hits += nearest.sorted()
   }
 

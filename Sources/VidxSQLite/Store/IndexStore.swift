@@ -22,6 +22,8 @@ package final class IndexStore {
   /// The state of the database that both were last brought up to for a search outside any transaction.
   var searchedMark: CommitMark?
   let filters = FilterMemory()
+  /// Finds out whether the statement that runs is to end.
+  var interruptProbe: Statement?
   /// See `textOrder()`.
   private var knownTextOrder: TextOrder?
   /// Rows of the content table that the statement under way may remove: see `removeReplaced`.

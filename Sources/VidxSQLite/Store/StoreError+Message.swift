@@ -86,6 +86,7 @@ extension StoreError: CustomStringConvertible {
       "the new vector of row \(rowID) of index \(index) is damaged: write it again, or \(Self.restore)"
     case .damagedTombstone(let index, let file, let entry):
       "index \(index) marks entry \(entry) of \(file) as deleted, which is outside it: \(Self.restore)"
+    case .segment(_, .stopped): SegmentError.stopped.message
     case .segment(let index, let error):
       "index \(index): \(error)"
     case .foreignSegment(let index, let file, let disagreement):

@@ -24,7 +24,8 @@ package final class StoreStream {
   /// follows.
   private static let patience = 64
 
-  private let index: String
+  /// What its sources ask whether to go on (`IndexStore.stoppable`).
+  private let store: IndexStore
   private let metric: Metric
   private let within: Float?
   /// How the rows are found.
@@ -39,12 +40,12 @@ package final class StoreStream {
   private var isStarted = false
 
   init(
-    index: String, metric: Metric, within: Float?, plan: StorePlan, filter: FilterReport?, sources: [Source],
+    _ store: IndexStore, metric: Metric, within: Float?, plan: StorePlan, filter: FilterReport?, sources: [Source],
     counters: SearchCounters
   ) {
     self.plan = plan
     self.filter = filter
-    self.index = index
+    self.store = store
     self.metric = metric
     self.within = within
     own = counters
@@ -108,7 +109,7 @@ package final class StoreStream {
   private func pull(_ i: Int) throws(StoreError) -> Hit? {
     switch lanes[i].source {
     case .segment(let stream, _):
-      do throws(SegmentError) { return try stream.next() } catch { throw .segment(index: index, error) }
+      do throws(SegmentError) { return try stream.next() } catch { throw .segment(index: store.table, error) }
     case .delta(var heap):
       let hit = heap.pop()
       lanes[i].source = .delta(heap)

@@ -67,6 +67,7 @@ struct SQLiteReport {
       switch error {
       // SQLite's own messages name what they are about.
       case let error as SQLiteError: error.message
+      case StoreError.segment(_, .stopped): SQLiteError.interrupt.message
       case StoreError.vector, StoreError.query, StoreError.invalidCount, StoreError.invalidTargetRecall,
         StoreError.missingPlan, StoreError.planOfStream:
         "vidx table \(table): \(error)"
@@ -106,6 +107,7 @@ struct SQLiteReport {
   private static func code(of error: SegmentError) -> Int32 {
     switch error {
     case .notFound: return SQLITE_CANTOPEN
+    case .stopped: return SQLITE_INTERRUPT
     case .io(_, let code, _):
       switch code {
       case ENOSPC, EDQUOT, EFBIG: return SQLITE_FULL

@@ -15,10 +15,10 @@ struct DeltaCacheTests {
     var nearest = TopK(k: k)
     var counters = SearchCounters()
     let passing = filter.map { cache.rows(among: $0).slots }
-    cache.search(prepared, passing: passing, nearest: &nearest, counters: &counters)
+    try cache.search(prepared, passing: passing, nearest: &nearest, counters: &counters)
     let hits = nearest.sorted()
     var others = SearchCounters()
-    var all = HitHeap(cache.hits(prepared, passing: passing, counters: &others))
+    var all = HitHeap(try cache.hits(prepared, passing: passing, counters: &others))
     #expect(counters == others)
     for hit in hits { #expect(all.pop() == hit) }
     return hits
