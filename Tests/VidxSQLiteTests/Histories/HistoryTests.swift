@@ -1,12 +1,12 @@
 import Foundation
 import Testing
 
-/// Random histories of a database, compared with a model of it: `VIDX_HISTORIES` for each setting (1), from the seed
+/// Random histories of a database, compared with a model of it: `VIDX_HISTORIES` for each setting (4), from the seed
 /// `VIDX_SEED` on. A failure prints the seed and the shortest history found that still fails, as SQL and as JSON: saved
 /// to a file, `VIDX_HISTORY=<file> swift test --filter HistoryTests` runs it again.
 @Suite("Histories by chance") struct HistoryTests {
   private static let environment = ProcessInfo.processInfo.environment
-  private static let count = environment["VIDX_HISTORIES"].flatMap(UInt64.init) ?? 1
+  private static let count = environment["VIDX_HISTORIES"].flatMap(UInt64.init) ?? 4
   private static let firstSeed = environment["VIDX_SEED"].flatMap(UInt64.init) ?? 20_261
   private static let stepCount = 120
 
