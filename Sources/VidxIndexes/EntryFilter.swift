@@ -15,7 +15,7 @@ package import VidxVectors
   /// Nobody asked for a filter: all rows pass but the dead.
   let isOfLiveRows: Bool
   private let lists: IVFLists?
-  private let knownLogCounts = Locked<[Float]?>(nil)
+  private let knownLists = Locked<PassingLists?>(nil)
 
   /// - Parameter entries: a set over the segment's entries; the filter keeps it, so do not change it afterwards.
   /// - Complexity: O(entryCount / 64), plus O(passing rows) where rows share vectors.
@@ -36,13 +36,13 @@ package import VidxVectors
     ordinalCount = set.count
   }
 
-  /// What of each list passes (`IVFLists.logCounts`); nil without lists.
+  /// What of each list passes; nil without lists.
   /// - Throws: when the starts of the lists are damaged, which only searches by lists read.
   /// - Complexity: O(vectors / 64 + lists) the first time.
-  func logCounts() throws(SegmentError) -> [Float]? {
-    if let known = knownLogCounts.withLock({ $0 }) { return known }
-    let counts = try lists?.logCounts(of: ordinals)
-    knownLogCounts.withLock { $0 = counts }
-    return counts
+  func passingLists() throws(SegmentError) -> PassingLists? {
+    if let known = knownLists.withLock({ $0 }) { return known }
+    let passing = try lists?.passing(ordinals)
+    knownLists.withLock { $0 = passing }
+    return passing
   }
 }

@@ -32,41 +32,43 @@ extension SegmentIndex {
   ) throws(SegmentError) -> SegmentOutcome {
     precondition(query.dimensions == configuration.dimensions, "a query of \(query.dimensions) dimensions")
     if k <= 0 || vectorCount == 0 || filter?.ordinalCount == 0 { return SegmentOutcome(count: 0, plan: .exact) }
-    let way = way(k: k, parameters, filter)
-    switch way.plan {
-    case .exact: break
-    case .graph:
-      if case .hnsw(let graph) = structure,
-        let outcome = unsafe try searchGraph(
-          graph, query, k: k, parameters, filter: filter, way, into: hits, counters: &counters)
-      {
-        return outcome
-      }
-    case .lists:
-      if let outcome = unsafe try searchLists(
-        query, k: k, parameters, filter: filter, into: hits, counters: &counters)
-      {
-        return outcome
-      }
+    let way = try way(k: k, parameters, filter)
+    if way.plan == .lists,
+      let outcome = unsafe try searchLists(
+        query, k: k, parameters, filter: filter, way.look, into: hits, counters: &counters)
+    {
+      return outcome
+    }
+    if way.plan == .graph || way.look != nil, case .hnsw(let graph) = structure,
+      let outcome = unsafe try searchGraph(
+        graph, query, k: k, parameters, filter: filter, way, into: hits, counters: &counters)
+    {
+      return outcome
     }
     let count = unsafe try searchExact(
       query, k: k, filter: filter, stop: parameters.stop, into: hits, counters: &counters)
     return SegmentOutcome(count: count, plan: .exact)
   }
 
-  private func way(k: Int, _ parameters: SearchParameters, _ filter: EntryFilter?) -> SearchPlanner.Way {
+  private func way(
+    k: Int, _ parameters: SearchParameters, _ filter: EntryFilter?
+  ) throws(SegmentError) -> SearchPlanner.Way {
     // What most searches are needs no estimates.
     if filter == nil, case .hnsw(let graph) = structure, parameters.plan == nil, !parameters.isExact,
       vectorCount > 64 * graph.limits(parameters, k: k).ef
     {
       return SearchPlanner.Way(plan: .graph, walkBudget: vectorCount, next: .exact)
     }
-    return SearchPlanner(self, k: k, parameters: parameters, filter: filter).way
+    let planner = SearchPlanner(self, k: k, parameters: parameters, filter: filter)
+    guard let filter, planner.graph != nil, planner.lists != nil, try filter.passingLists()?.areCrowded == true else {
+      return planner.way
+    }
+    return planner.lookingWay
   }
 
-  /// By lists; nil where there are none.
+  /// By lists; nil where there are none, or where a first look at them says that a walk takes less.
   private func searchLists(
-    _ query: PreparedQuery, k: Int, _ parameters: SearchParameters, filter: EntryFilter?,
+    _ query: PreparedQuery, k: Int, _ parameters: SearchParameters, filter: EntryFilter?, _ look: FirstLook? = nil,
     into hits: UnsafeMutablePointer<Hit>, counters: inout SearchCounters
   ) throws(SegmentError) -> SegmentOutcome? {
     guard let lists else { return nil }
@@ -74,7 +76,7 @@ extension SegmentIndex {
       let scratch = self.scratch.take(parameters.stop)
       defer { self.scratch.give(scratch) }
       return unsafe try searchReach(
-        lists, query, k: k, base: reachBase(reach, parameters), filter: filter, scratch, into: hits,
+        lists, query, k: k, base: reachBase(reach, parameters), filter: filter, scratch, look: look, into: hits,
         counters: &counters)
     }
     guard case .ivfflat = structure else { return nil }

@@ -27,7 +27,7 @@ extension SegmentIndex {
     let scratch = self.scratch.take(stop)
     defer { self.scratch.give(scratch) }
     let passing = filter?.ordinalCount ?? vectorCount
-    if coded.areBoundsCertain, !ScoreCosts.areVectorsCheaper(self, passing: passing) {
+    if coded.areBoundsCertain, !ScoreCosts.areVectorsCheaper(self, passing: passing, k: k) {
       let scan = CodedScan(self, query, scratch.queryOfCodes, scratch.scan, k: k, filter: filter, mustBeExact: true)
       _ = try scan.scan(0..<vectorCount, scratch)
       counters.rowsScored += filter?.entryCount ?? entryCount

@@ -2,12 +2,6 @@ import CVidxKernels
 import VidxSegments
 import VidxVectors
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Darwin)
-  import Darwin
-#endif
-
 /// The lists of an inverted file, mapped from a segment. Immutable: any thread may search. An IVFFlat index consists of
 /// them; a graph has them beside it, for searches under filters.
 ///
@@ -25,8 +19,8 @@ import VidxVectors
   let dimensions: Int
   let centroids: Section
   private let codes: CentroidCodes?
-  private let starts: Section
-  private let whole = Locked<[Float]?>(nil)
+  let starts: Section
+  let whole = Locked<PassingLists?>(nil)
   private let kernels: VectorKernels
 
   var listCount: Int { Int(parameters.listCount) }
@@ -92,18 +86,24 @@ import VidxVectors
   ///
   /// By the centroids' codes where there are codes: these bounds are no more certain than estimates are.
   /// - Parameter logCounts: of each list, the logarithm of the number of vectors that pass; minus infinity for none.
+  /// - Returns: them, and the list whose centroid is nearest.
   /// - Complexity: O(lists x dimensions); each list taken from the queue costs O(square root of lists).
   func rank(
     _ query: PreparedQuery, reach base: Float, _ logCounts: UnsafePointer<Float>, _ scratch: SearchScratch,
     _ counters: inout SearchCounters
-  ) throws(SegmentError) -> ListQueue {
+  ) throws(SegmentError) -> (queue: ListQueue, nearest: Int) {
     let memory = unsafe try score(query, scratch, &counters, asBounds: false)
     guard let reach, let spreads else { preconditionFailure("lists without a reach") }
     if !spreads.isVerified { try spreads.verifyAll() }
     let bound = ListBound(metric, queryLength: query.length, base: base, slope: reach.slope)
     let radii = unsafe spreads.floats
-    for i in 0..<listCount { unsafe memory[i] = bound(memory[i], radii[i], logCounts[i]) }
-    return unsafe ListQueue(memory, count: listCount, areBounds: false)
+    var (nearest, least) = (0, Float.infinity)
+    for i in 0..<listCount {
+      let score = unsafe memory[i]
+      if score < least { (nearest, least) = (i, score) }
+      unsafe memory[i] = bound(score, radii[i], logCounts[i])
+    }
+    return unsafe (ListQueue(memory, count: listCount, areBounds: false), nearest)
   }
 
   /// Scores every centroid, by its code where there are codes, and returns the lists as a queue, nearest first, in the
@@ -190,52 +190,5 @@ import VidxVectors
     }
     counters.add(scores: scored, rowBytes: VectorLayout.stride(dimensions: lists.dimensions) * 4)
     return list
-  }
-}
-
-extension IVFLists {
-  /// Of each list, the logarithm of how many vectors the nearest of those that pass may be the nearest of; minus
-  /// infinity where none passes.
-  ///
-  /// That many pass. Of a list with more of them than chance explains (by two standard deviations), rows were chosen
-  /// for where they lie, and it may be the nearest of all. And so of every list, where half of those that pass are in
-  /// such lists: what passes of a list at the edge of a topic is what is nearest to the topic.
-  /// - Parameter ordinals: vectors that pass.
-  /// - Returns: nil where how far lists have to be searched was not measured.
-  /// - Complexity: O(vectors / 64 + lists).
-  func logCounts(of ordinals: RowSet) throws(SegmentError) -> [Float]? {
-    if reach == nil { return nil }
-    let passing = ordinals.count
-    let share = Float(passing) / Float(max(vectorCount, 1))
-    var logs: [Float] = []
-    var whole: [Float] = []
-    logs.reserveCapacity(listCount)
-    whole.reserveCapacity(listCount)
-    var crowded = 0
-    var start = Int(try starts.load(UInt32.self, at: 0))
-    for list in 0..<listCount {
-      let end = Int(try starts.load(UInt32.self, at: list + 1))
-      guard start <= end, end <= vectorCount else {
-        throw .invalidContent(section: .listStarts, offset: list * 4, path: starts.path)
-      }
-      let count = ordinals.count(in: start..<end)
-      let expected = Float(end - start) * share
-      let isCrowded = Float(count) > expected + 2 * expected.squareRoot() + 1
-      if isCrowded { crowded += count }
-      whole.append(count == 0 ? -.infinity : log(Float(end - start)))
-      logs.append(isCrowded ? whole[list] : log(Float(count)))
-      start = end
-    }
-    return 2 * crowded > passing ? whole : logs
-  }
-}
-
-extension IVFLists {
-  /// The same for all vectors.
-  func wholeLogCounts() throws(SegmentError) -> [Float]? {
-    if let known = whole.withLock({ $0 }) { return known }
-    let counts = try logCounts(of: RowSet(capacity: vectorCount, full: true))
-    whole.withLock { $0 = counts }
-    return counts
   }
 }

@@ -83,6 +83,14 @@ import VidxVectors
     return (list, score)
   }
 
+  /// How many of the lists left have a score, or a bound, of at most `limit`.
+  func count(upTo limit: Float) -> Int {
+    let least = max(-limit, Self.farthest)
+    var found: Int32 = 0
+    for i in 0..<listCount { unsafe found &+= nearness[i] >= least ? 1 : 0 }
+    return Int(found)
+  }
+
   @inline(__always)
   private func size(of group: Int) -> Int { min(groupSize, listCount &- group &* groupSize) }
 

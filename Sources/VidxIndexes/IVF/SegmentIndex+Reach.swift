@@ -13,15 +13,18 @@ extension SegmentIndex {
   /// - Parameters:
   ///   - walked: candidates of the walk, at least k if so many of what it has met pass, in the scratch memory; nil
   ///     without a walk. It was under this filter, which not all pass.
+  ///   - look: gives up when a walk is the shorter way on; nil: never.
   ///   - hits: room for k, or for all rows.
+  /// - Returns: nil when it gave up.
   /// - Complexity: O((lists + scored vectors) x dimensions).
   func searchReach(
     _ lists: IVFLists, _ query: PreparedQuery, k: Int, base: Float, filter: EntryFilter?, _ scratch: SearchScratch,
-    walked: Int? = nil, into hits: UnsafeMutablePointer<Hit>, counters: inout SearchCounters
-  ) throws(SegmentError) -> SegmentOutcome {
+    walked: Int? = nil, look: FirstLook? = nil, into hits: UnsafeMutablePointer<Hit>, counters: inout SearchCounters
+  ) throws(SegmentError) -> SegmentOutcome? {
     let passing = filter?.ordinalCount ?? vectorCount
-    guard let logCounts = try logCounts(lists, filter) else { preconditionFailure("lists without a reach") }
-    var queue = try rank(lists, query, base, logCounts, scratch, &counters)
+    guard let counts = try passingLists(lists, filter) else { preconditionFailure("lists without a reach") }
+    var (queue, nearest) = try rank(lists, query, base, counts.logCounts, scratch, &counters)
+    var progress = try progress(look, lists, nearest, filter)
     let codes =
       coded.areScanned
       ? CodedScan(
@@ -34,6 +37,10 @@ extension SegmentIndex {
     while seen < passing, let next = queue.popScored() {
       let limit = codes?.kthEstimate ?? scratch.nearest.threshold
       if next.score > limit { break }
+      if progress?.shouldWalk(seen: seen, lists: probed, left: { queue.count(upTo: limit) }) == true {
+        counters.listsProbed += probed
+        return nil
+      }
       let ordinals = try lists.ordinals(of: next.list)
       if ordinals.isEmpty { continue }
       if let codes {
@@ -103,15 +110,25 @@ extension SegmentIndex {
     return seen
   }
 
-  private func logCounts(_ lists: IVFLists, _ filter: EntryFilter?) throws(SegmentError) -> [Float]? {
-    if let filter { return try filter.logCounts() }
-    return try lists.wholeLogCounts()
+  private func passingLists(_ lists: IVFLists, _ filter: EntryFilter?) throws(SegmentError) -> PassingLists? {
+    if let filter { return try filter.passingLists() }
+    return try lists.wholePassing()
+  }
+
+  /// - Parameter nearest: the list whose centroid is nearest to the query.
+  private func progress(
+    _ look: FirstLook?, _ lists: IVFLists, _ nearest: Int, _ filter: EntryFilter?
+  ) throws(SegmentError) -> FirstLook.Progress? {
+    guard let look, let filter else { return nil }
+    let ordinals = try lists.ordinals(of: nearest)
+    let passing = filter.ordinals.count(in: ordinals)
+    return FirstLook.Progress(look, local: Double(passing) / Double(max(ordinals.count, 1)))
   }
 
   private func rank(
     _ lists: IVFLists, _ query: PreparedQuery, _ base: Float, _ logCounts: [Float], _ scratch: SearchScratch,
     _ counters: inout SearchCounters
-  ) throws(SegmentError) -> ListQueue {
+  ) throws(SegmentError) -> (queue: ListQueue, nearest: Int) {
     precondition(logCounts.count == lists.listCount, "a filter that was made for another segment")
     let ranked = unsafe logCounts.withUnsafeBufferPointer { counts in
       Result { () throws(SegmentError) in

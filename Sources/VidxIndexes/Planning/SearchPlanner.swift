@@ -26,18 +26,41 @@ struct SearchPlanner {
     /// How many vectors a walk under a filter may score before it gives way to `next`.
     var walkBudget: Int
     var next: SegmentPlan
+    /// Of lists, when they are given up for a walk.
+    var look: FirstLook?
   }
 
   let exact: Estimate
   private(set) var graph: Estimate?
   private(set) var lists: Estimate?
   private let passing: Int
+  private let share: Double
   private let costs: ScoreCosts
   private var forced: SegmentPlan?
 
   /// A walk under a filter has to be expected to take less than this share of the next best way: how the filter lies to
   /// the query, which nobody knows beforehand, makes it many times as dear, and lists and scans twice.
   private static let leastGain = 0.7
+
+  /// Lists that are expected to take this many times as long as a walk are not worth a look.
+  private static let leastHope = 4.0
+
+  /// The way under a filter of rows that were chosen for where they lie: lists, and after a look at some of them maybe
+  /// a walk.
+  var lookingWay: Way {
+    var way = self.way
+    guard forced == nil, way.plan != .exact, let graph, let lists,
+      lists.nanoseconds < Self.leastHope * graph.nanoseconds
+    else { return way }
+    let whole = graph.scores / Self.walkFactor(share: share) * costs.node + costs.start
+    way = Way(plan: .lists, walkBudget: Int((lists.nanoseconds - costs.start) / costs.node), next: .lists)
+    way.look = FirstLook(walk: whole / costs.listed, share: share)
+    return way
+  }
+
+  /// How many times as many vectors a walk scores under a filter that passes a share. The fewer pass the more, but not
+  /// as many times more: near the query it has met most of those that pass before (docs/PLANNER.md).
+  static func walkFactor(share: Double) -> Double { pow(max(share, 1e-9), -0.6) }
 
   /// What there is to choose among, cheapest first.
   var estimates: [Estimate] { [exact, graph, lists].compactMap { $0 }.sorted { $0.nanoseconds < $1.nanoseconds } }
@@ -61,21 +84,22 @@ struct SearchPlanner {
   init(_ index: SegmentIndex, k: Int, parameters: SearchParameters, filter: EntryFilter?) {
     self.passing = filter?.ordinalCount ?? index.vectorCount
     let passing = Double(self.passing)
-    costs = ScoreCosts(index)
-    exact = Self.exact(index, passing, costs)
-    if parameters.isExact { return }
     let share = min(passing / Double(max(index.vectorCount, 1)), 1)
+    self.share = share
+    costs = ScoreCosts(index)
+    exact = Self.exact(index, passing, k: k, costs)
+    if parameters.isExact { return }
     if case .hnsw(let found) = index.structure {
       let limits = found.limits(parameters, k: k)
-      graph = Self.graph(found, limits, share: share, costs)
+      graph = Self.graph(found, limits, k: k, share: share, costs)
     }
     if let found = index.lists, let reach = found.reach, index.usesReach(parameters, filter) {
       let base = index.reachBase(reach, parameters)
       let scored = min(reach.scored(base: base, share: share) * Self.growth(k), passing)
       lists = Estimate(
         plan: .lists, scores: Double(found.listCount) + scored,
-        nanoseconds: costs.listsStart + Double(found.listCount) * costs.centroid + scored
-          * (index.coded.areScanned ? costs.code : costs.vector))
+        nanoseconds: costs.listsStart + Double(found.listCount) * costs.centroid + scored * costs.listed
+          + (index.coded.areScanned ? costs.reranking(k: k) : 0))
     } else if case .ivfflat = index.structure {
       // Where the settings say how many lists to scan, nothing is left to choose.
       forced = .lists
@@ -87,23 +111,22 @@ struct SearchPlanner {
     }
   }
 
-  private static func exact(_ index: SegmentIndex, _ passing: Double, _ costs: ScoreCosts) -> Estimate {
+  private static func exact(_ index: SegmentIndex, _ passing: Double, k: Int, _ costs: ScoreCosts) -> Estimate {
     let byVectors = costs.start + passing * costs.vector
     let isCoded = index.coded.areScanned && index.coded.areBoundsCertain
-    let byCodes = costs.codesStart + passing * costs.codeAndBound
+    let byCodes = costs.codesStart + passing * costs.codeAndBound + costs.reranking(k: k)
     return Estimate(plan: .exact, scores: passing, nanoseconds: isCoded ? min(byVectors, byCodes) : byVectors)
   }
 
-  /// Under a filter a walk scores more vectors the fewer pass, but not as many times more: near the query it has met
-  /// most of those that pass before (docs/PLANNER.md).
   private static func graph(
-    _ graph: HNSWGraph, _ limits: WalkLimits, share: Double, _ costs: ScoreCosts
+    _ graph: HNSWGraph, _ limits: WalkLimits, k: Int, share: Double, _ costs: ScoreCosts
   ) -> Estimate {
     let calibration = graph.calibration
     let step = calibration.steps.first { Int($0.ef) >= limits.ef } ?? calibration.steps.last
     let known = step.map { Double($0.distances) * max(Double(limits.ef) / Double(max($0.ef, 1)), 1) }
     let scores = (known ?? 16 * Double(limits.ef)) * pow(max(share, 1e-9), -0.6)
-    return Estimate(plan: .graph, scores: scores, nanoseconds: scores * costs.node + costs.start)
+    return Estimate(
+      plan: .graph, scores: scores, nanoseconds: scores * costs.node + costs.start + costs.reranking(k: k) / 3)
   }
 
   /// The reach was measured for ten rows: the more are asked for, the farther the last.
@@ -121,6 +144,8 @@ struct ScoreCosts {
   /// Of a full vector; of a centroid.
   let vector: Double
   let centroid: Double
+  /// Of what lists score: codes, or vectors where there are none.
+  let listed: Double
   /// Of a search; of one that compares codes of all that pass; of one by lists.
   let start = 2_000.0
   let codesStart = 14_000.0
@@ -137,12 +162,18 @@ struct ScoreCosts {
     node = 25 + 5 * codeLines
     vector = 15 + 4 * min(vectorLines, Self.fetchedAlone) + max(vectorLines - Self.fetchedAlone, 0)
     centroid = 3 + vectorLines / 2
+    listed = index.coded.areScanned ? code : vector
   }
 
+  /// Of what more than ten rows need: three full vectors each, by bounds of codes; a walk's estimates need one. The
+  /// starts hold what ten rows do.
+  func reranking(k: Int) -> Double { 3 * Double(max(k - 10, 0)) * vector }
+
   /// So few vectors are scored sooner than their codes and then the nearest.
-  static func areVectorsCheaper(_ index: SegmentIndex, passing: Int) -> Bool {
+  static func areVectorsCheaper(_ index: SegmentIndex, passing: Int, k: Int) -> Bool {
     let costs = ScoreCosts(index)
     return costs.start + Double(passing) * costs.vector < costs.codesStart + Double(passing) * costs.codeAndBound
+      + costs.reranking(k: k)
   }
 }
 

@@ -57,31 +57,30 @@ import VidxVectors
     }
   }
 
-  @Test("The plan that is chosen costs little more than the best one, in every query", arguments: [10, 100])
-  func regretIsBounded(k: Int) throws {
-    let grid = try Self.grid(0)
+  @Test("The plan that is chosen costs little more than the best one, in every query", arguments: [0, 3], [10, 100])
+  func regretIsBounded(_ number: Int, k: Int) throws {
+    let grid = try Self.grid(number)
     var chosen: Set<SegmentPlan> = []
     for (cell, known) in grid.data.cells.enumerated() {
       for target in [nil, 0.99] as [Double?] {
         let own = try Self.run(grid, cell, k: k, SearchParameters(targetRecall: target))
         chosen.formUnion(own.plans)
-        let fixed = try [SegmentPlan.exact, .lists, .graph].map {
+        let fixed = try ([.exact, .lists] + (number == 0 ? [.graph] : [])).map {
           try Self.run(grid, cell, k: k, SearchParameters(targetRecall: target, plan: $0))
         }
         let best = try #require(
           fixed.filter { $0.recall >= target ?? 0.95 }.min { $0.nanoseconds < $1.nanoseconds })
         #expect(
           own.nanoseconds <= 1.5 * best.nanoseconds, "\(known.name): \(own.plans), \(fixed.map(\.nanoseconds))")
-        // Twice is not reached where the ways cost the same on average: lists and walks are dear for other queries.
         for (query, (one, other)) in zip(own, best).enumerated() {
           #expect(
-            one.nanoseconds <= 3 * other.nanoseconds,
+            one.nanoseconds <= 2 * other.nanoseconds,
             "\(known.name), query \(query): \(one.answer.plan) \(one.nanoseconds), best \(other.nanoseconds)")
         }
       }
     }
-    // All three have their place.
-    #expect(chosen == [.exact, .lists, .graph])
+    // All have their place.
+    #expect(chosen == (number == 0 ? [.exact, .lists, .graph] : [.exact, .lists]))
   }
 
   @Test("What passes is all that a search of lists scores, and no more than all of it")
