@@ -68,11 +68,12 @@ import VidxVectors
   }
 
   /// Puts the vectors of entries into `ordinals`; zero vectors have none.
-  /// - Complexity: O(entries x log gap).
+  /// - Complexity: O(entries x log(how unevenly rows share vectors)).
   func insertOrdinals(of entries: RowSet, into ordinals: RowSet) throws(SegmentError) {
     guard let entryStarts else { preconditionFailure("entries are ordinals") }
     let starts = SectionReader<UInt32>(entryStarts)
     let searchable = Int(try starts.at(vectorCount))
+    let perEntry = Double(vectorCount) / Double(max(searchable, 1))
     var ordinal = -1
     // Of the entries of `ordinal`.
     var end = 0
@@ -80,17 +81,45 @@ import VidxVectors
       if entry >= searchable { return }
       if entry >= end {
         // Every vector has an entry at least: the one that is looked for is no farther on than the entry.
-        var low = ordinal + 1
-        var high = min(low + (entry - end) + 1, vectorCount)
-        while high - low > 1 {
-          let middle = (low + high) / 2
-          if Int(try starts.at(middle)) <= entry { low = middle } else { high = middle }
-        }
-        ordinal = low
-        end = Int(try starts.at(low + 1))
+        let first = ordinal + 1
+        let last = min(first + (entry - end), vectorCount - 1)
+        let guess = min(first + Int(Double(entry - end) * perEntry), last)
+        ordinal = try Self.owner(of: entry, in: first...last, guess: guess, starts)
+        end = Int(try starts.at(ordinal + 1))
       }
       ordinals.insert(ordinal)
     }
+  }
+
+  /// The vector that has an entry, looked for at growing distances from a guess: what rows share differs little from
+  /// one stretch to the next, and what is near the guess is in a cache when the guess is.
+  @inline(__always)
+  private static func owner(
+    of entry: Int, in ordinals: ClosedRange<Int>, guess: Int, _ starts: SectionReader<UInt32>
+  ) throws(SegmentError) -> Int {
+    var (low, high) = (guess, guess + 1)
+    var step = 8
+    if Int(try starts.at(guess)) <= entry {
+      while high <= ordinals.upperBound, Int(try starts.at(high)) <= entry {
+        low = high
+        high += step
+        step *= 2
+      }
+      high = min(high, ordinals.upperBound + 1)
+    } else {
+      high = guess
+      low = max(guess - step, ordinals.lowerBound)
+      while low > ordinals.lowerBound, Int(try starts.at(low)) > entry {
+        step *= 2
+        high = low
+        low = max(low - step, ordinals.lowerBound)
+      }
+    }
+    while high - low > 1 {
+      let middle = (low + high) / 2
+      if Int(try starts.at(middle)) <= entry { low = middle } else { high = middle }
+    }
+    return low
   }
 
   /// The length of an entry's vector before it was normalised; 1 where nothing was changed.

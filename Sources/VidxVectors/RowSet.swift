@@ -1,3 +1,5 @@
+import CVidxKernels
+
 /// A set of positions 0..<capacity, one bit each. Not thread safe while it is written; share it only when filled.
 @safe package final class RowSet: @unchecked Sendable {
   // @unchecked: filled by one owner, then only read.
@@ -34,11 +36,7 @@
 
   /// How many positions are in the set.
   /// - Complexity: O(capacity / 64).
-  package var count: Int {
-    var total = 0
-    for i in 0..<wordCount { unsafe total += words[i].nonzeroBitCount }
-    return total
-  }
+  package var count: Int { unsafe Int(vidx_count_bits(words, wordCount)) }
 
   /// Keeps what is in both sets.
   package func formIntersection(_ other: RowSet) {

@@ -89,6 +89,9 @@ size_t vidx_nearest_of_products(const float *products, const float *_Nullable bi
 size_t vidx_select_of_products(const float *products, const float *_Nullable biases, size_t count, float limit,
                                uint32_t *out);
 
+/* How many bits are set. */
+size_t vidx_count_bits(const uint64_t *words, size_t count);
+
 /* The squared length, in double: the same bits on every instruction set. */
 double vidx_sum_of_squares(const float *vector, size_t n);
 

@@ -2,7 +2,10 @@ internal import CSQLite
 
 /// A filter's text, compiled for one index. Not thread safe; its connection's.
 final class FilterStatement {
+  /// What is run to read all rows that pass.
   private let statement: Statement
+  /// The text as it was given, in its frame: what is analysed.
+  private let sql: String
   let connection: Connection
   /// Made when it is first needed; holds nil where there is none.
   private var rowCheck: RowCheck??
@@ -27,12 +30,12 @@ final class FilterStatement {
     self.connection = connection
     frame = try store.frame(of: text.form)
     let (prefix, suffix) = frame
-    let sql = prefix + text.sql + suffix
+    sql = prefix + text.sql + suffix
     do {
       let compiled = try connection.prepare(sql, isPersistent: true)
       guard compiled.tail.isEmpty else { throw FilterError.severalStatements }
       guard compiled.isReadOnly, compiled.columnCount > 0 else { throw FilterError.notAQuery }
-      statement = compiled
+      statement = try Self.readingMembers(text, store) ?? compiled
       // The second time it is compiled: the first time opens the virtual tables in it, which read much.
       let nature = try connection.nature(of: sql)
       try Self.check(nature)
@@ -42,6 +45,26 @@ final class FilterStatement {
       canBeKept = nature.canBeKept
     } catch let error as SQLiteError where error.code == SQLITE_ERROR {
       throw try Self.fault(error, text, store, prefixCount: prefix.utf8.count)
+    }
+  }
+
+  /// A condition that is as a whole `key IN (SELECT ...)`, read row by row of the SELECT: SQLite would run that to its
+  /// end, into a table of its own, before the first row comes.
+  /// - Returns: nil for any other text, and where the SELECT names columns of the rows.
+  private static func readingMembers(_ text: FilterText, _ store: IndexStore) throws -> Statement? {
+    guard text.form != .select, let rows = try store.rowTable(),
+      let found = Membership(text.sql, table: rows.name, key: rows.key)
+    else { return nil }
+    let table = [store.schema, rows.name].map { quoted(identifier: $0) }.joined(separator: ".")
+    let key = table + "." + quoted(identifier: rows.key)
+    do {
+      return try store.connection.prepare(
+        "WITH vidx_rows(c0) AS (" + found.select
+          + "\n) SELECT \(key) FROM vidx_rows CROSS JOIN \(table) ON \(key) = c0",
+        isPersistent: true)
+    } catch {
+      guard error.code == SQLITE_ERROR else { throw error }
+      return nil
     }
   }
 
@@ -82,7 +105,7 @@ final class FilterStatement {
     let count = statement.recompilations
     if count != recompilations {
       recompilations = count
-      let nature = try connection.nature(of: statement.sql)
+      let nature = try connection.nature(of: sql)
       // A view may be another one.
       try Self.check(nature)
       isPureAsCompiled = nature.isPure

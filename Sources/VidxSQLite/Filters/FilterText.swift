@@ -25,7 +25,7 @@ package struct FilterText: Hashable, Sendable {
 
   /// By bytes, as SQLite compares: to Swift, texts that look the same are equal.
   package static func == (a: FilterText, b: FilterText) -> Bool {
-    a.form == b.form && a.sql.utf8.elementsEqual(b.sql.utf8) && a.values == b.values
+    a.form == b.form && a.sql.hasBytes(of: b.sql) && a.values == b.values
   }
 
   package func hash(into hasher: inout Hasher) {
@@ -50,7 +50,7 @@ package enum FilterValue: Hashable, Sendable {
     case (.null, .null): true
     case (.integer(let x), .integer(let y)): x == y
     case (.real(let x), .real(let y)): x == y
-    case (.text(let x), .text(let y)): x.utf8.elementsEqual(y.utf8)
+    case (.text(let x), .text(let y)): x.hasBytes(of: y)
     case (.blob(let x), .blob(let y)): x == y
     default: false
     }
@@ -62,6 +62,15 @@ package enum FilterValue: Hashable, Sendable {
     case .text(let text): 16 + text.utf8.count
     case .blob(let bytes): 48 + bytes.count
     }
+  }
+}
+
+extension String {
+  /// Equal byte by byte, as SQLite compares.
+  fileprivate func hasBytes(of other: String) -> Bool {
+    guard utf8.count == other.utf8.count else { return false }
+    var (own, other) = (self, other)
+    return own.withUTF8 { bytes in other.withUTF8 { unsafe bytes.elementsEqual($0) } }
   }
 }
 

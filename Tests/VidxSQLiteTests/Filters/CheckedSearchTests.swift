@@ -96,6 +96,18 @@ import VidxVectors
     }
   }
 
+  @Test("A membership is read row by row, not run to its end before the first")
+  func membershipsAreReadInParts() throws {
+    let (store, _) = try make(.flat)
+    let sql = "rows.id IN (SELECT r.id FROM rows r JOIN grades g ON g.u = r.free WHERE g.grade >= ?1)"
+    let statement = try FilterStatement(condition(sql), of: store)
+    let reading = try statement.reading([.integer(0)], StatementLimit(seconds: nil))
+    defer { reading.end() }
+    #expect(try !reading.read(steps: 1_000))
+    #expect((32..<500).contains(reading.ids.count))
+    #expect(try Set(reading.finish()).count == Self.rowCount)
+  }
+
   /// Half of the rows pass: some thirty are checked instead of reading thousands of ids.
   @Test(arguments: [IndexKind.flat, .hnsw, .ivfflat]) func checksFewWhereManyPass(_ kind: IndexKind) throws {
     let (store, vectors) = try make(kind)
