@@ -130,6 +130,17 @@ extension Session {
     }
   }
 
+  /// How many vectors a column holds, and the components of the first.
+  package func vectorCount(
+    ofColumn column: String, table: String
+  ) throws(VidxError) -> (rows: Int, dimensions: Int) {
+    _ = try primaryKey(of: table)
+    let dimensions = try dimensions(ofColumn: column, table: table)
+    let counted = try query("SELECT count(\(quoted(identifier: column))) FROM \(quoted(identifier: table))")
+    guard case .integer(let rows)? = counted.first?.values[0] else { return (0, dimensions) }
+    return (Int(rows), dimensions)
+  }
+
   private func dimensions(ofColumn column: String, table: String) throws(VidxError) -> Int {
     let names = try query("SELECT name FROM pragma_table_info(?)", [.text(table)]).map { $0.values[0] }
     guard names.contains(.text(column)) else {

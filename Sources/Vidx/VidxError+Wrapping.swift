@@ -108,7 +108,7 @@ extension VidxError {
       self.init(.badVector, "row \(row + 1): \(reason); correct or leave out this row", cause: error)
     case .duplicateRowID: self.init(.constraint, "\(error)", cause: error)
     case .tooManyRows: self.init(.badRows, "\(error)", cause: error)
-    case .codec: self.init(.badOption, "\(error)", cause: error)
+    case .codec, .tooLittleMemory: self.init(.badOption, "\(error)", cause: error)
     case .cancelled: self.init(.cancelled, "cancelled; nothing was changed", cause: error)
     }
   }

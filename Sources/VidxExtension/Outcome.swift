@@ -68,7 +68,7 @@ struct Failure: Error {
   private static func code(of error: BuildError) -> Int {
     switch error {
     case .badVector: VIDX_BAD_VECTOR
-    case .duplicateRowID, .tooManyRows, .codec: VIDX_BAD_ARGUMENT
+    case .duplicateRowID, .tooManyRows, .codec, .tooLittleMemory: VIDX_BAD_ARGUMENT
     case .cancelled: VIDX_CANCELLED
     }
   }

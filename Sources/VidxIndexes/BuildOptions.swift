@@ -8,6 +8,9 @@ package struct BuildProgress: Sendable, Equatable {
   /// Units done of this stage, of `total`: rows, vectors or bytes.
   package var done: Int
   package var total: Int
+  /// Which segment it is of those that the build makes, from 1.
+  package var part = 1
+  package var parts = 1
 
   package init(stage: Stage, done: Int, total: Int) {
     self.stage = stage
@@ -19,17 +22,33 @@ package struct BuildProgress: Sendable, Equatable {
 /// How a build may use the machine.
 package struct BuildOptions: Sendable {
   package var threads: Int
+  /// Bytes that a build may take: of more rows it makes several segments.
+  package var memory: Int
   /// Called from one of the build's threads, often.
   package var progress: @Sendable (BuildProgress) -> Void
   /// Asked often, from any of the build's threads; true ends the build with `BuildError.cancelled`.
   package var isCancelled: @Sendable () -> Bool
 
   package init(
-    threads: Int = 0, progress: @escaping @Sendable (BuildProgress) -> Void = { _ in },
+    threads: Int = 0, memory: Int? = nil, progress: @escaping @Sendable (BuildProgress) -> Void = { _ in },
     isCancelled: @escaping @Sendable () -> Bool = { false }
   ) {
     self.threads = threads > 0 ? threads : Parallel.processorCount
+    self.memory = memory ?? BuildMemory.standard
     self.progress = progress
     self.isCancelled = isCancelled
+  }
+
+  /// The same, of one of several segments.
+  package func ofPart(_ part: Int, of parts: Int) -> BuildOptions {
+    if parts == 1 { return self }
+    var options = self
+    let report = progress
+    options.progress = { progress in
+      var progress = progress
+      (progress.part, progress.parts) = (part, parts)
+      report(progress)
+    }
+    return options
   }
 }

@@ -83,6 +83,8 @@ package enum BuildError: Error, Sendable, Equatable {
   case tooManyRows(Int)
   /// The vectors cannot be coded as asked.
   case codec(CodecError)
+  /// Not enough for a segment worth the name.
+  case tooLittleMemory(bytes: Int, needed: Int)
   case cancelled
 }
 
@@ -93,6 +95,8 @@ extension BuildError: CustomStringConvertible {
     case .duplicateRowID(let id): "row id \(id) occurs twice: row ids must be distinct"
     case .tooManyRows(let count): "\(count) rows do not fit into one segment (at most \(IndexLimits.entries))"
     case .codec(let error): "\(error)"
+    case .tooLittleMemory(let bytes, let needed):
+      "\(bytes >> 20) MiB of memory are too little to build with: give it \((needed >> 20) + 1) MiB or more"
     case .cancelled: "the build was cancelled; nothing was changed"
     }
   }

@@ -128,6 +128,20 @@ struct Arguments: Equatable {
     return value
   }
 
+  /// Bytes, as 512M, 8G or 1.5GiB.
+  func size(_ option: Option) throws(UsageError) -> Int? {
+    guard let text = string(option) else { return nil }
+    let digits = text.prefix { $0.isNumber || $0 == "." }
+    let units = ["K": 10, "M": 20, "G": 30, "T": 40]
+    let unit = text.dropFirst(digits.count).uppercased()
+    guard let value = Double(digits), value > 0, value < 1e6,
+      let shift = units.first(where: { [$0.key, $0.key + "B", $0.key + "IB"].contains(unit) })?.value
+    else {
+      throw UsageError("\(option.spelling) \(text): a size expected, such as 512M or 8G")
+    }
+    return Int(value * Double(1 << shift))
+  }
+
   func number(_ option: Option) throws(UsageError) -> Double? {
     guard let text = string(option) else { return nil }
     guard let value = Double(text), value.isFinite else {

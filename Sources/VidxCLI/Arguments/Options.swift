@@ -25,6 +25,10 @@ enum Options {
   static let filterColumns = Option(
     name: "filter-columns", value: "A,B", help: "columns of the rows to keep in the index, to restrict searches by")
   static let threads = Option(name: "threads", value: "N", help: "threads to use (default: all processors)")
+  static let memory = Option(
+    name: "memory", value: "SIZE",
+    help: "memory to build with, such as 8G (default: three quarters); for more rows several segments are made")
+  static let estimate = Option(name: "estimate", help: "say what the build would take, and do nothing")
 
   // The query
   static let vector = Option(name: "vector", value: "'[...]'", help: "the query, as a JSON array")

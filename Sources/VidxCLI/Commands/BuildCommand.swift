@@ -11,7 +11,7 @@ struct BuildCommand: Command {
     options: [
       Options.index, Options.vectors, Options.field, Options.rows, Options.table, Options.column, Options.metric,
       Options.type, Options.m, Options.efConstruction, Options.lists, Options.codec, Options.filterColumns,
-      Options.threads, Options.json,
+      Options.threads, Options.memory, Options.estimate, Options.json,
     ],
     lesson: """
       All of it is one transaction: when it fails or Ctrl-C ends it, nothing has changed.
@@ -37,6 +37,12 @@ struct BuildCommand: Command {
       Columns of the rows that the index keeps for itself, so that searches restricted by them read no row:
 
         vidx build app.db --index by_service --table messages --column embedding --filter-columns services,day
+
+      What it would take, before it is begun; and in less memory, as several segments that are searched one after the
+      other:
+
+        vidx build big.db --index big --vectors big.npy --estimate
+        vidx build big.db --index big --vectors big.npy --memory 8G
       """)
 
   private enum Source {
@@ -52,6 +58,8 @@ struct BuildCommand: Command {
   private let codec: IndexCodec
   private let filterColumns: [String]
   private let threads: Int?
+  private let memory: Int?
+  private let isEstimate: Bool
   private let isJSON: Bool
 
   init(_ arguments: Arguments) throws {
@@ -62,6 +70,8 @@ struct BuildCommand: Command {
     codec = try arguments.choice(Options.codec, IndexCodec.self) ?? .auto
     filterColumns = (arguments.string(Options.filterColumns) ?? "").split(separator: ",").map(String.init)
     threads = try arguments.integer(Options.threads, in: 1...1024)
+    memory = try arguments.size(Options.memory)
+    isEstimate = arguments.has(Options.estimate)
     isJSON = arguments.has(Options.json)
     source = try Self.source(arguments)
     if case .files(_, _, nil, _) = source, !filterColumns.isEmpty {
@@ -119,8 +129,12 @@ struct BuildCommand: Command {
   }
 
   func run() throws -> Int32 {
+    if isEstimate {
+      report(try estimate())
+      return 0
+    }
     let start = ContinuousClock.now
-    let rows = try LongWork.run(threads: threads) { build in
+    let rows = try LongWork.run(threads: threads, memory: memory) { build in
       switch source {
       case .column(let column, let table):
         let session = try Session(path: database, mode: .readWrite)
@@ -138,12 +152,11 @@ struct BuildCommand: Command {
   private func buildFromFiles(
     vectors: String, field: String?, rows: String?, table: String?, _ build: BuildOptions
   ) throws -> Int {
-    let vectorField = field ?? "vector"
+    let vectorField = field ?? Self.vectorField
     let blocks = FileVectors(file: try VectorFormat.open(vectors, field: vectorField))
     // The vector's field is not a column too when both come from one file.
     let source = try rows.map { try FileRows(RowFormat.open($0, excluding: $0 == vectors ? [vectorField] : [])) }
-    let options = IndexOptions(
-      dimensions: blocks.dimensions, metric: metric, type: type, codec: codec, filterColumns: filterColumns)
+    let options = options(dimensions: blocks.dimensions)
     return try NewDatabase.undoingCreation(of: database) {
       let session = try Session(path: database, mode: .create)
       do {
@@ -152,6 +165,45 @@ struct BuildCommand: Command {
         // The builder knows the row's number, not the file.
         throw VidxError(.badVector, "\(vectors), \(error.message)", cause: error)
       }
+    }
+  }
+
+  private static let vectorField = "vector"
+
+  private func options(dimensions: Int) -> IndexOptions {
+    IndexOptions(dimensions: dimensions, metric: metric, type: type, codec: codec, filterColumns: filterColumns)
+  }
+
+  private func estimate() throws -> BuildEstimate {
+    let build = BuildOptions(threads: threads ?? 0, memory: memory)
+    switch source {
+    case .files(let vectors, let field, _, _):
+      let file = try VectorFormat.open(vectors, field: field ?? Self.vectorField)
+      return try options(dimensions: file.dimensions).estimate(rows: file.count, build: build)
+    case .column(let column, let table):
+      let session = try Session(path: database, mode: .read)
+      let (rows, dimensions) = try session.vectorCount(ofColumn: column, table: table)
+      return try options(dimensions: dimensions).estimate(rows: rows, build: build)
+    }
+  }
+
+  private func report(_ estimate: BuildEstimate) {
+    if isJSON {
+      var json = JSONWriter()
+      json.object { json in
+        json.member("index", index)
+        json.member("rows", estimate.rows)
+        json.member("memory_bytes", estimate.memory)
+        json.member("segments", estimate.segments)
+        json.key("seconds")
+        json.number(estimate.seconds)
+      }
+      Terminal.print(json.text)
+    } else {
+      let parts = estimate.segments == 1 ? "1 segment" : "\(grouped(estimate.segments)) segments"
+      Terminal.print(
+        "\(grouped(estimate.rows)) rows, \(parts): at most \(byteSize(estimate.memory)) of memory, about "
+          + LongWork.duration(estimate.seconds))
     }
   }
 

@@ -6,12 +6,14 @@ struct OptimizeCommand: Command {
     name: "optimize",
     summary: "merge new and deleted rows into the index files",
     operands: ["DB"],
-    options: [Options.index, Options.threads, Options.json],
+    options: [Options.index, Options.threads, Options.memory, Options.json],
     lesson: """
       Searches and writes of other processes go on meanwhile. Without --index, all indexes. Files of dropped indexes
       and of builds that were killed are removed too, unless a process still reads them.
 
         vidx optimize packages.db --index packages_vectors --threads 2
+
+      One segment is left of each index, or as few as can be built within --memory.
 
       --json prints one object:
         {"indexes": [{"index": "v", "rows": 300, "segments": 1, "seconds": 0.2}], "files_removed": 1}
@@ -20,12 +22,14 @@ struct OptimizeCommand: Command {
   private let database: String
   private let index: String?
   private let threads: Int?
+  private let memory: Int?
   private let isJSON: Bool
 
   init(_ arguments: Arguments) throws {
     database = try arguments.database()
     index = arguments.string(Options.index)
     threads = try arguments.integer(Options.threads, in: 1...1024)
+    memory = try arguments.size(Options.memory)
     isJSON = arguments.has(Options.json)
   }
 
@@ -48,7 +52,7 @@ struct OptimizeCommand: Command {
 
   private func optimize(_ name: String, _ session: Session) throws -> Merged {
     let start = ContinuousClock.now
-    try LongWork.run(threads: threads) { build in try session.optimize(name, build: build) }
+    try LongWork.run(threads: threads, memory: memory) { build in try session.optimize(name, build: build) }
     let summary = try session.summary(of: name)
     if !isJSON {
       let files = summary.segments.count == 1 ? "1 segment" : "\(summary.segments.count) segments"

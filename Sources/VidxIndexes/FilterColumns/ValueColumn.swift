@@ -31,6 +31,9 @@ package struct ValueColumn: Sendable {
 
   package subscript(row: Int) -> ColumnValue { values[Int(codes[row])] }
 
+  /// The same values of consecutive rows.
+  func rows(_ rows: Range<Int>) -> ValueColumn { ValueColumn(values: values, codes: Array(codes[rows])) }
+
   package mutating func append(_ value: ColumnValue) { codes.append(code(of: value)) }
 
   package mutating func append(_ other: ValueColumn) {

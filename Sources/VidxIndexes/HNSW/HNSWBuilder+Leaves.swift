@@ -30,7 +30,7 @@ extension HNSWBuilder {
     let partition = LeafPartition(overlap: overlap, seed: configuration.seed, bytes: bytes)
     let leaves = try partition.leaves(count: vectorCount, options: options)
     let near = try LeafNeighbours(
-      leaves, count: vectorCount, nearest: max(4, min(m * 5 / 8, ByteColumns.mostNearest)), bytes, progress, options)
+      leaves, count: vectorCount, nearest: Self.nearestInLeaf(m: m), bytes, progress, options)
     // Leaves may have lost members that were twice in them.
     progress.add(members - leaves.reduce(0) { $0 + $1.count })
     let scratches = (0..<options.threads).map { BuildScratch(self, thread: $0) }
@@ -45,6 +45,9 @@ extension HNSWBuilder {
 
   /// How many leaves a vector is in: 8 give the graph that insertion gives with efConstruction = 128, or a better one.
   static func overlap(efConstruction: Int) -> Int { max(4, (efConstruction + 8) / 16) }
+
+  /// How many neighbours a vector takes of a leaf.
+  static func nearestInLeaf(m: Int) -> Int { max(4, min(m * 5 / 8, ByteColumns.mostNearest)) }
 
   /// More leaves would take longer than insertion, and memory: who asks for so much gets insertion.
   static let mostOverlap = 24

@@ -28,14 +28,19 @@ extension IndexStore {
     try write(next)
   }
 
-  /// Adds many rows at once, as one segment: no row goes through the delta, except in a database without a file.
+  /// Adds many rows at once, as one segment, or as several where memory is too small for one: no row goes through the
+  /// delta, except in a database without a file.
   ///
   /// Call inside a transaction, and `commit` or `rollback` after it.
   /// - Throws: as `build` and `adopt`.
   package func load(_ source: any VectorSource, options: BuildOptions = BuildOptions()) throws {
     if source.rowIDs.isEmpty { return }
     guard folder != nil else { return try loadIntoDelta(source) }
-    try adopt(build(source, options: options))
+    try refuseRepeated(source.rowIDs)
+    let parts = try parts(of: source, options: options)
+    for (i, part) in parts.enumerated() {
+      try adopt(buildSegment(part, base: nil, options: options.ofPart(i + 1, of: parts.count)))
+    }
   }
 
   private func loadIntoDelta(_ source: any VectorSource) throws {
@@ -63,6 +68,34 @@ extension IndexStore {
     for (i, rowID) in source.rowIDs.enumerated() {
       try insert(rowID: rowID, vector: vectors[i], values: columns.map { $0[i] })
     }
+  }
+
+  /// What building this index takes.
+  func buildMemory(threads: Int) -> BuildMemory {
+    BuildMemory(definition.configuration, filterColumns: definition.filterColumns.count, threads: threads)
+  }
+
+  /// The rows of each segment to be built of them.
+  private func parts(of source: any VectorSource, options: BuildOptions) throws(BuildError) -> [any VectorSource] {
+    let parts = try buildMemory(threads: options.threads).parts(of: source.rowIDs.count, within: options.memory)
+    return parts.count == 1 ? [source] : parts.map { PartOfSource(source, $0) }
+  }
+
+  /// Builds and publishes as many segments from rows known to be distinct as memory makes necessary.
+  /// - Throws: as `buildSegment`. None is left behind then.
+  func buildSegments(_ source: any VectorSource, options: BuildOptions) throws -> [PublishedSegment] {
+    var published: [PublishedSegment] = []
+    do {
+      let parts = try parts(of: source, options: options)
+      for (i, part) in parts.enumerated() {
+        published.append(try buildSegment(part, base: nil, options: options.ofPart(i + 1, of: parts.count)))
+      }
+    } catch {
+      // Should this fail too, the next sweep does it; the first error is what the caller needs.
+      for segment in published { try? segment.discard() }
+      throw error
+    }
+    return published
   }
 
   /// Builds and publishes a segment from rows known to be distinct.

@@ -6,11 +6,11 @@ import VidxVectors
 enum ContentImage {
   /// Few rows, or no file to put a segment beside: they go to the delta.
   case rows([(rowID: Int64, row: StoredRow)])
-  case segment(PublishedSegment)
+  case segments([PublishedSegment])
 }
 
 extension IndexStore {
-  /// From so many rows on a content table is indexed straight into a segment.
+  /// From so many rows on a content table is indexed straight into segments.
   static let segmentThreshold = 1_000
 
   /// Reads a whole content table. Changes nothing in the database.
@@ -22,7 +22,7 @@ extension IndexStore {
     if folder == nil || source.rowIDs.count < Self.segmentThreshold {
       return .rows(try rows(of: source))
     }
-    return .segment(try buildSegment(source, base: nil, options: options))
+    return .segments(try buildSegments(source, options: options))
   }
 
   private func rows(of source: ContentRows) throws -> [(rowID: Int64, row: StoredRow)] {
@@ -45,9 +45,11 @@ extension IndexStore {
     switch image {
     case .rows(let rows):
       for (rowID, row) in rows { try writeDelta(.insertDelta, rowID, row, stamp: revision.stamp) }
-    case .segment(let published):
-      unsettledFiles.append(published)
-      try name(published, entryCount: settling { try SegmentIndex.open(path: published.path).entryCount })
+    case .segments(let segments):
+      unsettledFiles += segments
+      for published in segments {
+        try name(published, entryCount: settling { try SegmentIndex.open(path: published.path).entryCount })
+      }
     }
     revision.deltaMark = Revision.random()
     revision.settledMark = Revision.random()

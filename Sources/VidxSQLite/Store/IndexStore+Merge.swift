@@ -21,20 +21,29 @@ package struct MergePlan {
 
   /// Rows the merged segment will hold.
   package let rowCount: Int
+  /// Nothing of that state is left out.
+  let isWhole: Bool
+  /// How many segments there were.
+  let segmentCount: Int
 }
 
 extension IndexStore {
   /// Step 1 of a merge: takes a snapshot of the segments and the delta.
+  ///
+  /// Of all of them; where they are more than `mostRows`, of the delta and the smallest segments that are not.
   /// - Parameter anew: build everything anew, growing nothing.
   /// - Returns: nil when there is nothing to merge: no delta, no tombstones and at most one segment.
   /// - Complexity: O(delta x dimensions + rows of all segments but the largest), in memory.
-  package func prepareMerge(anew: Bool = false) throws -> MergePlan? {
+  package func prepareMerge(anew: Bool = false, mostRows: Int = .max) throws -> MergePlan? {
     if folder == nil { throw StoreError.inMemory(index: table) }
     return try refresh(includingDelta: false) { revision in
       let delta = try readDeltaRows()
       let isSettled = delta.rowIDs.isEmpty && views.count <= 1 && !views.contains(where: \.hasTombstones)
       if isSettled && !(anew && !views.isEmpty) { return nil }
-      return try plan(of: views, delta, revision, anew: anew)
+      if anew { return try plan(of: views, delta, revision, anew: true) }
+      let policy = MergePolicy(mostRows: mostRows)
+      guard let chosen = policy.chooseAll(delta: delta.rowIDs.count, segments: rowsOfSegments()) else { return nil }
+      return try plan(of: chosen.sorted().map { views[$0] }, delta, revision, anew: false)
     }
   }
 
@@ -43,10 +52,13 @@ extension IndexStore {
   package func prepareMerge(choosing policy: MergePolicy) throws -> MergePlan? {
     if folder == nil { return nil }
     return try refresh(includingDelta: false) { revision in
-      let segments = views.map { MergePolicy.Segment(live: $0.liveCount, dead: $0.index.entryCount - $0.liveCount) }
-      guard let chosen = policy.choose(delta: try deltaCount(), segments: segments) else { return nil }
+      guard let chosen = policy.choose(delta: try deltaCount(), segments: rowsOfSegments()) else { return nil }
       return try plan(of: chosen.sorted().map { views[$0] }, readDeltaRows(), revision, anew: false)
     }
+  }
+
+  private func rowsOfSegments() -> [MergePolicy.Segment] {
+    views.map { MergePolicy.Segment(live: $0.liveCount, dead: $0.index.entryCount - $0.liveCount) }
   }
 
   /// Rows of the delta, as the database has them.
@@ -57,13 +69,13 @@ extension IndexStore {
   }
 
   private func plan(
-    of views: [SegmentView], _ delta: ArraySource, _ revision: Revision, anew: Bool
+    of chosen: [SegmentView], _ delta: ArraySource, _ revision: Revision, anew: Bool
   ) throws -> MergePlan {
-    let parts = views.map {
+    let parts = chosen.map {
       MergePlan.Part(id: $0.id, fileName: $0.fileName, index: $0.index, live: $0.liveEntries())
     }
-    let largest = anew ? nil : views.indices.max { views[$0].liveCount < views[$1].liveCount }
-    let base = largest.flatMap { views[$0].liveCount == 0 ? nil : views[$0] }
+    let largest = anew ? nil : chosen.max { $0.liveCount < $1.liveCount }
+    let base = largest.flatMap { $0.liveCount == 0 ? nil : $0 }
     let growth = try base.map { view in
       GrowthBase(index: view.index, live: try settling { try view.filter() })
     }
@@ -76,26 +88,30 @@ extension IndexStore {
     let source = ConcatenatedSource(sources, dimensions: definition.configuration.dimensions)
     return MergePlan(
       revision: revision, parts: parts, deltaIDs: delta.rowIDs, source: source, base: growth,
-      rowCount: source.rowIDs.count + (base?.liveCount ?? 0))
+      rowCount: source.rowIDs.count + (base?.liveCount ?? 0), isWhole: chosen.count == views.count,
+      segmentCount: views.count)
   }
 
-  /// Step 2 of a merge: builds the new segment. Touches no table and needs no transaction.
-  /// - Returns: nil when no row is left.
-  package func buildMerge(_ plan: MergePlan, options: BuildOptions = BuildOptions()) throws -> PublishedSegment? {
-    if plan.rowCount == 0 { return nil }
-    return try buildSegment(plan.source, base: plan.base, options: options)
+  /// Step 2 of a merge: builds the new segment; several where nothing is grown and memory is too small for one. Touches
+  /// no table and needs no transaction.
+  /// - Returns: none when no row is left.
+  package func buildMerge(_ plan: MergePlan, options: BuildOptions = BuildOptions()) throws -> [PublishedSegment] {
+    if plan.rowCount == 0 { return [] }
+    guard let base = plan.base else { return try buildSegments(plan.source, options: options) }
+    return [try buildSegment(plan.source, base: base, options: options)]
   }
 
-  /// Step 3 of a merge: puts the new segment in the place of what it was built from, inside the caller's transaction.
+  /// Step 3 of a merge: puts the new segments in the place of what they were built from, inside the caller's
+  /// transaction.
   ///
   /// What happened since step 1 stays: rows added or replaced since are in the delta under a later stamp and are left
-  /// there; rows deleted or replaced since get a tombstone in the new segment; segments added since are kept.
+  /// there; rows deleted or replaced since get a tombstone in their new segment; segments added since are kept.
   /// - Throws: `StoreError.overtaken` when a segment it was built from is gone; nothing is changed then.
-  package func commitMerge(_ plan: MergePlan, _ published: PublishedSegment?) throws {
+  package func commitMerge(_ plan: MergePlan, _ published: [PublishedSegment]) throws {
     let revision = try refresh(includingDelta: false)
     let dead = try rowsDeadSince(plan)
-    let index = try settling { try published.map { try SegmentIndex.open(path: $0.path) } }
-    let tombstones = try settling { try dead.compactMap { try index?.entry(ofRowID: $0) } }
+    let indexes = try settling { try published.map { try SegmentIndex.open(path: $0.path) } }
+    let tombstones = try settling { try indexes.map { index in try dead.compactMap { try index.entry(ofRowID: $0) } } }
     try forgetSweptFiles()
     for part in plan.parts {
       for query in [ShadowTables.Query.retire, .deleteTombstones, .deleteSegment] {
@@ -107,9 +123,9 @@ extension IndexStore {
     let statement = try tables.statement(.deleteDeltaUntil)
     try statement.bind(plan.revision.stamp, at: 1)
     try statement.run()
-    if let published, let index {
-      let id = try name(published, entryCount: index.entryCount)
-      for entry in tombstones { try insertTombstone(segment: id, entry: entry) }
+    for (i, index) in indexes.enumerated() {
+      let id = try name(published[i], entryCount: index.entryCount)
+      for entry in tombstones[i] { try insertTombstone(segment: id, entry: entry) }
     }
     var next = revision.next()
     next.deltaMark = Revision.random()

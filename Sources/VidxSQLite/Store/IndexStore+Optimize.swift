@@ -2,13 +2,26 @@ package import VidxIndexes
 import VidxSegments
 
 extension IndexStore {
-  /// Merges the delta and all segments into one segment, inside the caller's transaction (SQL: 'optimize').
+  /// Merges the delta and all segments into one segment, inside the caller's transaction (SQL: 'optimize'); into as few
+  /// as can be built within `options.memory`, where that is too small for one.
   ///
   /// The write lock is held throughout. Replaced files stay for readers of older states; see `sweepLongRetired`.
   /// - Throws: `StoreError.inMemory`, `.segment`; `BuildError`; `SQLiteError`.
   package func optimize(options: BuildOptions = BuildOptions()) throws {
     try sweepLongRetired()
-    try merge(anew: false, options: options)
+    try eachMerge(options) { plan in try merge(plan, options: options) }
+  }
+
+  /// Plans what there is to merge, one merge after the other, until nothing is left of what there was at first.
+  private func eachMerge(_ options: BuildOptions, _ body: (MergePlan) throws -> Void) throws {
+    let mostRows = buildMemory(threads: options.threads).rows(within: options.memory)
+    var plans = 0
+    while let plan = try prepareMerge(mostRows: mostRows) {
+      try body(plan)
+      plans += 1
+      // Each leaves fewer segments or fewer dead rows; writers may add new rows for ever.
+      if plan.isWhole || plans > plan.segmentCount { return }
+    }
   }
 
   /// Merges without holding the write lock: builds beside the database from a snapshot, then swaps in a short
@@ -17,7 +30,7 @@ extension IndexStore {
   ///   was.
   package func optimizeOutsideTransaction(options: BuildOptions = BuildOptions()) throws {
     guard connection.isAutocommit else { throw StoreError.insideTransaction(index: table) }
-    if let plan = try prepareMerge() { try mergeOutsideTransaction(plan, options: options) }
+    try eachMerge(options) { plan in try mergeOutsideTransaction(plan, options: options) }
     try sweep()
   }
 
@@ -26,7 +39,9 @@ extension IndexStore {
   @discardableResult
   package func maintain(_ policy: MergePolicy, options: BuildOptions = BuildOptions()) throws -> Bool {
     guard connection.isAutocommit else { throw StoreError.insideTransaction(index: table) }
-    guard let plan = try prepareMerge(choosing: policy) else { return false }
+    guard let plan = try prepareMerge(choosing: policy.within(options, buildMemory(threads: options.threads))) else {
+      return false
+    }
     try mergeOutsideTransaction(plan, options: options)
     try sweep()
     return true
@@ -38,10 +53,10 @@ extension IndexStore {
       try withPatience(options) {
         try connection.transaction { try commitMerge(plan, published) }
       }
-      published?.release()
+      for segment in published { segment.release() }
     } catch {
-      published?.release()
-      // Takes the new file away if nothing names it. Should that fail too, the next sweep does; the first error is
+      for segment in published { segment.release() }
+      // Takes the new files away if nothing names them. Should that fail too, the next sweep does; the first error is
       // what the caller needs.
       _ = try? sweep()
       throw error
@@ -56,7 +71,7 @@ extension IndexStore {
   package func rebuild(options: BuildOptions = BuildOptions()) throws {
     guard let content = try contentTable() else {
       // Without a file there is nothing but the delta, which has no structure to build.
-      if folder != nil { try merge(anew: true, options: options) }
+      if folder != nil { try merge(prepareMerge(anew: true), options: options) }
       return
     }
     let image = try image(of: content, options: options)
@@ -77,17 +92,14 @@ extension IndexStore {
   /// Merges what a policy chooses, inside the caller's transaction (SQL: 'merge').
   package func mergeSome(_ policy: MergePolicy, options: BuildOptions = BuildOptions()) throws {
     try sweepLongRetired()
+    let policy = policy.within(options, buildMemory(threads: options.threads))
     try merge(prepareMerge(choosing: policy), options: options)
-  }
-
-  private func merge(anew: Bool, options: BuildOptions) throws {
-    try merge(prepareMerge(anew: anew), options: options)
   }
 
   private func merge(_ plan: MergePlan?, options: BuildOptions) throws {
     guard let plan else { return }
     let published = try buildMerge(plan, options: options)
-    if let published { unsettledFiles.append(published) }
+    unsettledFiles += published
     try commitMerge(plan, published)
   }
 

@@ -74,9 +74,9 @@ package final class IndexStore {
     do {
       // Where SQLite has rolled back already there is nothing to drop.
       try destroy()
-      if case .segment(let published) = image { try published.discard() }
+      if case .segments(let segments) = image { for published in segments { try published.discard() } }
     } catch {
-      // The error that led here says more. The segment's lock goes with the store, and a sweep takes the file.
+      // The error that led here says more. The segments' locks go with the store, and a sweep takes the files.
     }
   }
 

@@ -338,4 +338,21 @@ import Testing
     #expect(bare.status == 2)
     #expect(bare.errors.contains("usage: vidx COMMAND"))
   }
+
+  @Test func saysWhatABuildTakes() throws {
+    let told = try sandbox.succeed("build", "t.db", "--index", "v", "--vectors", "vectors.npy", "--estimate", "--json")
+    let estimate = try #require(try told.objects().first)
+    #expect(estimate["rows"] as? Int == 300 && estimate["segments"] as? Int == 1)
+    #expect(try #require(estimate["memory_bytes"] as? Int) > 300 * 8 * 4)
+    #expect(try sandbox.contents()["t.db"] == nil)
+    try build("--memory", "1G")
+    let column = try sandbox.succeed(
+      "build", "t.db", "--index", "w", "--vectors", "vectors.npy", "--estimate", "--memory", "64m", "--threads", "1")
+    #expect(column.output.hasPrefix("300 rows, 1 segment: at most 24."))
+    try sandbox.succeed("optimize", "t.db", "--memory", "512MiB")
+    try sandbox.succeed("rebuild", "t.db", "--index", "v", "--memory", "0.5g")
+    for size in ["8", "G", "-1G", "1P", "0M", ""] {
+      try sandbox.fail(2, saying: ["--memory", "8G"], "optimize", "t.db", "--memory=\(size)")
+    }
+  }
 }

@@ -63,7 +63,7 @@ struct IndexStoreMergeTests {
     let published = try store.buildMerge(plan, options: .serial)
     try expectAgreement(writer, rows, seed: 1, "before the swap")
     try store.transaction { try store.commitMerge(plan, published) }
-    published?.release()
+    for segment in published { segment.release() }
     try expectAgreement(store, rows, seed: 2, "the one that merged")
     try expectAgreement(writer, rows, seed: 3, "the other one")
     #expect(try store.integrityCheck(deep: true) == [])
@@ -110,7 +110,7 @@ struct IndexStoreMergeTests {
     rows.merge(new) { $1 }
     let published = try store.buildMerge(plan, options: .serial)
     try store.transaction { try store.commitMerge(plan, published) }
-    published?.release()
+    for segment in published { segment.release() }
     try expectAgreement(store, rows, seed: 1, "the one that merged")
     try expectAgreement(writer, rows, seed: 2, "the other one")
     #expect(try store.integrityCheck(deep: true) == [])
@@ -148,7 +148,7 @@ struct IndexStoreMergeTests {
     #expect(throws: StoreError.overtaken(index: "v")) {
       try store.transaction { try store.commitMerge(plan, published) }
     }
-    published?.release()
+    for segment in published { segment.release() }
     try expectAgreement(store, rows, seed: 1)
     try store.sweep()
     #expect(try database.segmentFiles().count == 1)
