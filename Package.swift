@@ -77,7 +77,8 @@ let package = Package(
       dependencies: ["CSQLite", "VidxFiles", "VidxSQLite", "VidxIndexes", "VidxSegments", "VidxVectors"],
       swiftSettings: settings, linkerSettings: sqlite),
     .testTarget(name: "VidxExtensionTests", swiftSettings: settings),
-    .testTarget(name: "VidxFilesTests", dependencies: ["VidxFiles"], swiftSettings: settings),
+    .testTarget(
+      name: "VidxFilesTests", dependencies: ["VidxFiles"], exclude: ["Corpus"], swiftSettings: settings),
     .testTarget(
       name: "VidxTests", dependencies: ["Vidx", "VidxIndexes", "VidxSQLite"], swiftSettings: settings,
       linkerSettings: sqlite),

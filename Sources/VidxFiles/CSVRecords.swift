@@ -6,6 +6,9 @@ struct CSVField: Equatable {
 
 /// The records of a .csv file, front to back.
 struct CSVRecords {
+  /// More than any table has columns.
+  static let mostFields = 32_767
+
   private var stream: ByteStream
   private var nextLine = 1
   private let path: String
@@ -44,6 +47,8 @@ struct CSVRecords {
       let (field, end) = try stream.peek() == UInt8(ascii: "\"") ? quotedField() : plainField()
       record.append(field)
       if end { return record }
+      // Of commas alone a line of some megabytes would take hundreds of them in memory.
+      guard record.count < Self.mostFields else { throw fault(.tooManyColumns(limit: Self.mostFields), line: line) }
     }
   }
 

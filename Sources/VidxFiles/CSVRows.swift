@@ -26,7 +26,7 @@ package struct CSVRows: RowFile {
       }
       do throws(ColumnFault) {
         if name.isEmpty { throw ColumnFault.unnamed(position: index + 1) }
-        if survey.names.contains(name) { throw ColumnFault.repeated(name, name) }
+        if survey.has(name) { throw ColumnFault.repeated(name, name) }
         targets.append(try survey.position(of: name))
       } catch { throw FileError(path: path, place: .line(1), reason: error.reason) }
     }

@@ -29,6 +29,7 @@ extension FileError.Reason {
     case .shape(let shape):
       "an array of shape (\(shape.map(String.init).joined(separator: ", "))), two axes (rows, dimensions) expected"
     case .dimensions(let expected, let actual): "\(actual) dimensions, \(expected) in the rows before"
+    case .tooManyDimensions(let count, let limit): "\(count) dimensions, at most \(limit) are read"
     case .notFinite(let index): "element \(index) is NaN or infinite"
     case .missingField(let name, let present):
       "no field \"\(name)\"; the object has \(present.isEmpty ? "no fields" : present.joined(separator: ", "))"
@@ -53,6 +54,7 @@ extension FileError.Reason {
     case .nulInColumnName: "a column's name holds the character NUL, which SQL cannot write"
     case .keyNotWhole(let column): "\"\(column)\" is not a whole number of 64 bits, and so no key of a row"
     case .noColumns: "the rows have no columns"
+    case .tooManyColumns(let limit): "more than \(limit) columns"
     case .fieldCount(let expected, let actual): "\(actual) fields, the header has \(expected)"
     case .unterminatedQuote: "a quoted field that starts here is never closed"
     case .textAfterQuote: "text after a closing quote"
@@ -81,6 +83,7 @@ extension FileError.Reason {
     case .fortranOrder: "convert it: numpy.save(file, numpy.ascontiguousarray(array))"
     case .shape: "reshape it: numpy.save(file, array.reshape(-1, dimensions))"
     case .dimensions: "give all vectors the same dimensions"
+    case .tooManyDimensions: "check that the file holds vectors"
     case .notFinite: "remove or recompute this vector"
     case .missingField: "add the field to this line, or name the one that holds the vector"
     case .notAVector, .notANumber: "write the vector as a JSON array of numbers"
@@ -102,6 +105,7 @@ extension FileError.Reason {
     case .nulInColumnName: "give the column another name"
     case .keyNotWhole: "give every row a whole number below 2^63, or give the column another name"
     case .noColumns: "give the rows at least one field"
+    case .tooManyColumns: "leave some out; tables of SQLite have no more"
     case .fieldCount: "quote fields that hold commas or newlines, and fill missing ones with nothing between commas"
     case .unterminatedQuote: "close the quote, and double quotes inside quoted fields"
     case .textAfterQuote, .quoteInsideField: "quote the whole field and double the quotes inside it"

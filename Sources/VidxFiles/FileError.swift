@@ -26,6 +26,7 @@ package struct FileError: Error, Equatable, Sendable {
     case shape([Int])
     // Vectors of any format
     case dimensions(expected: Int, actual: Int)
+    case tooManyDimensions(Int, limit: Int)
     case notFinite(index: Int)
     case missingField(name: String, present: [String])
     case notAVector(field: String, found: String)
@@ -42,6 +43,7 @@ package struct FileError: Error, Equatable, Sendable {
     case nulInColumnName
     case keyNotWhole(column: String)
     case noColumns
+    case tooManyColumns(limit: Int)
     case fieldCount(expected: Int, actual: Int)
     case unterminatedQuote
     case textAfterQuote

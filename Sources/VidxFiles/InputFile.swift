@@ -14,7 +14,8 @@ final class InputFile: Sendable {
   private let descriptor: Int32
 
   init(path: String) throws(FileError) {
-    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    // O_NONBLOCK so that a FIFO is refused and not waited for; it changes nothing for files.
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw FileError(path: path, reason: .system(operation: "open", errno: errno)) }
     var status = stat()
     guard unsafe fstat(descriptor, &status) == 0 else {

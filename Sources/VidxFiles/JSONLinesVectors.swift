@@ -47,6 +47,7 @@ package final class JSONLinesVectors: VectorFile {
         path: path, place: .line(1), reason: .notAVector(field: field, found: "an empty array"))
     }
     dimensions = vector.count
+    try VectorFormat.check(dimensions: dimensions, path: path, place: .line(1))
   }
 
   package func read(rows: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>) throws(FileError) {

@@ -31,6 +31,7 @@ package final class NPYFile: VectorFile {
     guard file.byteCount == expected else {
       throw FileError(path: path, reason: .surplus(expected: expected, actual: file.byteCount))
     }
+    try VectorFormat.check(dimensions: dimensions, path: path)
   }
 
   package func read(rows: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>) throws(FileError) {

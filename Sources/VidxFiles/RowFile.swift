@@ -77,11 +77,17 @@ struct ColumnSurvey {
   /// Where the first value of "id" stands that is a number but not a whole one.
   private var firstReal: (line: Int, position: Int)?
 
+  /// As many as SQLite gives a table, unless it was made otherwise.
+  static let mostColumns = 2_000
+
+  func has(_ name: String) -> Bool { positions[name] != nil }
+
   /// The position of a column, new or known.
   mutating func position(of name: String) throws(ColumnFault) -> Int {
     if let position = positions[name] { return position }
     guard !name.isEmpty else { throw ColumnFault.unnamed(position: names.count + 1) }
     guard !name.utf8.contains(0) else { throw ColumnFault.holdsNUL }
+    guard names.count < Self.mostColumns else { throw ColumnFault.tooMany }
     if let other = folded.updateValue(name, forKey: asciiLowercased(name)) {
       throw ColumnFault.repeated(other, name)
     }
@@ -113,12 +119,14 @@ enum ColumnFault: Error {
   case unnamed(position: Int)
   case repeated(String, String)
   case holdsNUL
+  case tooMany
 
   var reason: FileError.Reason {
     switch self {
     case .unnamed(let position): .unnamedColumn(position: position)
     case .repeated(let first, let second): .repeatedColumn(first, second)
     case .holdsNUL: .nulInColumnName
+    case .tooMany: .tooManyColumns(limit: ColumnSurvey.mostColumns)
     }
   }
 }

@@ -28,6 +28,7 @@ package final class VecsFile: VectorFile {
     let found = Int32(bitPattern: (0..<4).reduce(UInt32(0)) { $0 | UInt32(head[$1]) << UInt32(8 * $1) })
     guard found > 0 else { throw FileError(path: path, place: .row(1), reason: .shape([Int(found)])) }
     dimensions = Int(found)
+    try VectorFormat.check(dimensions: dimensions, path: path, place: .row(1))
     let rowBytes = 4 + element.rawValue * dimensions
     count = file.byteCount / rowBytes
     // A rest may be a cut, or a row of other dimensions: the first row that says so is the better message.

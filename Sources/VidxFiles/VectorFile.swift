@@ -32,6 +32,18 @@ extension VectorFile {
 package enum VectorFormat: String, CaseIterable, Sendable {
   case npy, fvecs, bvecs, jsonl
 
+  /// Files of longer vectors are refused when they are opened: what one vector takes in memory is bounded, whatever a
+  /// file says of itself. Indexes have fewer dimensions.
+  static let maximumDimensions = 65_536
+
+  static func check(
+    dimensions: Int, path: String, place: FileError.Place = .file
+  ) throws(FileError) {
+    guard dimensions <= maximumDimensions else {
+      throw FileError(path: path, place: place, reason: .tooManyDimensions(dimensions, limit: maximumDimensions))
+    }
+  }
+
   /// Opens a file of vectors. Cost: O(1) for binary files, one pass over the file for .jsonl.
   ///
   /// - Parameter field: the field that holds the vector, .jsonl only.

@@ -7,7 +7,7 @@ package struct SystemCallError: Error, Equatable, Sendable {
 
 /// What a file is opened for.
 package enum FileAccess: Sendable, Equatable {
-  /// An existing file, to be read and mapped.
+  /// An existing file, to be read and mapped. Follows no symbolic link, which may lead out of the folder.
   case reading
   /// An existing file, to be locked: a write lock needs a descriptor open for writing. Follows no symbolic link.
   case locking

@@ -18,6 +18,9 @@ final class OpenFile {
       }
     } catch .io(_, ENOENT, _) {
       throw .notFound(path: path)
+    } catch .io(let operation, ELOOP, let path) {
+      // A symbolic link in a segment's place: vidx makes none.
+      throw access == .reading ? .notASegment(path: path) : .io(operation: operation, code: ELOOP, path: path)
     }
     self.path = path
     self.fileSystem = fileSystem

@@ -14,7 +14,7 @@ package struct POSIXFileSystem: FileSystem {
     switch access {
     case .reading:
       // O_NONBLOCK so that a FIFO in a segment's place is refused and not waited for; it changes nothing for files.
-      try checked(openFile(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK))
+      try checked(openFile(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK))
     case .locking:
       try checked(openFile(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK))
     case .creating(let permissions):

@@ -44,9 +44,14 @@ package struct SegmentFolder: Sendable {
   /// Makes sure that the folder exists, with the owner of the database file and its permissions: who may read the
   /// one may read the other. Not durable before a segment is published in it.
   /// - Parameter model: stands for the database file while there is none.
+  /// - Returns: what its files are to be like: as open as the folder, where the database is, too.
   @discardableResult
   package func create(like model: FileStatus? = nil) throws(SegmentError) -> FileStatus {
-    if let status = try fileSystem.statusIfPresent(ofPath: path) { return status }
+    if var status = try fileSystem.statusIfPresent(ofPath: path) {
+      // The database may have been closed to others since.
+      if let database = try databaseStatus() { status.permissions &= Self.folderPermissions(database.permissions) }
+      return status
+    }
     let database = try databaseStatus() ?? model
     let permissions = database.map { Self.folderPermissions($0.permissions) } ?? 0o777
     do throws(SegmentError) {

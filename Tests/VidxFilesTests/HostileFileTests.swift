@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import VidxFiles
@@ -88,16 +89,70 @@ import Testing
     let (name, sound) = Self.samples[sample]
     let directory = try TemporaryDirectory()
     try Self.read(directory.file(name, sound), byteCount: sound.count)
-    var chance = Chance(state: UInt64(sample) + 1)
+    var chance = Chance(state: FuzzCases.seed(UInt64(sample) + 1))
     var refused = 0
-    for _ in 0..<800 {
+    let count = FuzzCases.count(2_000)
+    for number in 0..<count {
       let bytes = Self.mutated(sound, &chance)
+      try FuzzCases.note("\(name), case \(number): \(bytes)")
       do {
         try Self.read(directory.file(name, bytes), byteCount: bytes.count)
       } catch is FileError {
         refused += 1
       }
     }
-    #expect(refused > 200 && refused < 800)
+    #expect(refused > count / 4 && refused < count)
+  }
+
+  /// Files that were trouble once, or might be: those of `Corpus`, by their names' ends.
+  @Test func corpus() throws {
+    let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Corpus")
+    let names = try FileManager.default.contentsOfDirectory(atPath: folder.path(percentEncoded: false)).sorted()
+    #expect(names.count >= 10)
+    for name in names {
+      let path = folder.appending(path: name).path(percentEncoded: false)
+      let count = try Data(contentsOf: URL(filePath: path)).count
+      #expect(throws: FileError.self, "\(name)") { try Self.read(path, byteCount: count) }
+    }
+  }
+
+  // MARK: What would take memory without bound
+
+  @Test func vectorsAreOfNoMoreDimensionsThanAnyIndexHas() throws {
+    let directory = try TemporaryDirectory()
+    let count = VectorFormat.maximumDimensions + 1
+    for (name, bytes) in [
+      ("a.npy", Self.npy("<f4", "(1, \(count))", [UInt8](repeating: 0, count: 4 * count))),
+      ("b.fvecs", NPYBytes.littleEndian(Int32(count)) + [UInt8](repeating: 0, count: 4 * count)),
+      ("c.bvecs", NPYBytes.littleEndian(Int32(count)) + [UInt8](repeating: 0, count: count)),
+      ("d.jsonl", Array("{\"vector\": [\(repeatElement("0", count: count).joined(separator: ","))]}".utf8)),
+    ] {
+      let path = try directory.file(name, bytes)
+      let error = try fileError { _ = try VectorFormat.open(path) }
+      #expect(error.reason == .tooManyDimensions(count, limit: VectorFormat.maximumDimensions), "\(error)")
+    }
+  }
+
+  @Test func aLineOfCommasAndOneOfColumns() throws {
+    let directory = try TemporaryDirectory()
+    let commas = try directory.file("a.csv", [UInt8](repeating: UInt8(ascii: ","), count: 20_000_000))
+    #expect(
+      try fileError { _ = try CSVRows(path: commas) }.reason == .tooManyColumns(limit: CSVRecords.mostFields))
+    let names = (0..<ColumnSurvey.mostColumns + 1).map { "c\($0)" }
+    let header = try directory.file("b.csv", names.joined(separator: ",") + "\n")
+    let limit = FileError.Reason.tooManyColumns(limit: ColumnSurvey.mostColumns)
+    #expect(try fileError { _ = try CSVRows(path: header) }.reason == limit)
+    let object = "{\(names.map { "\"\($0)\": 1" }.joined(separator: ","))}\n"
+    let lines = try directory.file("c.jsonl", object)
+    #expect(try fileError { _ = try JSONLinesRows(path: lines) }.reason == limit)
+  }
+
+  /// Opening one waits for somebody who writes, which may be never.
+  @Test func aFIFOIsNotWaitedFor() throws {
+    let directory = try TemporaryDirectory()
+    let path = directory.path + "/a.npy"
+    try #require(unsafe mkfifo(path, 0o600) == 0)
+    let error = try fileError { _ = try VectorFormat.open(path) }
+    #expect(error.reason == .system(operation: "read at any offset", errno: ESPIPE))
   }
 }

@@ -105,6 +105,32 @@ struct SegmentFolderTests {
     #expect(try directory.permissions(of: folder.path) == 0o711)
   }
 
+  @Test("New files are no more open than the database has become")
+  func narrowedPermissions() throws {
+    try directory.write([], to: directory.path + "/app.db")
+    func close(_ permissions: Int) throws {
+      try FileManager.default.setAttributes(
+        [.posixPermissions: permissions], ofItemAtPath: directory.path + "/app.db")
+    }
+    try close(0o644)
+    #expect(try directory.permissions(of: publish("a-1.seg", in: folder).path) == 0o644)
+    try close(0o600)
+    #expect(try directory.permissions(of: publish("a-2.seg", in: folder).path) == 0o600)
+    try close(0o666)
+    #expect(try directory.permissions(of: publish("a-3.seg", in: folder).path) == 0o644)
+  }
+
+  @Test("A link in a segment's place is not followed, a FIFO not waited for")
+  func links() throws {
+    let published = try publish("a-1.seg", in: folder)
+    let link = folder.path + "/b-2.seg"
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: published.path)
+    #expect(throws: SegmentError.notASegment(path: link)) { try SegmentFile(path: link) }
+    try FileManager.default.removeItem(atPath: link)
+    try #require(unsafe mkfifo(link, 0o600) == 0)
+    #expect(throws: SegmentError.notASegment(path: link)) { try SegmentFile(path: link) }
+  }
+
   @Test("Without the directory of the database there can be no folder")
   func noParent() {
     let path = directory.path + "/none/app.db"
