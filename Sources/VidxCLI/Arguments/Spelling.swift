@@ -2,6 +2,8 @@
 enum Spelling {
   /// The candidate nearest to a word by edits, when it is near enough to be a slip: at most a third of the letters.
   static func nearest(to word: String, among candidates: [String]) -> String? {
+    // What is longer than words are resembles none, and comparing it would take long.
+    guard word.utf8.count <= 256 else { return nil }
     let scored = candidates.map { (candidate: $0, edits: distance(word, $0)) }
     guard let best = scored.min(by: { $0.edits < $1.edits }) else { return nil }
     return best.edits <= max(1, word.count / 3) ? best.candidate : nil

@@ -21,16 +21,16 @@ struct Membership: Equatable {
     guard var name = Self.takeName(&rest) else { return nil }
     if rest.first == UInt8(ascii: ".") {
       rest = rest.dropFirst()
-      guard Self.isEqual(name, table), let column = Self.takeName(&rest) else { return nil }
+      guard isSameName(name, table), let column = Self.takeName(&rest) else { return nil }
       name = column
     }
-    guard Self.isEqual(name, key), let word = Self.takeName(&rest), Self.isEqual(word, "IN") else { return nil }
+    guard isSameName(name, key), let word = Self.takeName(&rest), isSameName(word, "IN") else { return nil }
     rest = rest.drop(while: SQLWords.isSpace)
     guard rest.popFirst() == UInt8(ascii: "("), let end = Brackets.end(of: rest) else { return nil }
     guard rest[(end + 1)...].allSatisfy(SQLWords.isSpace) else { return nil }
     var select = rest[..<end]
     self.select = String(decoding: select, as: UTF8.self)
-    guard let first = Self.takeName(&select), ["SELECT", "WITH", "VALUES"].contains(where: { Self.isEqual(first, $0) })
+    guard let first = Self.takeName(&select), ["SELECT", "WITH", "VALUES"].contains(where: { isSameName(first, $0) })
     else { return nil }
   }
 
@@ -50,8 +50,6 @@ struct Membership: Equatable {
     }
     return name.isEmpty ? nil : String(decoding: name, as: UTF8.self)
   }
-
-  private static func isEqual(_ name: String, _ other: String) -> Bool { name.lowercased() == other.lowercased() }
 
   /// A condition that says the same of each row.
   /// - Parameter place: what its key is to be called inside of SELECTs.

@@ -68,18 +68,15 @@ struct VirtualTables {
 
   /// The name stands somewhere, as it is or with a quotation mark of it doubled.
   private static func has(_ name: String, in text: [UInt8]) -> Bool {
+    let name = Array(name.lowercased().utf8)
     if hasWord(name, in: text) { return true }
-    return ["\"", "'", "`"].contains { mark in
-      name.contains(mark)
-        && hasWord(
-          name.split(separator: mark, omittingEmptySubsequences: false).joined(
-            separator: "\(mark)\(mark)"), in: text)
+    return "\"'`".utf8.contains { mark in
+      name.contains(mark) && hasWord(name.flatMap { $0 == mark ? [mark, mark] : [$0] }, in: text)
     }
   }
 
   /// The name stands somewhere, not as a part of another one.
-  private static func hasWord(_ name: String, in text: [UInt8]) -> Bool {
-    let name = Array(name.lowercased().utf8)
+  private static func hasWord(_ name: [UInt8], in text: [UInt8]) -> Bool {
     guard let first = name.first, name.count <= text.count else { return false }
     for start in 0...(text.count - name.count) where text[start] == first {
       let end = start + name.count

@@ -131,21 +131,23 @@ package struct IndexArguments {
   }
 
   /// The text inside SQL's quotes: 'a', "a", `a` or [a], a doubled quote standing for one.
+  ///
+  /// By code points, as SQLite reads: to Swift a mark and an accent behind it are one character.
   private static func unquoted(_ text: String) -> String {
-    guard text.count >= 2, let first = text.first, let last = text.last else { return text }
-    if first == "[" && last == "]" { return String(text.dropFirst().dropLast()) }
-    guard "'\"`".contains(first), first == last else { return text }
-    var result = ""
+    let scalars = text.unicodeScalars
+    guard scalars.count >= 2, let first = scalars.first, let last = scalars.last else { return text }
+    let inside = scalars.dropFirst().dropLast()
+    if first == "[" && last == "]" { return inside.contains("]") ? text : String(inside) }
+    guard ["'", "\"", "`"].contains(first), first == last else { return text }
+    var result = String.UnicodeScalarView()
     var isEscaped = false
-    for character in text.dropFirst().dropLast() {
-      if character == first && !isEscaped {
-        isEscaped = true
-        continue
-      }
-      isEscaped = false
-      result.append(character)
+    for scalar in inside {
+      // A single mark ends what is quoted, and text follows: whoever puts this into a statement would run it.
+      if isEscaped, scalar != first { return text }
+      isEscaped = scalar == first && !isEscaped
+      if !isEscaped { result.append(scalar) }
     }
-    return result
+    return isEscaped ? text : String(result)
   }
 }
 

@@ -40,13 +40,13 @@ struct ContentTable {
     guard keys.count == 1, keys[0].type.uppercased() == "INTEGER" else { throw refuse(.noIntegerPrimaryKey) }
     if try Self.hasKeyIndex(spelling, schema: schema, connection: connection) { throw refuse(.descendingPrimaryKey) }
     key = keys[0].name
-    guard let vectors = columns.first(where: { $0.name.lowercased() == column.lowercased() }) else {
+    guard let vectors = columns.first(where: { isSameName($0.name, column) }) else {
       throw refuse(.missingColumn(column))
     }
     if vectors.name == key { throw refuse(.keyAsVector(column)) }
     self.column = vectors.name
     self.filterColumns = try filterColumns.map { name in
-      guard let found = columns.first(where: { $0.name.lowercased() == name.lowercased() }) else {
+      guard let found = columns.first(where: { isSameName($0.name, name) }) else {
         throw refuse(.missingFilterColumn(name, known: columns.map(\.name)))
       }
       return found.name

@@ -13,9 +13,12 @@ final class StoreRegistry {
   let log: SearchLog
   private var entries: [Key: Entry] = [:]
 
+  /// By bytes: to Swift texts that look the same are equal, and they may be names of two tables.
   private struct Key: Hashable {
-    var schema: String
-    var table: String
+    private let schema: [UInt8]
+    private let table: [UInt8]
+
+    init(schema: String, table: String) { (self.schema, self.table) = (Array(schema.utf8), Array(table.utf8)) }
   }
 
   private struct Entry {

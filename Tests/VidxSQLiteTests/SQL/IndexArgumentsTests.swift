@@ -73,6 +73,25 @@ import VidxVectors
     #expect(throws: expected) { try IndexArguments.definition(of: arguments) }
   }
 
+  /// vidx_build puts its options into a statement.
+  @Test(
+    arguments: [
+      "filter \"x\"); DROP TABLE y; --\"", "filter [x]); DROP TABLE y; --]", "filter 'x'); SELECT ('y'",
+      "partition \"x\"\"", "filter `x` `y`",
+    ])
+  func whatIsQuotedEndsWithItsMark(_ argument: String) {
+    let word = String(argument.prefix { $0 != " " })
+    #expect(throws: IndexArgumentError.malformedFilter(argument, word: word)) {
+      try IndexArguments.definition(of: ["dimensions = 3", argument])
+    }
+  }
+
+  @Test func doubledMarksStandForOne() throws {
+    let made = try IndexArguments.definition(
+      of: ["dimensions = 3", "filter \"a\"\"b\"", "filter 'c''d'", "filter \"\"\"\"", "filter [e\"f]"])
+    #expect(made.filterColumns.map(\.name) == ["a\"b", "c'd", "\"", "e\"f"])
+  }
+
   @Test func messagesNameTheNearestSpelling() {
     let option = "\(IndexArgumentError.unknownOption("ef_constuction"))"
     #expect(option.contains("did you mean 'ef_construction'?") && option.contains("known are dimensions, metric"))
