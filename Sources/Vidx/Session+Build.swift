@@ -54,6 +54,10 @@ extension Session {
           + "row i goes with vector i, so give as many of each")
     }
     try options.validate()
+    // Before anything is made of so many.
+    guard vectors.count <= IndexLimits.entries else {
+      throw VidxError(wrapping: BuildError.tooManyRows(vectors.count))
+    }
     try requireFreeName(index)
     var loaded: IndexStore?
     do {

@@ -74,8 +74,9 @@ extension Session {
         case .integer(let bytes) = row.values[2]
       else { return nil }
       let contents = opened.first { $0.file == file }
+      // What the manifest says may be anything.
       return IndexSummary.Segment(
-        file: file, rows: Int(rows), bytes: Int(bytes),
+        file: file, rows: min(max(Int(rows), 0), IndexLimits.entries), bytes: max(Int(bytes), 0),
         codec: contents.flatMap { IndexCodec(rawValue: $0.codec.rawValue) },
         bytesPerCode: contents?.bytesPerCode)
     }
@@ -190,7 +191,8 @@ extension Session {
         if version != storesVersion { (stores, storesVersion) = ([:], version) }
         storesMark = markRead
       }
-      if let store = stores[name] { return store }
+      // To Swift texts that look the same are equal, and they may be names of two tables.
+      if let store = stores[name], store.table.utf8.elementsEqual(name.utf8) { return store }
       let store = try IndexStore.open(connection, schema: "main", table: name)
       stores[name] = store
       return store

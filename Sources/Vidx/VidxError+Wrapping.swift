@@ -87,7 +87,7 @@ extension VidxError {
       case .content, .contentRow: .badRows
       case .overtaken: .busy
       case .segment(_, let error): Self.code(of: error)
-      case .damagedDefinition, .damagedDelta, .damagedTombstone, .foreignSegment: .corrupt
+      case .damagedDefinition, .damagedDelta, .damagedTombstone, .repeatedSegment, .foreignSegment: .corrupt
       default: .other
       }
     self.init(code, error.message, cause: error)

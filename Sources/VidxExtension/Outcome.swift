@@ -51,7 +51,7 @@ struct Failure: Error {
     case .invalidCount, .repeatedRowIDs, .inMemory, .noFilterColumn, .missingPlan: VIDX_BAD_ARGUMENT
     case .overtaken: VIDX_BUSY
     case .segment(_, let error): code(of: error)
-    case .damagedDefinition, .damagedDelta, .damagedTombstone, .foreignSegment: VIDX_CORRUPT
+    case .damagedDefinition, .damagedDelta, .damagedTombstone, .repeatedSegment, .foreignSegment: VIDX_CORRUPT
     default: VIDX_ERROR
     }
   }
@@ -101,6 +101,8 @@ func required(_ text: UnsafePointer<CChar>?, _ name: String) throws(Failure) -> 
 func required<Element>(_ pointer: UnsafePointer<Element>?, _ name: String, count: Int) throws(Failure)
   -> UnsafeBufferPointer<Element>
 {
+  // A size_t beyond Int comes as a negative number.
+  guard count >= 0 else { throw Failure(VIDX_BAD_ARGUMENT, "there are too many \(name)") }
   guard unsafe pointer != nil || count == 0 else { throw Failure(VIDX_BAD_ARGUMENT, "\(name) is NULL; give \(count)") }
   return unsafe UnsafeBufferPointer(start: pointer, count: count)
 }

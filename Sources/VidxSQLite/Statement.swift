@@ -125,6 +125,9 @@ import CVidxSQLite
     unsafe _ = sqlite3_reset(handle)
   }
 
+  /// It has been stepped, and neither come to its end nor been reset.
+  var isBusy: Bool { unsafe sqlite3_stmt_busy(handle) != 0 }
+
   /// The statement writes nothing to a database.
   package var isReadOnly: Bool { unsafe sqlite3_stmt_readonly(handle) != 0 }
 

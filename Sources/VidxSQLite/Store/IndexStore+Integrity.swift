@@ -13,8 +13,8 @@ extension IndexStore {
     let statement = try tables.statement(.readRevision)
     defer { statement.reset() }
     // On its row the statement holds the read transaction open: all that follows is of one state.
-    guard try statement.step() else { throw StoreError.damagedDefinition(index: table, key: "revision") }
-    var check = IntegrityCheck(store: self)
+    let revision = try revision(in: statement)
+    var check = IntegrityCheck(store: self, revision: revision)
     try check.segments()
     try check.tombstones()
     try check.delta()
@@ -27,6 +27,7 @@ extension IndexStore {
 /// An integrity check in progress.
 private struct IntegrityCheck {
   let store: IndexStore
+  private let revision: Revision
   var problems: [String] = []
   private var views: [Int64: SegmentView] = [:]
   /// Every live row, ascending by row id once `rowsLivingTwice` has run.
@@ -34,13 +35,18 @@ private struct IntegrityCheck {
   /// Some segment cannot be read, so which rows there are is not known.
   private var isIncomplete = false
 
-  init(store: IndexStore) { self.store = store }
+  init(store: IndexStore, revision: Revision) { (self.store, self.revision) = (store, revision) }
 
   mutating func segments() throws {
     let manifest = try store.tables.statement(.segments)
     defer { manifest.reset() }
+    var names = Set<String>()
     while try manifest.step() {
       let fileName = manifest.text(1) ?? ""
+      guard names.insert(fileName).inserted, views[manifest.int64(0)] == nil else {
+        problems.append(StoreError.repeatedSegment(index: store.table, file: fileName).message)
+        continue
+      }
       do {
         let index = try store.openSegment(fileName, entryCount: manifest.int64(2))
         views[manifest.int64(0)] = SegmentView(id: manifest.int64(0), fileName: fileName, index: index)
@@ -106,6 +112,19 @@ private struct IntegrityCheck {
         problems.append("\(StoreError.damagedDelta(index: store.table, rowID: rowID).message) (\(error))")
       }
       if !isWhole { problems.append(StoreError.damagedDelta(index: store.table, rowID: rowID).message) }
+    }
+    try stamps()
+  }
+
+  /// A row of the delta whose stamp is not that of a change so far would be read at the wrong time, or never.
+  private mutating func stamps() throws(SQLiteError) {
+    let statement = try store.tables.statement(.deltaStrays)
+    defer { statement.reset() }
+    try statement.bind(revision.stamp, at: 1)
+    if try statement.step(), statement.int64(0) > 0 {
+      problems.append(
+        "index \(store.table) has \(statement.int64(0)) new rows with stamps of no change, the first is row "
+          + "\(statement.int64(1)): write them again")
     }
   }
 

@@ -51,10 +51,12 @@ extension IndexStore {
     return try body(revision(in: statement))
   }
 
-  private func revision(in statement: Statement) throws -> Revision {
+  func revision(in statement: Statement) throws -> Revision {
     guard try statement.step(), let revision = unsafe statement.withBytes(0, { unsafe Revision($0) }) else {
       throw StoreError.damagedDefinition(index: table, key: "revision")
     }
+    // Another may have put something else in the place of the tables, and whatever else is read is read after this.
+    guard try tables.stillExist(in: statement) else { throw StoreError.noIndex(schema: schema, table: table) }
     return revision
   }
 

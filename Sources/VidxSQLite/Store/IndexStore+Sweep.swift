@@ -55,13 +55,14 @@ extension IndexStore {
 
   /// The segments that the manifests of all indexes of a schema name, in the state the connection sees.
   ///
-  /// Whatever looks like a manifest counts as one: a name too many keeps a file, one too few loses it.
+  /// Whatever looks like a manifest counts as one: a name too many keeps a file, one too few loses it. Virtual tables
+  /// are not asked: what they answer is not in the database.
   static func namedFiles(_ connection: Connection, schema: String) throws(SQLiteError) -> Set<String> {
     let schemaName = quoted(identifier: schema)
     let manifests = try connection.prepare(
       """
-      SELECT name FROM \(schemaName).sqlite_master AS m WHERE type = 'table' AND name LIKE '%\\_segments' ESCAPE '\\' \
-      AND EXISTS (SELECT 1 FROM pragma_table_info(m.name, ?1) WHERE name = 'file')
+      SELECT name FROM \(schemaName).sqlite_master AS m WHERE type = 'table' AND rootpage > 0 \
+      AND name LIKE '%\\_segments' ESCAPE '\\' AND EXISTS (SELECT 1 FROM pragma_table_info(m.name, ?1) WHERE name = 'file')
       """)
     try manifests.bind(schema, at: 1)
     var names = Set<String>()

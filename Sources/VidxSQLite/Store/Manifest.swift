@@ -15,12 +15,17 @@ extension IndexStore {
   /// Reads the manifest and the tombstones; files that are open already stay open.
   /// - Throws: when a segment is missing, damaged, or not this index's.
   func readSettled(_ revision: Revision, reusing old: [SegmentView]) throws -> Settled {
-    let opened = Dictionary(uniqueKeysWithValues: old.map { ($0.fileName, $0.index) })
+    let opened = Dictionary(old.map { ($0.fileName, $0.index) }) { first, _ in first }
     let manifest = try tables.statement(.segments)
     defer { manifest.reset() }
     var views: [SegmentView] = []
+    var (ids, names) = (Set<Int64>(), Set<String>())
     while try manifest.step() {
       let fileName = manifest.text(1) ?? ""
+      // The table does not allow it, but somebody may have made another table.
+      guard ids.insert(manifest.int64(0)).inserted, names.insert(fileName).inserted else {
+        throw StoreError.repeatedSegment(index: table, file: fileName)
+      }
       let index = try opened[fileName] ?? openSegment(fileName, entryCount: manifest.int64(2))
       views.append(SegmentView(id: manifest.int64(0), fileName: fileName, index: index))
     }

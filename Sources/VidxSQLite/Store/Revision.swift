@@ -14,6 +14,9 @@ struct Revision: Equatable {
 
   static let byteCount = 32
 
+  /// No index comes to so many changes: a larger stamp was not written by vidx, and could not be counted on from.
+  private static let highestStamp: Int64 = 1 << 62
+
   /// The revision of an empty index.
   static func initial() -> Revision {
     Revision(token: random(), deltaMark: random(), settledMark: random(), stamp: 0)
@@ -31,13 +34,15 @@ struct Revision: Equatable {
 }
 
 extension Revision {
-  /// - Returns: nil unless there are exactly `byteCount` bytes.
+  /// - Returns: nil unless there are exactly `byteCount` bytes, and a stamp that can be.
   init?(_ bytes: UnsafeRawBufferPointer) {
     guard bytes.count == Self.byteCount else { return nil }
     func word(_ index: Int) -> UInt64 {
       UInt64(littleEndian: unsafe bytes.loadUnaligned(fromByteOffset: index * 8, as: UInt64.self))
     }
-    self.init(token: word(0), deltaMark: word(1), settledMark: word(2), stamp: Int64(bitPattern: word(3)))
+    let stamp = Int64(bitPattern: word(3))
+    guard stamp >= 0, stamp < Self.highestStamp else { return nil }
+    self.init(token: word(0), deltaMark: word(1), settledMark: word(2), stamp: stamp)
   }
 
   func withBytes<Result, Failure: Error>(

@@ -1,3 +1,5 @@
+import CSQLite
+
 /// The tables behind one index, and the statements on them, each compiled once. Not thread safe.
 ///
 ///     t_config(key, value)             the definition, the schema version, the revision, retired files
@@ -11,6 +13,8 @@ final class ShadowTables {
   /// How many filter columns the delta has; set before the first statement is made.
   var filterColumnCount = 0
   private var statements: [Query: Statement] = [:]
+  /// Of the statement that reads the revision, when the tables were last found to be there.
+  private var checkedRecompilations: Int32 = 0
 
   static let suffixes = ["config", "segments", "delta", "tombstones"]
 
@@ -67,9 +71,19 @@ final class ShadowTables {
     (0..<filterColumnCount).map { text("f\($0)") }.joined()
   }
 
-  /// All tables are there.
+  /// All tables are there, as ordinary tables: a view or a virtual table of such a name would answer what it likes, and
+  /// without end.
   func exist() throws(SQLiteError) -> Bool {
-    for suffix in Self.suffixes where try !isTaken(table + "_" + suffix) { return false }
+    for suffix in Self.suffixes where try !isTaken(table + "_" + suffix, byTable: true) { return false }
+    return true
+  }
+
+  /// The same for the schema that a statement of these tables has just been stepped in: asked anew for another.
+  func stillExist(in statement: Statement) throws(SQLiteError) -> Bool {
+    let recompilations = statement.recompilations
+    if recompilations == checkedRecompilations { return true }
+    guard try exist() else { return false }
+    checkedRecompilations = recompilations
     return true
   }
 
@@ -81,9 +95,11 @@ final class ShadowTables {
     return nil
   }
 
-  private func isTaken(_ name: String) throws(SQLiteError) -> Bool {
+  /// - Parameter byTable: that has its rows in the database.
+  private func isTaken(_ name: String, byTable: Bool = false) throws(SQLiteError) -> Bool {
     let statement = try connection.prepare(
-      "SELECT 1 FROM \(quoted(identifier: schema)).sqlite_master WHERE name = ?1 COLLATE NOCASE")
+      "SELECT 1 FROM \(quoted(identifier: schema)).sqlite_master WHERE name = ?1 COLLATE NOCASE"
+        + (byTable ? " AND type = 'table' AND rootpage > 0" : ""))
     try statement.bind(name, at: 1)
     return try statement.step()
   }
@@ -92,11 +108,20 @@ final class ShadowTables {
   func finalize() {
     for statement in statements.values { statement.finalize() }
     statements = [:]
+    checkedRecompilations = 0
   }
 
   /// A statement ready to be bound and run. Reset it after use: one that is on a row keeps a read transaction open.
+  /// - Throws: `SQLiteError` also while the statement runs, in a trigger that somebody has put on one of the tables:
+  ///   SQLite would run it inside itself.
   func statement(_ query: Query) throws(SQLiteError) -> Statement {
-    if let statement = statements[query] { return statement }
+    if let statement = statements[query] {
+      guard !statement.isBusy else {
+        throw SQLiteError(
+          code: SQLITE_ERROR, message: "index \(table) is used by a trigger on a table of its own: drop the trigger")
+      }
+      return statement
+    }
     let statement = try connection.prepare(sql(query), isPersistent: true)
     statements[query] = statement
     return statement
@@ -108,7 +133,7 @@ final class ShadowTables {
     case segments, insertSegment, deleteSegment, deleteAllSegments
     case tombstones, insertTombstone, deleteTombstones, deleteAllTombstones
     case deltaVector, deltaValues, deltaSince, deltaIDs, deltaIDsAndValues, deltaIDsUntil, deltaHighest, deltaCount
-    case deltaRows
+    case deltaRows, deltaStrays
     case insertDelta, replaceDelta, deleteDelta, deleteDeltaUntil, deleteAllDelta
     case retire, retireAll, retired, forgetRetired
   }
@@ -137,6 +162,9 @@ final class ShadowTables {
     case .deltaHighest: "SELECT max(id) FROM \(name("delta"))"
     case .deltaCount: "SELECT count(*) FROM \(name("delta"))"
     case .deltaRows: "SELECT id, vector\(filterNames { ", \($0)" }) FROM \(name("delta")) ORDER BY id"
+    case .deltaStrays:
+      "SELECT count(*), min(id) FROM \(name("delta")) "
+        + "WHERE typeof(stamp) <> 'integer' OR stamp < 0 OR stamp > ?1"
     case .insertDelta:
       "INSERT INTO \(name("delta"))(id, stamp, vector\(filterNames { ", \($0)" })) "
         + "VALUES (?1, ?2, ?3\(filterNames { _ in ", ?" }))"

@@ -29,7 +29,8 @@ extension StoreError: CustomStringConvertible {
     case .overtaken(let index):
       "another process merged index \(index) meanwhile, and nothing was changed: run it again if it is still needed"
     case .rowExists, .noRow, .repeatedRowIDs, .rowsExist: rowMessage
-    case .damagedDefinition, .damagedDelta, .damagedTombstone, .segment, .foreignSegment: damageMessage
+    case .damagedDefinition, .damagedDelta, .damagedTombstone, .repeatedSegment, .segment, .foreignSegment:
+      damageMessage
     case .content, .contentRow: contentMessage
     }
   }
@@ -87,6 +88,8 @@ extension StoreError: CustomStringConvertible {
     case .damagedTombstone(let index, let file, let entry):
       "index \(index) marks entry \(entry) of \(file) as deleted, which is outside it: \(Self.restore)"
     case .segment(_, .stopped): SegmentError.stopped.message
+    case .repeatedSegment(let index, let file):
+      "index \(index) names segment \(file) twice, or has another one of the same id: \(Self.restore)"
     case .segment(let index, let error):
       "index \(index): \(error)"
     case .foreignSegment(let index, let file, let disagreement):

@@ -17,6 +17,8 @@ package enum StoreError: Error, Equatable, Sendable {
   case damagedDelta(index: String, rowID: Int64)
   /// A tombstone points outside its segment.
   case damagedTombstone(index: String, file: String, entry: Int64)
+  /// The manifest names a segment twice, or gives two the same id.
+  case repeatedSegment(index: String, file: String)
   /// A segment cannot be read. The cause names the file.
   case segment(index: String, SegmentError)
   /// A segment is sound but does not belong to this index, or not to this state of it.

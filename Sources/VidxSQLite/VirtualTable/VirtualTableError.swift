@@ -97,7 +97,7 @@ struct SQLiteReport {
     // SQLite acts on the conflict clause when it gets exactly this.
     case .rowExists: SQLITE_CONSTRAINT
     case .rowIDsExhausted: SQLITE_FULL
-    case .damagedDefinition, .damagedDelta, .damagedTombstone, .foreignSegment: corruptTable
+    case .damagedDefinition, .damagedDelta, .damagedTombstone, .repeatedSegment, .foreignSegment: corruptTable
     case .segment(_, let error): code(of: error)
     default: SQLITE_ERROR
     }

@@ -74,11 +74,17 @@ struct DeltaCacheTests {
   }
 
   @Test func aRevisionReadsBackAsWritten() {
-    let revision = Revision(token: 1, deltaMark: .max, settledMark: 0x0102_0304_0506_0708, stamp: -5)
+    let revision = Revision(token: 1, deltaMark: .max, settledMark: 0x0102_0304_0506_0708, stamp: 5)
     #expect(unsafe revision.withBytes { unsafe Revision($0) } == revision)
     #expect(unsafe revision.withBytes { unsafe Revision(UnsafeRawBufferPointer(rebasing: $0.dropLast())) } == nil)
     let next = revision.next()
-    #expect(next.token != revision.token && next.stamp == -4)
+    #expect(next.token != revision.token && next.stamp == 6)
     #expect(next.deltaMark == revision.deltaMark && next.settledMark == revision.settledMark)
+    // Nothing counts to these.
+    for stamp in [-1, Int64.min, 1 << 62, .max] {
+      var impossible = revision
+      impossible.stamp = stamp
+      #expect(unsafe impossible.withBytes { unsafe Revision($0) } == nil)
+    }
   }
 }

@@ -108,6 +108,63 @@ struct IndexStoreDamageTests {
     }
   }
 
+  /// As BLOB and as TEXT the same name is two values to SQLite.
+  @Test func aSegmentThatIsNamedTwice() throws {
+    let database = try TestDatabase()
+    let (connection, file) = try prepared(database)
+    let store = try IndexStore.open(connection)
+    #expect(try store.search(request).hits.count == 3)
+    try connection.execute(
+      """
+      INSERT INTO v_segments SELECT id + 1, CAST(file AS BLOB), entries, bytes FROM v_segments;
+      UPDATE v_config SET value = CAST(randomblob(24) || zeroblob(8) AS BLOB) WHERE key = 'revision'
+      """)
+    for store in [store, try IndexStore.open(connection)] {
+      #expect(throws: StoreError.repeatedSegment(index: "v", file: file)) { try store.search(request) }
+      #expect(try store.integrityCheck().count == 1)
+    }
+    try connection.execute("DELETE FROM v_segments WHERE typeof(file) = 'blob'")
+    #expect(try IndexStore.open(connection).search(request).hits.count == 3)
+  }
+
+  /// A view may answer rows without end, a virtual table whatever its module likes.
+  @Test(
+    arguments: [
+      "CREATE VIEW v_segments AS WITH c(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM c) SELECT id, 'a' AS file FROM c",
+      "CREATE VIRTUAL TABLE v_segments USING fts5(id, file, entries, bytes)",
+    ])
+  func tablesOfOtherKindsAreNotRead(other: String) throws {
+    let database = try TestDatabase()
+    let (connection, _) = try prepared(database)
+    try connection.execute("DROP TABLE v_segments; \(other)")
+    #expect(throws: StoreError.noIndex(schema: "main", table: "v")) { try IndexStore.open(connection) }
+    #expect(try IndexStore.namedFiles(connection, schema: "main") == [])
+  }
+
+  /// A counter at its end, which the next change would carry over it.
+  @Test(arguments: ["ffffffffffffff7f", "0000000000000080", "ffffffffffffffff", "0000000000000040"])
+  func aRevisionThatCannotBeCountedOn(stamp: String) throws {
+    let database = try TestDatabase()
+    let (connection, _) = try prepared(database)
+    try connection.execute(
+      "UPDATE v_config SET value = CAST(substr(value, 1, 24) || x'\(stamp)' AS BLOB) WHERE key = 'revision'")
+    let store = try IndexStore.open(connection)
+    let damage = StoreError.damagedDefinition(index: "v", key: "revision")
+    #expect(throws: damage) { try store.insert(rowID: 100, vector: request.query) }
+    #expect(throws: damage) { try store.integrityCheck() }
+  }
+
+  @Test(arguments: ["9223372036854775807", "-1", "'x'"])
+  func aNewRowOfNoChange(stamp: String) throws {
+    let database = try TestDatabase()
+    let (connection, _) = try prepared(database)
+    let store = try IndexStore.open(connection)
+    try store.add([90: [Float](repeating: 1, count: 8)])
+    try connection.execute("UPDATE v_delta SET stamp = \(stamp)")
+    let problems = try store.integrityCheck()
+    #expect(problems.count == 1 && problems[0].contains("row 90"), "\(problems)")
+  }
+
   @Test func aTombstoneOutsideItsSegment() throws {
     let database = try TestDatabase()
     let (connection, file) = try prepared(database)
