@@ -74,6 +74,8 @@ package enum IndexLimits {
   package static let efSearch = 1...100_000
   /// Rows one segment can hold: ordinals are 32 bits, one of them marks a visited candidate.
   package static let entries = 1 << 31 - 1
+  /// Row ids that a filter may give: a gigabyte of memory.
+  package static let rowIDs = 1 << 27
 }
 
 extension Metric {

@@ -1,6 +1,7 @@
 import CSQLite
 import CVidxSQLite
 import Synchronization
+import VidxIndexes
 
 /// One SQLite connection: opened and owned here, or the host's own, borrowed.
 ///
@@ -12,6 +13,8 @@ import Synchronization
   var runningFilters = 0
   /// The host's: it may have an authorizer and a progress handler of its own, which nobody can ask for and put back.
   var isBorrowed: Bool { busyTimeout == nil }
+  /// The most row ids that a filter may give, and values that a set may have: a text may give them without end.
+  package var mostRowIDs = IndexLimits.rowIDs
   /// For connections that are ours: a host may have an authorizer of its own.
   private(set) lazy var compilationWatch = unsafe CompilationWatch(handle)
   /// Milliseconds to wait for another connection's lock; nil when that is the host's business.
@@ -74,6 +77,13 @@ import Synchronization
   /// - Parameter isPersistent: it will be kept and run many times.
   package func prepare(_ sql: String, isPersistent: Bool = false) throws(SQLiteError) -> Statement {
     try Statement(connection: self, sql: sql, isPersistent: isPersistent)
+  }
+
+  /// Compiles a text that may come from somebody, for its rows to be read. On a connection of ours what does more is
+  /// refused before it is compiled; on a host's the authorizer is the host's, and `nature(of:)` says what it is.
+  func prepareToRead(_ sql: String) throws(SQLiteError) -> Statement {
+    if isBorrowed { return try prepare(sql, isPersistent: true) }
+    return try compilationWatch.restricting { () throws(SQLiteError) in try prepare(sql, isPersistent: true) }
   }
 
   /// The error SQLite holds for its last call, with the code that call returned.

@@ -9,15 +9,18 @@ package enum Extension {
   /// Adds the module and the functions to a connection; adding them twice replaces the first.
   /// - Parameter buildOptions: asked when a statement is about to build an index ('optimize', 'rebuild', CREATE VIRTUAL
   ///   TABLE over a content table).
+  /// - Parameter mostRowIDs: that a filter may give.
   /// - Returns: an SQLite result code; `sqlite3_errmsg` has the details.
   package static func register(
-    on database: OpaquePointer, buildOptions: @escaping () -> BuildOptions = { BuildOptions() }
+    on database: OpaquePointer, mostRowIDs: Int = IndexLimits.rowIDs,
+    buildOptions: @escaping () -> BuildOptions = { BuildOptions() }
   ) -> Int32 {
     let code = unsafe ScalarFunctions.register(on: database)
     guard code == SQLITE_OK else { return code }
     let log = SearchLog()
     let logCode = unsafe SearchLogFunction.register(on: database, log)
     guard logCode == SQLITE_OK else { return logCode }
-    return unsafe VirtualTableModule.register(on: database, log: log, buildOptions: buildOptions)
+    return unsafe VirtualTableModule.register(
+      on: database, log: log, mostRowIDs: mostRowIDs, buildOptions: buildOptions)
   }
 }

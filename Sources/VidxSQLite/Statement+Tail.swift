@@ -16,6 +16,11 @@ enum SQLText {
   /// Nothing but white space, semicolons and comments.
   static func isBlank(_ text: Substring) -> Bool { behindBlanks(text).isEmpty }
 
+  /// The text begins as a statement that answers rows of tables.
+  static func isQuery(_ text: String) -> Bool {
+    ["select", "values", "with"].contains(firstWord(of: text).lowercased())
+  }
+
   /// The letters that a statement begins with.
   static func firstWord(of text: String) -> String {
     String(String.UnicodeScalarView(behindBlanks(text[...]).prefix { $0.properties.isAlphabetic || $0 == "_" }))

@@ -13,6 +13,8 @@ package enum FilterError: Error, Equatable, Sendable {
   case refusedTable(String)
   /// Filters ask indexes under filters, and so on.
   case nestedTooDeep
+  /// A text may give row ids without end.
+  case tooManyRows(limit: Int)
   case valueCount(expected: Int, given: Int)
   case timeout(seconds: Double)
   /// The index says whose rows it holds, and that table is gone or has no INTEGER PRIMARY KEY any more.
@@ -42,6 +44,8 @@ extension FilterError: CustomStringConvertible {
         + "come from a view; write rowid IN (SELECT ...) beside MATCH instead"
     case .nestedTooDeep:
       "the condition asks an index under a condition that asks an index, and so on: more than that is not evaluated"
+    case .tooManyRows(let limit):
+      "the condition gives more than \(limit) row ids; make it narrower, or search without it"
     case .valueCount(let expected, let given):
       "the statement has \(expected) parameters; \(given) values are given"
     case .timeout(let seconds):

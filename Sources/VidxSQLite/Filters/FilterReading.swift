@@ -20,7 +20,7 @@ final class FilterReading {
   }
 
   /// Reads on to the end.
-  /// - Throws: `FilterError.notARowID`, `.timeout`; `SQLiteError`.
+  /// - Throws: `FilterError.notARowID`, `.tooManyRows`, `.timeout`; `SQLiteError`.
   /// - Complexity: 0.05 to 0.1 us a row beside what finding it takes.
   func finish() throws -> [Int64] {
     if !isFinished { try limit.watch(statement.connection) { try read(upTo: .max) } }
@@ -53,6 +53,7 @@ final class FilterReading {
     let handle = unsafe statement.handle
     // A host's connection cannot be stopped between rows.
     let mask = statement.connection.isBorrowed ? 0 : 31
+    let mostRowIDs = statement.connection.mostRowIDs
     // In hand: each access to a property of a class is checked.
     var ids: [Int64] = []
     swap(&ids, &self.ids)
@@ -68,6 +69,7 @@ final class FilterReading {
         isFinished = true
         return
       }
+      guard ids.count < mostRowIDs else { throw FilterError.tooManyRows(limit: mostRowIDs) }
       switch unsafe sqlite3_column_type(handle, 0) {
       case SQLITE_INTEGER: unsafe ids.append(sqlite3_column_int64(handle, 0))
       case SQLITE_NULL: break

@@ -28,11 +28,13 @@ final class FilterStatement {
   init(_ text: FilterText, of store: IndexStore) throws {
     let connection = store.connection
     self.connection = connection
+    // Some statements, PRAGMA among them, do what they say while they are compiled.
+    guard text.form != .select || SQLText.isQuery(text.sql) else { throw FilterError.notAQuery }
     frame = try store.frame(of: text.form)
     let (prefix, suffix) = frame
     sql = prefix + text.sql + suffix
     do {
-      let compiled = try connection.prepare(sql, isPersistent: true)
+      let compiled = try connection.prepareToRead(sql)
       guard compiled.tail.isEmpty else { throw FilterError.severalStatements }
       guard compiled.isReadOnly, compiled.columnCount > 0 else { throw FilterError.notAQuery }
       statement = try Self.readingMembers(text, store) ?? compiled
@@ -43,7 +45,7 @@ final class FilterStatement {
       canCheckRows = isByID && nature.areRowsIndependent
       isPureAsCompiled = nature.isPure
       canBeKept = nature.canBeKept
-    } catch let error as SQLiteError where error.code == SQLITE_ERROR {
+    } catch let error as SQLiteError where error.code == SQLITE_ERROR || error.code == SQLITE_AUTH {
       throw try Self.fault(error, text, store, prefixCount: prefix.utf8.count)
     }
   }

@@ -3,8 +3,7 @@ internal import CSQLite
 extension FilterText {
   /// A text that is a SELECT of row ids or else a condition over the rows of the index.
   init(sql: String, _ values: [FilterValue]) {
-    let isQuery = ["select", "values", "with"].contains(SQLText.firstWord(of: sql).lowercased())
-    self.init(isQuery ? .select : .condition, sql, values)
+    self.init(SQLText.isQuery(sql) ? .select : .condition, sql, values)
   }
 }
 

@@ -18,11 +18,13 @@ struct StatementReads {
   fileprivate(set) var doesMore = false
 }
 
-/// The authorizer of one of our own connections: forbids nothing, and notes what is compiled when it is asked to.
+/// The authorizer of one of our own connections: when it is asked to, notes what is compiled, or forbids what does more
+/// than read.
 ///
 /// It stays for good: setting an authorizer makes SQLite compile all statements again.
 final class CompilationWatch {
   private var reads: StatementReads?
+  private var isRestricting = false
   /// Functions that answer the same for the same arguments; read once, since nobody adds any to our connections.
   private var pureFunctions: Set<String>?
 
@@ -35,8 +37,38 @@ final class CompilationWatch {
         guard let context = unsafe context else { return SQLITE_OK }
         let watch = unsafe Unmanaged<CompilationWatch>.fromOpaque(context).takeUnretainedValue()
         unsafe watch.note(action, first, second, schema)
-        return SQLITE_OK
+        return unsafe watch.allows(action, second) ? SQLITE_OK : SQLITE_DENY
       }, context)
+  }
+
+  /// Runs a body that compiles a text which may come from somebody.
+  func restricting<Result>(_ body: () throws(SQLiteError) -> Result) throws(SQLiteError) -> Result {
+    isRestricting = true
+    defer { isRestricting = false }
+    return try body()
+  }
+
+  /// What changes the schema, other files or the transaction. A PRAGMA, INSERT, UPDATE or DELETE is not among them:
+  /// virtual tables compile such statements of their own when they are opened, as rtree does. The text itself begins
+  /// with SELECT, VALUES or WITH, and is none that writes (`FilterStatement`).
+  private static let refusedActions: Set<Int32> = [
+    SQLITE_ALTER_TABLE, SQLITE_ANALYZE, SQLITE_ATTACH, SQLITE_DETACH, SQLITE_REINDEX, SQLITE_SAVEPOINT,
+    SQLITE_TRANSACTION, SQLITE_CREATE_INDEX, SQLITE_CREATE_TABLE, SQLITE_CREATE_TRIGGER, SQLITE_CREATE_VIEW,
+    SQLITE_CREATE_VTABLE, SQLITE_CREATE_TEMP_INDEX, SQLITE_CREATE_TEMP_TABLE, SQLITE_CREATE_TEMP_TRIGGER,
+    SQLITE_CREATE_TEMP_VIEW, SQLITE_DROP_INDEX, SQLITE_DROP_TABLE, SQLITE_DROP_TRIGGER, SQLITE_DROP_VIEW,
+    SQLITE_DROP_VTABLE, SQLITE_DROP_TEMP_INDEX, SQLITE_DROP_TEMP_TABLE, SQLITE_DROP_TEMP_TRIGGER,
+    SQLITE_DROP_TEMP_VIEW,
+  ]
+
+  /// Functions that run code of somebody else, where they are let: by default they are not.
+  private static let refusedFunctions = ["load_extension", "fts3_tokenizer"]
+
+  private func allows(_ action: Int32, _ function: UnsafePointer<CChar>?) -> Bool {
+    if !isRestricting { return true }
+    guard action == SQLITE_FUNCTION, let function = unsafe function else {
+      return !Self.refusedActions.contains(action)
+    }
+    return !Self.refusedFunctions.contains { unsafe sqlite3_stricmp($0, function) == 0 }
   }
 
   /// What the statement that the body compiles reads.

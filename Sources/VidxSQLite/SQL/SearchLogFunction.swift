@@ -15,9 +15,10 @@ enum SearchLogFunction {
 
   /// - Returns: an SQLite result code.
   static func register(on database: OpaquePointer, _ log: SearchLog) -> Int32 {
-    // When this fails, SQLite has called the destructor. Not deterministic: each call tells anew.
+    // When this fails, SQLite has called the destructor. Not deterministic: each call tells anew. And not harmless in a
+    // view or trigger of somebody else, who would learn what this connection has asked other tables.
     unsafe sqlite3_create_function_v2(
-      database, name, 0, SQLITE_UTF8 | SQLITE_INNOCUOUS, Unmanaged.passRetained(log).toOpaque(),
+      database, name, 0, SQLITE_UTF8 | SQLITE_DIRECTONLY, Unmanaged.passRetained(log).toOpaque(),
       { context, _, _ in unsafe SearchLogFunction.call(context) }, nil, nil,
       { log in
         guard let log = unsafe log else { return }

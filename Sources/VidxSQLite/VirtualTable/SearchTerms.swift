@@ -116,6 +116,8 @@ enum SearchTermsError: Error, Equatable {
   case parametersWithoutFilter
   /// No JSON array of numbers, texts, booleans and nulls; what is wrong with it.
   case parameters(String)
+  /// `IN (SELECT ...)` may give values without end.
+  case setTooLarge(limit: Int)
   /// `after_distance` without `after_rowid`, or the other way round.
   case halfACursor
   /// No plan has this name.
@@ -137,6 +139,7 @@ extension SearchTermsError: CustomStringConvertible {
     case .parametersWithoutFilter: "filter_parameters are those of a filter: give filter, too"
     case .parameters(let fault):
       "filter_parameters must be a JSON array, such as '[\"ada\", 0.8]': \(fault)"
+    case .setTooLarge(let limit): "IN (...) has more than \(limit) values: select fewer"
     case .notAShare(let column, let value): "\(column.name) must be above 0 and at most 1, not \(value)"
     case .halfACursor:
       "after_distance and after_rowid go together: give both of the last row, or NULL for both, the first page"

@@ -110,7 +110,7 @@ struct SearchTermsReader {
   }
 
   /// Whether a TEXT column is compared with numbers.
-  private func hasNumbers(_ value: OpaquePointer?, _ use: QueryPlan.Use) throws(SQLiteError) -> Bool {
+  private func hasNumbers(_ value: OpaquePointer?, _ use: QueryPlan.Use) throws -> Bool {
     switch use {
     case .columnSet: unsafe try columnValues(value, .none).contains(where: \.isNumber)
     case .columnEquals, .columnIs, .columnAbove, .columnAtLeast, .columnBelow, .columnAtMost, .columnDiffers,
@@ -154,16 +154,20 @@ struct SearchTermsReader {
     return .matches(unsafe PatternMatcher(operation, value, table.connection).predicate)
   }
 
-  private func columnValues(_ set: OpaquePointer?, _ affinity: ColumnAffinity) throws(SQLiteError) -> [ColumnValue] {
+  private func columnValues(_ set: OpaquePointer?, _ affinity: ColumnAffinity) throws -> [ColumnValue] {
     var values: [ColumnValue] = []
     try unsafe forEach(of: set) { values.append(unsafe SQLValue.columnValue($0, affinity)) }
     return values
   }
 
-  private func forEach(of set: OpaquePointer?, _ body: (OpaquePointer?) -> Void) throws(SQLiteError) {
+  private func forEach(of set: OpaquePointer?, _ body: (OpaquePointer?) -> Void) throws {
+    let limit = table.connection.mostRowIDs
+    var count = 0
     var value: OpaquePointer?
     var code = unsafe sqlite3_vtab_in_first(set, &value)
     while code == SQLITE_OK, unsafe value != nil {
+      guard count < limit else { throw SearchTermsError.setTooLarge(limit: limit) }
+      count += 1
       unsafe body(value)
       code = unsafe sqlite3_vtab_in_next(set, &value)
     }
@@ -268,7 +272,7 @@ struct SearchTermsReader {
     terms.restrict(to: [rowID])
   }
 
-  private mutating func readSet(_ set: OpaquePointer?) throws(SQLiteError) {
+  private mutating func readSet(_ set: OpaquePointer?) throws {
     var rowIDs: [Int64] = []
     try unsafe forEach(of: set) {
       if let rowID = unsafe rowID($0) { rowIDs.append(rowID) }

@@ -10,10 +10,11 @@ enum VirtualTableModule {
   /// Adds the module to a connection, with a registry of its own that goes when the connection does.
   /// - Returns: an SQLite result code.
   static func register(
-    on database: OpaquePointer, log: SearchLog, buildOptions: @escaping () -> BuildOptions
+    on database: OpaquePointer, log: SearchLog, mostRowIDs: Int, buildOptions: @escaping () -> BuildOptions
   ) -> Int32 {
-    let registry = unsafe StoreRegistry(
-      connection: Connection(borrowing: database), log: log, buildOptions: buildOptions)
+    let connection = unsafe Connection(borrowing: database)
+    connection.mostRowIDs = mostRowIDs
+    let registry = StoreRegistry(connection: connection, log: log, buildOptions: buildOptions)
     // When this fails, SQLite has called the destructor.
     return unsafe sqlite3_create_module_v2(database, name, module, Unmanaged.passRetained(registry).toOpaque()) {
       registry in

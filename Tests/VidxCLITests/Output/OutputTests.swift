@@ -32,6 +32,14 @@ import Vidx
   }
 }
 
+@Suite struct TerminalTests {
+  /// Names of somebody's database must not give commands to the terminal.
+  @Test func showsNoControlCharacters() {
+    #expect(Terminal.visible("plain é𝄞漢\n\ttext") == "plain é𝄞漢\n\ttext")
+    #expect(Terminal.visible("\u{1B}]0;title\u{7}\u{9B}2J\r\u{7F}\0") == "?]0;title??2J???")
+  }
+}
+
 @Suite struct TextTableTests {
   static func table(_ rows: [[String]], width: Int?) -> [String] {
     var table = TextTable(header: ["id", "text"])
