@@ -75,7 +75,7 @@ let package = Package(
     .testTarget(
       name: "VidxSQLiteTests",
       dependencies: ["CSQLite", "VidxFiles", "VidxSQLite", "VidxIndexes", "VidxSegments", "VidxVectors"],
-      swiftSettings: settings, linkerSettings: sqlite),
+      exclude: ["Fuzz/Corpus"], swiftSettings: settings, linkerSettings: sqlite),
     .testTarget(name: "VidxExtensionTests", swiftSettings: settings),
     .testTarget(
       name: "VidxFilesTests", dependencies: ["VidxFiles"], exclude: ["Corpus"], swiftSettings: settings),

@@ -55,6 +55,26 @@ import Testing
     #expect(query.status == 1)
   }
 
+  /// SQLite's own defence: the tables of an index can be written through the index only.
+  @Test func worksOnADefensiveConnection() throws {
+    let outcome = try InstalledExtension().shell(
+      """
+      .dbconfig defensive on
+      PRAGMA trusted_schema = OFF;
+      CREATE TABLE t(id INTEGER PRIMARY KEY, e BLOB);
+      CREATE VIRTUAL TABLE v USING vidx(dimensions = 1, metric = l2, index = flat, content = t, column = e);
+      INSERT INTO t VALUES (1, vector('[1]')), (2, vector('[2]'));
+      INSERT INTO v(v) VALUES ('optimize');
+      DELETE FROM t WHERE id = 1;
+      INSERT INTO v(v) VALUES ('rebuild');
+      ALTER TABLE v RENAME TO w;
+      SELECT rowid FROM w WHERE vector MATCH '[0]' AND k = 9;
+      UPDATE w_segments SET file = 'x';
+      """)
+    #expect(outcome.output.hasSuffix("on\n2\n"), "\(outcome.output)")
+    #expect(outcome.errors.contains("table w_segments may not be modified"), "\(outcome.errors)")
+  }
+
   /// Two shells that write in turns, a third that reads meanwhile.
   @Test func processesShareADatabase() throws {
     let library = try InstalledExtension()
