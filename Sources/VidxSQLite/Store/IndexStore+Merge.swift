@@ -12,6 +12,8 @@ package struct MergePlan {
     let live: RowSet
   }
 
+  /// Of the index.
+  let identity: Int64?
   let revision: Revision
   let parts: [Part]
   /// The row ids of the delta, ascending.
@@ -87,8 +89,8 @@ extension IndexStore {
     sources.append(delta)
     let source = ConcatenatedSource(sources, dimensions: definition.configuration.dimensions)
     return MergePlan(
-      revision: revision, parts: parts, deltaIDs: delta.rowIDs, source: source, base: growth,
-      rowCount: source.rowIDs.count + (base?.liveCount ?? 0), isWhole: chosen.count == views.count,
+      identity: try readIdentity(), revision: revision, parts: parts, deltaIDs: delta.rowIDs, source: source,
+      base: growth, rowCount: source.rowIDs.count + (base?.liveCount ?? 0), isWhole: chosen.count == views.count,
       segmentCount: views.count)
   }
 
@@ -106,8 +108,11 @@ extension IndexStore {
   ///
   /// What happened since step 1 stays: rows added or replaced since are in the delta under a later stamp and are left
   /// there; rows deleted or replaced since get a tombstone in their new segment; segments added since are kept.
-  /// - Throws: `StoreError.overtaken` when a segment it was built from is gone; nothing is changed then.
+  /// - Throws: `StoreError.overtaken` when a segment it was built from is gone, or the index is another one by now;
+  ///   nothing is changed then.
   package func commitMerge(_ plan: MergePlan, _ published: [PublishedSegment]) throws {
+    // Stamps begin anew: those of another index would be taken for what was merged.
+    guard try readIdentity() == plan.identity else { throw StoreError.overtaken(index: table) }
     let revision = try refresh(includingDelta: false)
     let dead = try rowsDeadSince(plan)
     let indexes = try settling { try published.map { try SegmentIndex.open(path: $0.path) } }
@@ -155,6 +160,21 @@ extension IndexStore {
     var unchanged = Set<Int64>()
     while try statement.step() { unchanged.insert(statement.int64(0)) }
     return dead + plan.deltaIDs.filter { !unchanged.contains($0) }
+  }
+
+  /// The rows that live, in one state of the index: independent of what happens to it afterwards.
+  /// - Throws: `StoreError.segment`, `.damagedDelta`; `SQLiteError`.
+  /// - Complexity: O(delta x dimensions + rows), in memory.
+  package func liveRows() throws -> any VectorSource {
+    try refresh(includingDelta: false) { _ -> any VectorSource in
+      let columnCount = definition.filterColumns.count
+      var sources: [any VectorSource] = []
+      for view in views {
+        sources.append(try settling { try SegmentRows(view.index, live: view.liveEntries(), columns: columnCount) })
+      }
+      sources.append(try readDeltaRows())
+      return ConcatenatedSource(sources, dimensions: definition.configuration.dimensions)
+    }
   }
 
   private func readDeltaRows() throws -> ArraySource {

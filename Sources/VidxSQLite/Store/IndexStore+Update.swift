@@ -306,6 +306,22 @@ extension IndexStore {
     delta?.isUncommitted = true
   }
 
+  /// Tells this index from another one that is made in its place.
+  func writeIdentity() throws(SQLiteError) {
+    let statement = try tables.statement(.writeConfig)
+    try statement.bind("identity", at: 1)
+    try statement.bind(Int64.random(in: .min ... .max), at: 2)
+    try statement.run()
+  }
+
+  /// nil for an index of before there were any.
+  func readIdentity() throws(SQLiteError) -> Int64? {
+    let statement = try tables.statement(.readConfig)
+    defer { statement.reset() }
+    try statement.bind("identity", at: 1)
+    return try statement.step() ? statement.int64(0) : nil
+  }
+
   /// Stores a revision: every change of the index ends with one.
   func write(_ revision: Revision, isNew: Bool = false) throws(SQLiteError) {
     let statement = try tables.statement(isNew ? .writeConfig : .writeRevision)

@@ -58,6 +58,7 @@ package final class IndexStore {
     do {
       try tables.create()
       try definition.write(to: tables)
+      try store.writeIdentity()
       let revision = Revision.initial()
       try store.write(revision, isNew: true)
       try content?.createTriggers(index: table)

@@ -27,7 +27,8 @@ extension StoreError: CustomStringConvertible {
     case .insideTransaction(let index):
       "a transaction is open: end it first, or merge inside it with INSERT INTO \(index)(\(index)) VALUES('optimize')"
     case .overtaken(let index):
-      "another process merged index \(index) meanwhile, and nothing was changed: run it again if it is still needed"
+      "another process merged index \(index) or made it anew meanwhile, and nothing was changed: run it again if it is "
+        + "still needed"
     case .rowExists, .noRow, .repeatedRowIDs, .rowsExist: rowMessage
     case .damagedDefinition, .damagedDelta, .damagedTombstone, .repeatedSegment, .segment, .foreignSegment:
       damageMessage

@@ -48,7 +48,7 @@ package enum StoreError: Error, Equatable, Sendable {
   case inMemory(index: String)
   /// The operation commits on its own, so it cannot run inside the caller's transaction.
   case insideTransaction(index: String)
-  /// Another process merged the same segments while this one was building.
+  /// Another process merged the same segments, or made the index anew, while this one was building.
   case overtaken(index: String)
   /// The table named by `content` cannot be indexed.
   case content(table: String, ContentFault)

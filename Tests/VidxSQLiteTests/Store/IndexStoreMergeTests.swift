@@ -74,6 +74,34 @@ struct IndexStoreMergeTests {
     #expect(try database.segmentFiles().count == 1)
   }
 
+  /// Another index under the same name begins to count its changes anew: what was merged of the old one is none of it.
+  @Test(arguments: [8, 4])
+  func anotherIndexOfTheNameIsNotMergedInto(dimensions: Int) throws {
+    let database = try TestDatabase()
+    let store = try IndexStore.make(database.open(), definition())
+    try store.add(IndexStoreTransactionTests.rows(1...9, seed: 1))
+    let plan = try #require(try store.prepareMerge())
+    let published = try store.buildMerge(plan, options: .serial)
+
+    let connection = try database.open()
+    try connection.transaction {
+      try IndexStore.open(connection).destroy()
+      _ = try IndexStore.create(connection, schema: "main", table: "v", definition: definition(dimensions))
+    }
+    let other = try IndexStore.open(connection)
+    let rows = [Int64(3): [Float](repeating: 1, count: dimensions), 4: [Float](repeating: 2, count: dimensions)]
+    try other.add(rows)
+
+    #expect(throws: StoreError.overtaken(index: "v")) {
+      try store.transaction { try store.commitMerge(plan, published) }
+    }
+    published?.release()
+    try expectAgreement(other, rows, seed: 2)
+    #expect(try other.integrityCheck(deep: true) == [])
+    try other.sweep()
+    #expect(try database.segmentFiles() == [])
+  }
+
   /// Of two segments a policy merges the small one with the delta; changes of all three meanwhile, and of what is in
   /// none of them.
   @Test(arguments: kinds)
