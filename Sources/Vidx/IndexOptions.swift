@@ -1,5 +1,6 @@
 internal import VidxIndexes
 internal import VidxSQLite
+internal import VidxSegments
 
 @_exported public import enum VidxVectors.Metric
 
@@ -62,10 +63,14 @@ public struct IndexOptions: Sendable, Equatable {
   public var filterColumns: [String]
   /// A filter column that searches are expected to be restricted to one value of.
   public var partition: String?
+  /// The embedding model that all vectors are of, by any name. Inserting or searching for a vector that is said to be
+  /// of another model is an error then, also where the dimensions agree.
+  public var model: String?
 
   public init(
     dimensions: Int, metric: Metric = .cosine, type: IndexType = .hnsw(), codec: IndexCodec = .auto,
-    content: IndexContent = .own, rowTable: String? = nil, filterColumns: [String] = [], partition: String? = nil
+    content: IndexContent = .own, rowTable: String? = nil, filterColumns: [String] = [], partition: String? = nil,
+    model: String? = nil
   ) {
     self.dimensions = dimensions
     self.metric = metric
@@ -75,27 +80,43 @@ public struct IndexOptions: Sendable, Equatable {
     self.rowTable = rowTable
     self.filterColumns = filterColumns
     self.partition = partition
+    self.model = model
   }
 }
 
 extension IndexOptions {
-  /// The arguments of CREATE VIRTUAL TABLE ... USING vidx(...).
-  var moduleArguments: String {
-    var arguments = ["dimensions = \(dimensions)", "metric = \(metric.rawValue)"]
-    switch type {
-    case .flat: arguments.append("index = flat")
+  /// What the index keeps of them.
+  var definition: IndexDefinition {
+    var definition = IndexDefinition(
+      configuration: IndexConfiguration(dimensions: dimensions, metric: metric),
+      filterColumns: filterColumns.map { FilterColumn($0) }
+        + (partition.map { [FilterColumn($0, isPartition: true)] } ?? []),
+      model: model)
+    type.apply(to: &definition.configuration)
+    codec.apply(to: &definition.configuration)
+    if case .column(let column, let table) = content { (definition.content, definition.column) = (table, column) }
+    return definition
+  }
+}
+
+extension IndexType {
+  /// Makes a configuration one of this type.
+  func apply(to configuration: inout IndexConfiguration) {
+    switch self {
+    case .flat: configuration.kind = .flat
     case .ivfflat(let lists):
-      arguments.append("index = ivfflat")
-      if let lists, lists > 0 { arguments.append("lists = \(lists)") }
+      configuration.kind = .ivfflat
+      configuration.lists = lists ?? 0
     case .hnsw(let m, let efConstruction):
-      arguments += ["index = hnsw", "m = \(m)", "ef_construction = \(efConstruction)"]
+      configuration.kind = .hnsw
+      (configuration.m, configuration.efConstruction) = (m, efConstruction)
     }
-    if codec != .auto { arguments.append("codec = \(quoted(literal: codec.rawValue))") }
-    if case .column(let column, let table) = content {
-      arguments += ["content = \(quoted(literal: table))", "column = \(quoted(literal: column))"]
-    }
-    arguments += filterColumns.map { "filter \(quoted(identifier: $0))" }
-    if let partition { arguments.append("partition \(quoted(identifier: partition))") }
-    return arguments.joined(separator: ", ")
+  }
+}
+
+extension IndexCodec {
+  func apply(to configuration: inout IndexConfiguration) {
+    // Their names are the same.
+    if let codec = CodecChoice(name: rawValue) { configuration.codec = codec }
   }
 }

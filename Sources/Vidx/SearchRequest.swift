@@ -47,11 +47,14 @@ public struct SearchSettings: Sendable, Equatable {
   public var after: SearchCursor?
   /// Seconds that evaluating the filter's conditions may take; nil for any time. Cancelling the task ends them, too.
   public var timeout: Double?
+  /// The embedding model that the query is of: an error when the index names another, or none. nil checks nothing.
+  public var model: String?
 
   public init(
     within: Double? = nil, efSearch: Int? = nil, targetRecall: Double? = nil, probes: Int? = nil, exact: Bool = false,
-    plan: SearchPlan? = nil, after: SearchCursor? = nil, timeout: Double? = nil
+    plan: SearchPlan? = nil, after: SearchCursor? = nil, timeout: Double? = nil, model: String? = nil
   ) {
+    self.model = model
     self.after = after
     self.timeout = timeout
     self.within = within

@@ -13,7 +13,7 @@ extension StoreRequest {
     try settings.check(k: k)
     self.init(
       query: query, k: k, prepared: rows?.filter, within: settings.within.map(StoreRequest.bound),
-      after: settings.cursor, parameters: settings.parameters)
+      after: settings.cursor, parameters: settings.parameters, model: settings.model)
   }
 }
 
@@ -25,7 +25,7 @@ extension StoreBatch {
     try settings.check(k: k)
     self.init(
       queries: queries, k: k, prepared: rows.filter, within: settings.within.map(StoreRequest.bound),
-      after: settings.cursor, parameters: settings.parameters, threads: threads)
+      after: settings.cursor, parameters: settings.parameters, model: settings.model, threads: threads)
   }
 }
 

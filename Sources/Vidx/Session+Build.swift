@@ -119,14 +119,14 @@ extension Session {
   /// - Returns: the number of rows indexed.
   package func build(
     _ index: String, column: String, ofTable table: String, metric: Metric, type: IndexType,
-    codec: IndexCodec = .auto, filterColumns: [String] = [], build: BuildOptions
+    codec: IndexCodec = .auto, filterColumns: [String] = [], model: String? = nil, build: BuildOptions
   ) throws(VidxError) -> Int {
     _ = try primaryKey(of: table)
     try requireFreeName(index)
     let dimensions = try dimensions(ofColumn: column, table: table)
     let options = IndexOptions(
       dimensions: dimensions, metric: metric, type: type, codec: codec, content: .column(column, ofTable: table),
-      filterColumns: filterColumns)
+      filterColumns: filterColumns, model: model)
     return try transaction {
       try createIndex(index, options, build: build)
       if build.isCancelled() { throw CancellationError() }
@@ -145,7 +145,8 @@ extension Session {
     return (Int(rows), dimensions)
   }
 
-  private func dimensions(ofColumn column: String, table: String) throws(VidxError) -> Int {
+  /// Of the first vector in a column.
+  func dimensions(ofColumn column: String, table: String) throws(VidxError) -> Int {
     let names = try query("SELECT name FROM pragma_table_info(?)", [.text(table)]).map { $0.values[0] }
     guard names.contains(.text(column)) else {
       let present = names.compactMap { if case .text(let name) = $0 { name } else { nil } }
@@ -257,7 +258,7 @@ private struct TableLayout {
 }
 
 /// Blocks of a file as the builder wants them.
-private struct BlockSource: VectorSource {
+struct BlockSource: VectorSource {
   let rowIDs: [Int64]
   let blocks: any VectorBlocks
   let filterColumns: [ValueColumn]

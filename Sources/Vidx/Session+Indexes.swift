@@ -39,14 +39,20 @@ extension Session {
     try transaction {
       try building(build) {
         try connection.execute(
-          "CREATE VIRTUAL TABLE \(quoted(identifier: name)) USING vidx(\(options.moduleArguments))")
+          "CREATE VIRTUAL TABLE \(quoted(identifier: name)) "
+            + "USING vidx(\(options.definition.arguments.joined(separator: ", ")))")
       }
       if case .own = options.content, let table = options.rowTable {
-        try execute(
-          "INSERT OR REPLACE INTO \(shadow(name, "config"))(key, value) VALUES (?, ?)",
-          [.text(IndexStore.rowTableKey), .text(table)])
+        try setRowTable(table, of: name)
       }
     }
+  }
+
+  /// Names the table whose rows are those of an index with vectors of its own.
+  func setRowTable(_ table: String, of index: String) throws(VidxError) {
+    try execute(
+      "INSERT OR REPLACE INTO \(shadow(index, "config"))(key, value) VALUES (?, ?)",
+      [.text(IndexStore.rowTableKey), .text(table)])
   }
 
   package func dropIndex(_ name: String) throws(VidxError) {
@@ -109,8 +115,11 @@ extension Session {
       codec: IndexCodec(rawValue: configuration.codec.name) ?? .auto, content: content,
       rowTable: try rowTable(of: name, store: store),
       filterColumns: definition.filterColumns.filter { !$0.isPartition }.map(\.name),
-      partition: definition.filterColumns.first(where: \.isPartition)?.name)
+      partition: definition.filterColumns.first(where: \.isPartition)?.name, model: definition.model)
   }
+
+  /// The embedding model that the vectors of an index are of; nil when none was named.
+  package func model(of name: String) throws(VidxError) -> String? { try store(name).definition.model }
 
   /// The table whose rows the index's row ids are; nil when none was named.
   package func rowTable(of name: String) throws(VidxError) -> String? {

@@ -4,31 +4,36 @@ internal import VidxSQLite
 extension Session {
   // Through SQL, so that SQLite opens the statement's own savepoint and a failure leaves nothing behind.
 
-  /// - Parameter values: those of filter columns by name; NULL for the others.
+  /// - Parameters:
+  ///   - values: those of filter columns by name; NULL for the others.
+  ///   - model: that the vector is of; nil checks nothing.
   package func insert(
-    _ vector: [Float], id: Int64?, values: [String: Value] = [:], into index: String
+    _ vector: [Float], id: Int64?, values: [String: Value] = [:], model: String? = nil, into index: String
   ) throws(VidxError) -> Int64 {
-    try checkVector(vector, for: index)
-    try write("INSERT", id.map(Value.integer) ?? .null, vector, values, into: index)
+    try checkVector(vector, model, for: index)
+    try write("INSERT", id.map(Value.integer) ?? .null, vector, values, model, into: index)
     return id ?? connection.lastInsertRowID
   }
 
   package func upsert(
-    _ vector: [Float], id: Int64, values: [String: Value] = [:], into index: String
+    _ vector: [Float], id: Int64, values: [String: Value] = [:], model: String? = nil, into index: String
   ) throws(VidxError) {
-    try checkVector(vector, for: index)
-    try write("INSERT OR REPLACE", .integer(id), vector, values, into: index)
+    try checkVector(vector, model, for: index)
+    try write("INSERT OR REPLACE", .integer(id), vector, values, model, into: index)
   }
 
   private func write(
-    _ verb: String, _ id: Value, _ vector: [Float], _ values: [String: Value], into index: String
+    _ verb: String, _ id: Value, _ vector: [Float], _ values: [String: Value], _ model: String?, into index: String
   ) throws(VidxError) {
     let store = try store(index)
     for name in values.keys { _ = try filterColumn(name, of: store) }
-    let names = (["rowid", "vector"] + values.keys.map { quoted(identifier: $0) }).joined(separator: ", ")
-    let marks = [String](repeating: "?", count: values.count + 2).joined(separator: ", ")
+    // The model once more: another process may have changed the index over since it was checked.
+    let own = ["rowid", "vector"] + (model == nil ? [] : ["model"])
+    let names = (own + values.keys.map { quoted(identifier: $0) }).joined(separator: ", ")
+    let marks = [String](repeating: "?", count: own.count + values.count).joined(separator: ", ")
     try execute(
-      "\(verb) INTO \(quoted(identifier: index))(\(names)) VALUES (\(marks))", [id, .vector(vector)] + values.values)
+      "\(verb) INTO \(quoted(identifier: index))(\(names)) VALUES (\(marks))",
+      [id, .vector(vector)] + (model.map { [.text($0)] } ?? []) + values.values)
   }
 
   /// The position of a filter column.
@@ -50,8 +55,10 @@ extension Session {
   }
 
   /// Refuses here what the index would refuse, with a typed error: through SQL it would be a text.
-  private func checkVector(_ vector: [Float], for index: String) throws(VidxError) {
-    let dimensions = try store(index).definition.configuration.dimensions
+  private func checkVector(_ vector: [Float], _ model: String?, for index: String) throws(VidxError) {
+    let store = try store(index)
+    try wrappingErrors { try store.check(model: model) }
+    let dimensions = store.definition.configuration.dimensions
     guard vector.count == dimensions else {
       throw VidxError(
         .badVector,

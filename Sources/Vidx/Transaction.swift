@@ -28,20 +28,22 @@ public final class Transaction {
   /// - Parameters:
   ///   - id: nil for one more than the largest.
   ///   - values: those of filter columns, by name; NULL for the others.
+  ///   - model: the embedding model that the vector is of; nil checks nothing.
   /// - Returns: the row id.
-  /// - Throws: `.constraint` when the row is there already, `.badVector`.
+  /// - Throws: `.constraint` when the row is there already, `.badVector`; `.wrongModel` when the index names another
+  ///   model, or none.
   @discardableResult
   public func insert(
-    _ vector: [Float], id: Int64? = nil, values: [String: Value] = [:], into index: String
+    _ vector: [Float], id: Int64? = nil, values: [String: Value] = [:], model: String? = nil, into index: String
   ) throws(VidxError) -> Int64 {
-    try opened.insert(vector, id: id, values: values, into: index)
+    try opened.insert(vector, id: id, values: values, model: model, into: index)
   }
 
   /// Adds a row to an index, or replaces its vector and values.
   public func upsert(
-    _ vector: [Float], id: Int64, values: [String: Value] = [:], into index: String
+    _ vector: [Float], id: Int64, values: [String: Value] = [:], model: String? = nil, into index: String
   ) throws(VidxError) {
-    try opened.upsert(vector, id: id, values: values, into: index)
+    try opened.upsert(vector, id: id, values: values, model: model, into: index)
   }
 
   /// Takes a row out of an index.

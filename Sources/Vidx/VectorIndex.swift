@@ -27,7 +27,8 @@ public struct VectorIndex: Sendable {
   ///   - condition: SQL over the index's table of rows; nil for all rows.
   ///   - parameters: values of the condition's `?`, in order.
   /// - Returns: fewer than k hits only when fewer rows pass.
-  /// - Throws: `.badVector`, `.badOption`, `.badCondition` with SQLite's words, `.corrupt` naming the file.
+  /// - Throws: `.badVector`, `.badOption`, `.wrongModel`, `.badCondition` with SQLite's words, `.corrupt` naming the
+  ///   file.
   public func search(
     near query: [Float], k: Int = 10, where condition: String? = nil, _ parameters: [Value] = [],
     settings: SearchSettings = SearchSettings()
@@ -83,21 +84,27 @@ public struct VectorIndex: Sendable {
   /// - Parameters:
   ///   - id: nil for one more than the largest.
   ///   - values: those of filter columns, by name; NULL for the others.
+  ///   - model: the embedding model that the vector is of; nil checks nothing.
   /// - Returns: the row id.
+  /// - Throws: `.wrongModel` when the index names another model, or none.
   @discardableResult
   public func insert(
-    _ vector: [Float], id: Int64? = nil, values: [String: Value] = [:]
+    _ vector: [Float], id: Int64? = nil, values: [String: Value] = [:], model: String? = nil
   ) async throws(VidxError) -> Int64 {
     let name = name
     return try await database.write { session, _ in
-      try session.insert(vector, id: id, values: values, into: name)
+      try session.insert(vector, id: id, values: values, model: model, into: name)
     }
   }
 
   /// Adds a row, or replaces its vector and values.
-  public func upsert(_ vector: [Float], id: Int64, values: [String: Value] = [:]) async throws(VidxError) {
+  public func upsert(
+    _ vector: [Float], id: Int64, values: [String: Value] = [:], model: String? = nil
+  ) async throws(VidxError) {
     let name = name
-    try await database.write { session, _ in try session.upsert(vector, id: id, values: values, into: name) }
+    try await database.write { session, _ in
+      try session.upsert(vector, id: id, values: values, model: model, into: name)
+    }
   }
 
   /// Takes a row out of the index.

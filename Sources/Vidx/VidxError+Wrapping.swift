@@ -32,6 +32,7 @@ extension VidxError {
       self.init(error == .insideTransaction ? .other : .alreadyExists, "\(error)", cause: error)
     case let error as SegmentError: self.init(Self.code(of: error), error.message, cause: error)
     case let error as BuildError: self.init(error)
+    case let error as IndexArgumentError: self.init(.badOption, "\(error)", cause: error)
     case let error as VectorError: self.init(.badVector, "\(error)", cause: error)
     case let error as VectorLiteralError: self.init(.badVector, "\(error)", cause: error)
     case is CancellationError: self.init(.cancelled, "cancelled; nothing was changed", cause: error)
@@ -81,6 +82,7 @@ extension VidxError {
       switch error {
       case .noIndex: .noSuchIndex
       case .vector, .query: .badVector
+      case .otherModel: .wrongModel
       case .invalidCount, .invalidTargetRecall, .noFilterColumn, .missingPlan, .planOfStream: .badOption
       case .rowExists, .repeatedRowIDs, .rowsExist, .rowIDsExhausted: .constraint
       case .noRow: .noSuchRow

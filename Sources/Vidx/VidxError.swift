@@ -20,6 +20,8 @@ public struct VidxError: Error, Sendable {
     public static let alreadyExists = Code(description: "alreadyExists")
     /// A vector cannot be taken: wrong dimensions, NaN or infinity, zero where a direction is needed.
     public static let badVector = Code(description: "badVector")
+    /// The vectors are said to be of another embedding model than the index's.
+    public static let wrongModel = Code(description: "wrongModel")
     /// An option or argument is out of its range.
     public static let badOption = Code(description: "badOption")
     /// The condition of a search is not one, or has no table to speak of.

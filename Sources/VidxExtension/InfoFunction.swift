@@ -12,18 +12,20 @@ public func info(
     let index = try unsafe OpenIndex.of(index)
     guard let json = unsafe json else { throw Failure(VIDX_BAD_ARGUMENT, "json is NULL; give the place for a text") }
     let (snapshot, contents) = try index.described()
-    let text = Description.json(path: index.reader.path, configuration: snapshot.configuration, content: contents)
+    let text = Description.json(path: index.reader.path, snapshot, content: contents)
     unsafe json.pointee = vidx_copy_text(text)
   }
 }
 
 /// An index in words, for vidx_info.
 private enum Description {
-  static func json(path: String, configuration: IndexConfiguration, content: IndexContents) -> String {
+  static func json(path: String, _ snapshot: IndexSnapshot, content: IndexContents) -> String {
+    let configuration = snapshot.configuration
     var fields = [
       field("name", quoted(content.name)), field("path", quoted(path)),
       field("dimensions", "\(configuration.dimensions)"), field("metric", quoted(configuration.metric.rawValue)),
       field("type", quoted(configuration.kind.name)), field("codec", quoted(configuration.codec.name)),
+      field("model", snapshot.model.map(quoted) ?? "null"),
     ]
     switch configuration.kind {
     case .flat: break

@@ -10,7 +10,7 @@ final class OpenIndex: Sendable {
   let reader: IndexReader
   /// With VIDX_SNAPSHOT: what searches see. nil without: they ask the reader.
   private let fixed: Locked<Fixed>?
-  let dimensions: Int
+  private let firstDimensions: Int
   /// What searches work in, kept for the next.
   let memories = ObjectPool<SearchMemory>()
 
@@ -23,7 +23,7 @@ final class OpenIndex: Sendable {
   init(path: String, name: String, isSnapshot: Bool) throws {
     reader = try Self.reader(path: path, name: name)
     let described = try reader.described()
-    dimensions = described.snapshot.configuration.dimensions
+    firstDimensions = described.snapshot.configuration.dimensions
     fixed = isSnapshot ? Locked(Fixed(described: described, version: 1)) : nil
   }
 
@@ -40,6 +40,10 @@ final class OpenIndex: Sendable {
     guard let fixed else { return try reader.snapshot() }
     return fixed.withLock { $0.described.snapshot }
   }
+
+  /// Of the state that searches see: an index may be made anew with others. Where that cannot be read, as when the
+  /// index is gone, of that in which it was opened.
+  var dimensions: Int { (try? snapshot())?.configuration.dimensions ?? firstDimensions }
 
   /// What searches see, and the rows of it that a filter lets pass.
   func resolve(

@@ -48,6 +48,7 @@ struct Failure: Error {
     case .noIndex: VIDX_NO_INDEX
     case .nameTaken, .rowExists, .rowsExist: VIDX_EXISTS
     case .vector, .query: VIDX_BAD_VECTOR
+    case .otherModel: VIDX_WRONG_MODEL
     case .invalidCount, .repeatedRowIDs, .inMemory, .noFilterColumn, .missingPlan: VIDX_BAD_ARGUMENT
     case .overtaken: VIDX_BUSY
     case .segment(_, let error): code(of: error)

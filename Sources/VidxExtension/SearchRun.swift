@@ -3,6 +3,12 @@ import VidxIndexes
 import VidxSQLite
 import VidxVectors
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
 /// Queries and the places for their results, in the caller's memory.
 @safe struct QueryBatch: @unchecked Sendable {
   // @unchecked: every query is searched by one thread, which writes to its places only.
@@ -41,9 +47,6 @@ struct SearchRun: Sendable {
     let index = try unsafe OpenIndex.of(index)
     self.index = index
     try Self.check("k", k, in: Self.kLimits)
-    guard dimensions == index.dimensions else {
-      throw StoreError.query(.dimensionMismatch(expected: index.dimensions, actual: dimensions))
-    }
     self.k = k
     let settings = unsafe settings?.pointee ?? vidx_search_settings()
     let (parameters, within, after) = try unsafe (
@@ -52,9 +55,11 @@ struct SearchRun: Sendable {
     (self.parameters, self.within, self.after) = (parameters, within, after)
     guard let wanted = unsafe settings.filter else {
       (snapshot, filter, isFilterCached, answer) = (try index.snapshot(), nil, false, nil)
-      try parameters.checkPlan(of: snapshot.configuration)
+      try unsafe Self.check(settings, dimensions, parameters, snapshot)
       return
     }
+    // Of another model, a query says so before it fails for what it does not share with the index.
+    if unsafe settings.model != nil { try unsafe Self.checkModel(settings, index.snapshot()) }
     let open = try unsafe OpenFilter.of(wanted, for: index)
     let begun =
       if let query = unsafe query {
@@ -70,8 +75,30 @@ struct SearchRun: Sendable {
     case .answered(let answer, let snapshot):
       (self.snapshot, filter, isFilterCached, self.answer) = (snapshot, nil, false, answer)
     }
-    // Another process may have made it again as another kind.
+    try unsafe Self.check(settings, dimensions, parameters, snapshot)
+  }
+
+  /// Sees that the index can be asked so, in the state to be searched: another process may have made it again as
+  /// another kind, or of another model.
+  private static func check(
+    _ settings: vidx_search_settings, _ dimensions: Int, _ parameters: SearchParameters, _ snapshot: IndexSnapshot
+  ) throws(StoreError) {
+    try unsafe checkModel(settings, snapshot)
+    let expected = snapshot.configuration.dimensions
+    guard dimensions == expected else {
+      throw .query(.dimensionMismatch(expected: expected, actual: dimensions))
+    }
     try parameters.checkPlan(of: snapshot.configuration)
+  }
+
+  private static func checkModel(_ settings: vidx_search_settings, _ snapshot: IndexSnapshot) throws(StoreError) {
+    guard let name = unsafe settings.model else { return }
+    // The right name is compared as it is: a string of it would take memory.
+    let bytes = unsafe UnsafeBufferPointer(start: name, count: strlen(name))
+    if let model = snapshot.model, unsafe model.utf8.elementsEqual(bytes, by: { $0 == UInt8(bitPattern: $1) }) {
+      return
+    }
+    try snapshot.check(model: unsafe String(cString: name))
   }
 
   private static func parameters(_ settings: vidx_search_settings) throws(Failure) -> SearchParameters {

@@ -21,7 +21,8 @@ import Testing
 
     /* The allocations of the second round of queries; those go to all rows, or to the even ones. */
     static int measure(const char *name, const char *type, const char *codec, unsigned flags, int filtered) {
-      const char *const options[] = {type, codec, strstr(type, "ivf") ? "lists=70" : NULL, NULL};
+      const char *const options[] = {type, codec, "model='one of long name, 1.0'",
+                                     strstr(type, "ivf") ? "lists=70" : NULL, NULL};
       char *error = NULL;
       vidx_index *index = NULL;
       vidx_search_settings settings = {0};
@@ -31,6 +32,7 @@ import Testing
       if (vidx_build("a.db", name, vectors, rows, dimensions, NULL, options, 1, NULL, NULL, &error)) return fail(error);
       if (vidx_test_allocations() == before) return printf("nothing is counted\\n");
       if (vidx_open("a.db", name, flags, &index, &error)) return fail(error);
+      settings.model = "one of long name, 1.0";
       if (filtered) {
         vidx_filter *filter;
         if (vidx_filter_where(index, "rowid % 2 = ?", &even, 1, &filter, &error)) return fail(error);

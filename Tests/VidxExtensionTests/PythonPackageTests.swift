@@ -37,10 +37,11 @@ import Testing
 
       int main(void) {
         const float vectors[] = {1, 0, 0, 1, 0.6f, 0.8f};
-        const char *const options[] = {"metric=l2", "index=flat", NULL};
+        const char *const options[] = {"metric=l2", "index=flat", "model='m 1'", NULL};
         const float query[] = {0.5f, 1};
         char *error = NULL, *json = NULL;
         vidx_index *index = NULL;
+        vidx_search_settings settings = {0};
         int64_t ids[4];
         float distances[4];
         size_t found = 0;
@@ -50,6 +51,10 @@ import Testing
         for (size_t i = 0; i < found; i++) printf("%d ", (int)ids[i]);
         printf("%d", vidx_search(index, query, 3, 4, NULL, ids, distances, &found, &error) == VIDX_BAD_VECTOR);
         vidx_free(error);
+        settings.model = "m 1";
+        printf(" %d", vidx_search(index, query, 2, 4, &settings, ids, distances, &found, NULL) == VIDX_OK);
+        settings.model = "m 2";
+        printf(" %d", vidx_search(index, query, 2, 4, &settings, ids, distances, &found, NULL) == VIDX_WRONG_MODEL);
         if (vidx_info(index, &json, NULL)) return 1;
         printf(" %d %s\\n", (int)vidx_dimensions(index), json);
         vidx_free(json);
@@ -70,7 +75,8 @@ import Testing
       #expect(compiled.status == 0, "\(compiled.errors)")
     }
     let outcome = try HostProgram.run(library.folder.appendingPathComponent("program-c99").path, in: library.folder)
-    #expect(outcome.output.hasPrefix("2 1 0 1 2 {\"name\": \"points\", \"path\": \"c.db\""), "\(outcome)")
+    #expect(outcome.output.hasPrefix("2 1 0 1 1 1 2 {\"name\": \"points\", \"path\": \"c.db\""), "\(outcome)")
+    #expect(outcome.output.contains("\"model\": \"m 1\""))
     #expect(outcome.status == 0)
   }
 

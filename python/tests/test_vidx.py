@@ -269,7 +269,7 @@ class StateTests(TestCase):
         self.assertEqual((segment["rows"], segment["codec"]), (100, "int8"))
         self.assertTrue(5 <= segment["code_bytes"] <= 5 + 64)
         self.assertEqual(info, {"name": 'a "b"', "path": self.path, "dimensions": 5, "metric": "l2", "type": "hnsw",
-                                "codec": "int8", "m": 6, "ef_construction": 30, "seed": 9, "rows": 100,
+                                "codec": "int8", "model": None, "m": 6, "ef_construction": 30, "seed": 9, "rows": 100,
                                 "delta_rows": 0, "deleted_rows": 0})
         connection = self.connect()
         connection.execute('DELETE FROM "a ""b""" WHERE rowid < 3')

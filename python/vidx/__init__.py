@@ -28,7 +28,8 @@ except ImportError:
 from . import _vidx
 
 __all__ = ["build", "open", "load", "Index", "START", "Error", "ArgumentError", "BusyError", "CorruptError",
-           "ExistsError", "NotFoundError", "StorageError", "TimeoutError", "VectorError", "__version__", "library_path"]
+           "ExistsError", "ModelError", "NotFoundError", "StorageError", "TimeoutError", "VectorError", "__version__",
+           "library_path"]
 
 
 class Error(Exception):
@@ -55,6 +56,10 @@ class VectorError(ArgumentError):
     """A vector has other dimensions than the index, NaN or infinity in it, or no direction where one is needed."""
 
 
+class ModelError(ArgumentError):
+    """The query is said to be of another embedding model than the vectors of the index, or the index names none."""
+
+
 class BusyError(Error):
     """Another process keeps the database locked."""
 
@@ -75,7 +80,7 @@ START = (float("-inf"), -(2**63))
 
 # By code, in the order of vidx.h.
 _ERRORS = (Error, Error, NotFoundError, NotFoundError, ExistsError, VectorError, ArgumentError, BusyError, CorruptError,
-           StorageError, Error, TimeoutError)
+           StorageError, Error, TimeoutError, ModelError)
 
 
 def _find_library():
@@ -194,8 +199,8 @@ class Index(_vidx.Index):
 
     def info(self):
         """What the index is and holds: a dict of its name, path, dimensions, metric, type and parameters, codec (as
-        asked for), rows, segments (file, rows, bytes, codec, code_bytes: those of one vector's code), delta_rows and
-        deleted_rows. All of the state that searches see."""
+        asked for), model (None where none is named), rows, segments (file, rows, bytes, codec, code_bytes: those of
+        one vector's code), delta_rows and deleted_rows. All of the state that searches see."""
         return json.loads(self._info())
 
     def __len__(self):
@@ -217,7 +222,7 @@ _OPTIONS_OF = {"hnsw": ("m", "ef_construction"), "ivfflat": ("lists",), "flat": 
 _OPTIONS = ("m", "ef_construction", "lists", "seed")
 # SQLite's names of the row id, and the columns of an index seen as a table.
 _RESERVED = ("vector", "distance", "k", "ef_search", "probes", "target_recall", "exact", "plan",
-             "after_distance", "after_rowid", "filter", "filter_parameters", "rowid", "oid", "_rowid_")
+             "after_distance", "after_rowid", "filter", "filter_parameters", "model", "rowid", "oid", "_rowid_")
 
 
 def _check_word(problem, word, known):
@@ -241,6 +246,13 @@ def _check_options(name, metric, type, codec, options):
             raise ArgumentError(f"option {option!r} is for type={owner!r}, and this is {type!r}: leave it out")
 
 
+def _quoted_model(model):
+    """The name of a model as SQL writes it."""
+    if not isinstance(model, str) or not model or "\0" in model:
+        raise ArgumentError(f"model is {model!r}; give the name of a model, or None")
+    return "'" + model.replace("'", "''") + "'"
+
+
 def _row_ids(ids, count):
     """The ids as the library takes them: int64, one for each vector."""
     given = numpy.asarray(ids)
@@ -255,7 +267,7 @@ def _row_ids(ids, count):
 
 
 def build(vectors, path, ids=None, metric="cosine", type="hnsw", codec="auto", threads=2, *, name="vectors",
-          filters=None, **options):
+          filters=None, model=None, **options):
     """Makes an index of vectors in the database file `path`, which is made when there is none. All or nothing.
 
     vectors   n x dimensions; float32 in C order is read where it lies, anything else is converted once
@@ -267,6 +279,7 @@ def build(vectors, path, ids=None, metric="cosine", type="hnsw", codec="auto", t
     name      of the index, which is a table of the database
     filters   filter columns, for search(filter=...): a dict of names and n values each, in arrays or lists; numbers,
               str, bytes, None
+    model     the embedding model that the vectors are of, by any name: searches that name another are refused
     options   m, ef_construction (hnsw), lists (ivfflat), seed
     """
     _check_options(name, metric, type, codec, options)
@@ -278,6 +291,8 @@ def build(vectors, path, ids=None, metric="cosine", type="hnsw", codec="auto", t
     options.update(metric=metric, index=type)
     if codec != "auto":
         options["codec"] = codec
+    if model is not None:
+        options["model"] = _quoted_model(model)
     texts = tuple(f"{key}={value}".encode() for key, value in options.items() if value is not None)
     columns = tuple(_filter_column(column, values, len(floats)) for column, values in (filters or {}).items())
     if len(columns) > 64:

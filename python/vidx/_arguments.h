@@ -11,11 +11,11 @@ typedef struct {
 } search_arguments;
 
 enum { QUERY, K, EF_SEARCH, PROBES, TARGET_RECALL, EXACT, PLAN, WHERE, PARAMETERS, IDS, FILTER, WITHIN, AFTER,
-       TIMEOUT, THREADS, ARGUMENTS };
+       TIMEOUT, MODEL, THREADS, ARGUMENTS };
 
 static const char *const argument_names[ARGUMENTS] = {
     "query", "k", "ef_search", "probes", "target_recall", "exact", "plan", "where", "parameters", "ids",
-    "filter", "within", "after", "timeout", "threads"};
+    "filter", "within", "after", "timeout", "model", "threads"};
 
 static int set_count(PyObject *value, const char *name, uint32_t *result) {
   if (value == Py_None) return 1;
@@ -65,6 +65,20 @@ static int set_plan(PyObject *value, uint32_t *result) {
   PyErr_Format(argument_error(),
                "plan cannot be %R: known are 'exact', 'graph' and 'lists', and None to have one chosen", value);
   return 0;
+}
+
+/* The text stays with its object, which the caller keeps. */
+static int set_model(PyObject *value, const char **result) {
+  if (value == Py_None) return 1;
+  Py_ssize_t size = 0;
+  const char *text = PyUnicode_Check(value) ? PyUnicode_AsUTF8AndSize(value, &size) : NULL;
+  if (!text || strlen(text) != (size_t)size) {
+    PyErr_Clear();
+    PyErr_Format(argument_error(), "model is %R; give the name of a model, or None", value);
+    return 0;
+  }
+  *result = text;
+  return 1;
 }
 
 static int set_within(PyObject *value, search_arguments *result) {
@@ -119,6 +133,7 @@ static int set_argument(int argument, PyObject *value, search_arguments *result)
   case WITHIN: return set_within(value, result);
   case AFTER: return set_after(value, result);
   case TIMEOUT: return set_timeout(value, &result->settings.timeout);
+  case MODEL: return set_model(value, &result->settings.model);
   default:
     result->threads = PyNumber_AsSsize_t(value, PyExc_OverflowError);
     return result->threads != -1 || !PyErr_Occurred();

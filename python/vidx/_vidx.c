@@ -395,7 +395,10 @@ static PyObject *index_closed(index_object *self, void *unused) {
 static PyObject *index_dimensions(index_object *self, void *unused) {
   (void)unused;
   if (!begin_use(self)) return NULL;
-  size_t dimensions = library.dimensions(self->index);
+  size_t dimensions;
+  Py_BEGIN_ALLOW_THREADS
+  dimensions = library.dimensions(self->index);
+  Py_END_ALLOW_THREADS
   end_use(self);
   return PyLong_FromSize_t(dimensions);
 }
@@ -403,16 +406,18 @@ static PyObject *index_dimensions(index_object *self, void *unused) {
 static PyMethodDef index_methods[] = {
     {"search", (PyCFunction)(void (*)(void))index_search, METH_FASTCALL | METH_KEYWORDS,
      "search(query, k=10, *, ef_search=None, probes=None, target_recall=None, exact=False, plan=None, where=None,\n"
-     "parameters=(), ids=None, filter=None, within=None, after=None, timeout=None)\n--\n\n"
+     "parameters=(), ids=None, filter=None, within=None, after=None, timeout=None, model=None)\n--\n\n"
      "The k rows nearest to one vector: (ids int64, distances float32), nearest first; fewer than k when the index\n"
      "has fewer rows. Only rows for which the SQL condition `where` holds, with `parameters` for its `?`, that have\n"
      "one of the `ids`, and that pass the tests of filter columns in `filter`; of those given, all hold. Only rows\n"
      "at the distance `within` or nearer; and only those after the row `after`, a (distance, id) or START: a page,\n"
      "which is exact. `timeout` is for the condition, in seconds. `plan` is 'exact', 'graph' or 'lists' in place of\n"
-     "the planner's choice. Any number of threads may search at once."},
+     "the planner's choice. `model` names the embedding model of the query: a ModelError when the index names\n"
+     "another, or none. Any number of threads may search at once."},
     {"search_batch", (PyCFunction)(void (*)(void))index_search_batch, METH_FASTCALL | METH_KEYWORDS,
      "search_batch(queries, k=10, *, ef_search=None, probes=None, target_recall=None, exact=False, plan=None,\n"
-     "where=None, parameters=(), ids=None, filter=None, within=None, after=None, timeout=None, threads=2)\n--\n\n"
+     "where=None, parameters=(), ids=None, filter=None, within=None, after=None, timeout=None, model=None,\n"
+     "threads=2)\n--\n\n"
      "The k rows nearest to each of many vectors, all on one state of the index: (ids int64, distances float32),\n"
      "each len(queries) x k; where fewer rows are found, -1 and infinity."},
     {"_info", (PyCFunction)index_info, METH_NOARGS, NULL},

@@ -44,6 +44,7 @@ enum {
   VIDX_STORAGE = 9,      /* disk full, read-only, input or output error */
   VIDX_CANCELLED = 10,   /* the caller's progress or cancel function said so */
   VIDX_TIMEOUT = 11,     /* a condition was not evaluated in the time it was given */
+  VIDX_WRONG_MODEL = 12, /* the query is said to be of another embedding model than the index's vectors */
 };
 
 /* The version of the library, for example "0.1.0". */
@@ -63,7 +64,8 @@ typedef int (*vidx_progress)(void *context, const char *stage, size_t done, size
  *   vectors   count x dimensions floats, row-major
  *   ids       one row id a vector, distinct; NULL numbers them 0 ..< count
  *   options   "name=value" as in CREATE VIRTUAL TABLE ... USING vidx(...): metric, index, m, ef_construction, lists,
- *             codec, seed; NULL-terminated, or NULL
+ *             codec, seed, model (a name that is not one word stands in quotes: "model='my model'"); NULL-terminated,
+ *             or NULL
  *   threads   0 for as many as there are processors; the outcome is the same for the same seed with one thread
  *   progress  NULL for none */
 int vidx_build(const char *path, const char *name, const float *vectors, size_t count, size_t dimensions,
@@ -102,7 +104,7 @@ void vidx_close(vidx_index *index);
 /* With VIDX_SNAPSHOT: searches see what is committed now. */
 int vidx_refresh(vidx_index *index, char **error);
 
-/* The number of floats of a vector. */
+/* The number of floats of a vector, in the state that searches see. */
 size_t vidx_dimensions(const vidx_index *index);
 
 /* ---- Filters ---- */
@@ -210,6 +212,9 @@ typedef struct vidx_search_settings {
   const vidx_cursor *after;
   vidx_cancel cancel; /* NULL for none */
   void *cancel_context;
+  /* The embedding model that the query is of (UTF-8): when the index names another, or none, the search is refused with
+   * VIDX_WRONG_MODEL. NULL checks nothing. */
+  const char *model;
 } vidx_search_settings;
 
 /* In place of a count that is not known. */
@@ -255,8 +260,9 @@ int vidx_search_batch(vidx_index *index, const float *queries, size_t count, siz
                       char **error);
 
 /* What the index is and holds in the state that searches see, as a JSON object: name, path, dimensions, metric, type
- * and its parameters, codec (as asked for, "auto" too), rows, segments (file, rows, bytes, the codec they have,
- * code_bytes: those of one vector's code), delta_rows, deleted_rows. `*json` is to be freed by vidx_free. */
+ * and its parameters, codec (as asked for, "auto" too), model (null where none is named), rows, segments (file, rows,
+ * bytes, the codec they have, code_bytes: those of one vector's code), delta_rows, deleted_rows. `*json` is to be freed
+ * by vidx_free. */
 int vidx_info(vidx_index *index, char **json, char **error);
 
 #ifdef __cplusplus

@@ -24,6 +24,7 @@ enum Options {
     help: "codes compared first: auto (default), f32, f16, int8, int4, rabitq, rabitq+2, +4 or +6")
   static let filterColumns = Option(
     name: "filter-columns", value: "A,B", help: "columns of the rows to keep in the index, to restrict searches by")
+  static let model = Option(name: "model", value: "NAME", help: "the embedding model that all vectors are of")
   static let threads = Option(name: "threads", value: "N", help: "threads to use (default: all processors)")
   static let memory = Option(
     name: "memory", value: "SIZE",

@@ -15,7 +15,9 @@ struct BenchCommand: Command {
       Options.efSearch.explained("hnsw: measure this ef_search only"),
       Options.targetRecall.explained("hnsw: measure this target_recall only"),
       Options.probes.explained("ivfflat: measure this number of probes only"),
-      Options.threads.explained("threads to search on (1)"), Options.rounds, Options.json,
+      Options.threads.explained("threads to search on (1)"), Options.rounds,
+      Options.model.explained("the embedding model of the queries: refuse when the index names another, or none"),
+      Options.json,
     ],
     lesson: """
       Compares what searches find with the true neighbours, which it computes first, for one value of ef_search and then
@@ -49,6 +51,7 @@ struct BenchCommand: Command {
   private let only: BenchSetting?
   private let threads: Int
   private let rounds: Int
+  private let model: String?
   private let isJSON: Bool
 
   init(_ arguments: Arguments) throws {
@@ -75,6 +78,7 @@ struct BenchCommand: Command {
     only = settings.first
     threads = try arguments.integer(Options.threads, in: 1...1024) ?? 1
     rounds = try arguments.integer(Options.rounds, in: 1...1000) ?? 3
+    model = arguments.string(Options.model)
     isJSON = arguments.has(Options.json)
   }
 
@@ -95,6 +99,7 @@ struct BenchCommand: Command {
     Interruption.listen()
     let reader = try IndexReader(path: database, name: index)
     let snapshot = try reader.snapshot()
+    try snapshot.check(model: model)
     let sweeps = try sweeps(snapshot)
     let queries = try queries(reader, snapshot)
     let bar = ProgressBar()

@@ -11,7 +11,7 @@ struct BuildCommand: Command {
     options: [
       Options.index, Options.vectors, Options.field, Options.rows, Options.table, Options.column, Options.metric,
       Options.type, Options.m, Options.efConstruction, Options.lists, Options.codec, Options.filterColumns,
-      Options.threads, Options.memory, Options.estimate, Options.json,
+      Options.model, Options.threads, Options.memory, Options.estimate, Options.json,
     ],
     lesson: """
       All of it is one transaction: when it fails or Ctrl-C ends it, nothing has changed.
@@ -43,6 +43,11 @@ struct BuildCommand: Command {
 
         vidx build big.db --index big --vectors big.npy --estimate
         vidx build big.db --index big --vectors big.npy --memory 8G
+
+      --model names what made the vectors. Searches and inserts that name another model are refused then, also where
+      the dimensions agree; those that name none are not checked. vidx reindex changes an index over.
+
+        vidx build packages.db --index packages_vectors --vectors packages.npy --model bge-small-en-v1.5
       """)
 
   private enum Source {
@@ -57,6 +62,7 @@ struct BuildCommand: Command {
   private let type: IndexType
   private let codec: IndexCodec
   private let filterColumns: [String]
+  private let model: String?
   private let threads: Int?
   private let memory: Int?
   private let isEstimate: Bool
@@ -69,6 +75,7 @@ struct BuildCommand: Command {
     type = try Self.type(arguments)
     codec = try arguments.choice(Options.codec, IndexCodec.self) ?? .auto
     filterColumns = (arguments.string(Options.filterColumns) ?? "").split(separator: ",").map(String.init)
+    model = arguments.string(Options.model)
     threads = try arguments.integer(Options.threads, in: 1...1024)
     memory = try arguments.size(Options.memory)
     isEstimate = arguments.has(Options.estimate)
@@ -82,10 +89,20 @@ struct BuildCommand: Command {
 
   private enum TypeName: String, CaseIterable {
     case flat, ivfflat, hnsw
+
+    init(_ type: IndexType) {
+      self =
+        switch type {
+        case .flat: .flat
+        case .ivfflat: .ivfflat
+        case .hnsw: .hnsw
+        }
+    }
   }
 
-  private static func type(_ arguments: Arguments) throws -> IndexType {
-    let name = try arguments.choice(Options.type, TypeName.self) ?? .hnsw
+  /// - Parameter now: what is not said is as it is in this.
+  static func type(_ arguments: Arguments, now: IndexType = .hnsw()) throws -> IndexType {
+    let name = try arguments.choice(Options.type, TypeName.self) ?? TypeName(now)
     func refuse(_ options: [Option]) throws(UsageError) {
       for option in options where arguments.has(option) {
         throw UsageError("\(option.spelling) does not go with --type \(name.rawValue); leave it out")
@@ -97,12 +114,16 @@ struct BuildCommand: Command {
       return .flat
     case .ivfflat:
       try refuse([Options.m, Options.efConstruction])
-      return .ivfflat(lists: try arguments.integer(Options.lists, in: 1...IndexLimits.lists.upperBound))
+      var lists = try arguments.integer(Options.lists, in: 1...IndexLimits.lists.upperBound)
+      if lists == nil, case .ivfflat(let before) = now { lists = before }
+      return .ivfflat(lists: lists)
     case .hnsw:
       try refuse([Options.lists])
+      var (m, efConstruction) = (16, 128)
+      if case .hnsw(let before, let candidates) = now { (m, efConstruction) = (before, candidates) }
       return .hnsw(
-        m: try arguments.integer(Options.m, in: IndexLimits.m) ?? 16,
-        efConstruction: try arguments.integer(Options.efConstruction, in: IndexLimits.efConstruction) ?? 128)
+        m: try arguments.integer(Options.m, in: IndexLimits.m) ?? m,
+        efConstruction: try arguments.integer(Options.efConstruction, in: IndexLimits.efConstruction) ?? efConstruction)
     }
   }
 
@@ -140,7 +161,7 @@ struct BuildCommand: Command {
         let session = try Session(path: database, mode: .readWrite)
         return try session.build(
           index, column: column, ofTable: table, metric: metric, type: type, codec: codec,
-          filterColumns: filterColumns, build: build)
+          filterColumns: filterColumns, model: model, build: build)
       case .files(let vectors, let field, let rows, let table):
         return try buildFromFiles(vectors: vectors, field: field, rows: rows, table: table, build)
       }
@@ -171,7 +192,8 @@ struct BuildCommand: Command {
   private static let vectorField = "vector"
 
   private func options(dimensions: Int) -> IndexOptions {
-    IndexOptions(dimensions: dimensions, metric: metric, type: type, codec: codec, filterColumns: filterColumns)
+    IndexOptions(
+      dimensions: dimensions, metric: metric, type: type, codec: codec, filterColumns: filterColumns, model: model)
   }
 
   private func estimate() throws -> BuildEstimate {

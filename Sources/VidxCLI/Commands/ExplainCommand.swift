@@ -67,7 +67,7 @@ extension SearchQuestion {
     return Explanation(
       filter: filterText, steps: trace.steps, rowsDuration: rows.duration,
       parts: try session.explain(index, near: query, k: k, among: rows, settings: settings), result: result,
-      duration: duration, withRowsRead: again, k: k, plan: settings.plan)
+      duration: duration, withRowsRead: again, k: k, plan: settings.plan, model: try session.model(of: index))
   }
 
   private static func timing<Result>(_ body: () throws -> Result) throws -> (result: Result, duration: Duration) {

@@ -51,6 +51,7 @@ struct InfoCommand: Command {
     case .own: if let table = summary.options.rowTable { lines.append("  rows of table \(table)") }
     case .column(let column, let table): lines.append("  follows column \(column) of table \(table)")
     }
+    if let model = summary.options.model { lines.append("  model \(model)") }
     if let line = filters(summary.options) { lines.append(line) }
     for segment in summary.segments {
       var line = "  segment \(segment.file): \(grouped(segment.rows)) rows, \(byteSize(segment.bytes))"
@@ -96,6 +97,7 @@ struct InfoCommand: Command {
       json.member("metric", summary.options.metric.rawValue)
       json.member("dimensions", summary.options.dimensions)
       json.member("codec", summary.options.codec.rawValue)
+      json.member("model", summary.options.model)
       if let table = summary.options.rowTable { json.member("table", table) }
       if case .column(let column, _) = summary.options.content { json.member("column", column) }
       json.key("filter_columns")

@@ -47,6 +47,9 @@ struct SearchCommand: Command {
       Where rows were found first and then checked ("checked graph"), rows_checked is how many, rows_yielded those of
       them that pass, and rows_without_vector is null: nobody looked.
 
+      --model says of which embedding model the query is: when the index names another, or none, that is an error.
+      Without it nothing is checked.
+
       Pages: --after start gives the first page, and each page says what to give for the next one. Pages are exact, and
       neither repeat nor skip a row.
 

@@ -15,6 +15,7 @@ struct SearchQuestion {
     Options.index, Options.vector, Options.queryFile, Options.row, Options.like, Options.field, Options.k,
     Options.whereCondition, Options.idsFrom, Options.filter, Options.within, Options.after, Options.efSearch,
     Options.targetRecall, Options.probes, Options.exact, Options.plan, Options.timeout,
+    Options.model.explained("the embedding model of the query: refuse when the index names another, or none"),
   ]
 
   let database: String
@@ -52,7 +53,8 @@ struct SearchQuestion {
       efSearch: try arguments.integer(Options.efSearch, in: IndexLimits.efSearch),
       targetRecall: try arguments.number(Options.targetRecall),
       probes: try arguments.integer(Options.probes, in: 1...IndexLimits.lists.upperBound),
-      exact: arguments.has(Options.exact), plan: try arguments.choice(Options.plan, SearchPlan.self), after: page)
+      exact: arguments.has(Options.exact), plan: try arguments.choice(Options.plan, SearchPlan.self), after: page,
+      model: arguments.string(Options.model))
   }
 
   private static func page(_ arguments: Arguments, effort: [Option]) throws(UsageError) -> SearchCursor? {

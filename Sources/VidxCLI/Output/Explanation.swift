@@ -20,6 +20,8 @@ struct Explanation {
   let k: Int
   /// The plan that the settings ask for.
   let plan: SearchPlan?
+  /// The embedding model that the index names.
+  let model: String?
 
   private var rows: Int { parts.segments.reduce(parts.deltaRows) { $0 + $1.rows } }
   private var passing: Int { parts.segments.reduce(parts.deltaPassing) { $0 + $1.passing } }
@@ -39,13 +41,17 @@ struct Explanation {
   func text(width: Int) -> String {
     let body = parts.segments.map { segment($0, width: width) } + deltaLines
     guard let withRowsRead else {
-      return (filterLines + body + [answer("answer", result, duration)]).joined(separator: "\n")
+      return (modelLines + filterLines + body + [answer("answer", result, duration)]).joined(separator: "\n")
     }
     let again = answer("answer with its rows read", withRowsRead.result, withRowsRead.duration)
     return
-      (filterLines + [answer("answer", result, duration), "", "with its rows read, as when it is asked again:"]
+      (modelLines + filterLines + [
+        answer("answer", result, duration), "", "with its rows read, as when it is asked again:",
+      ]
       + body + [again]).joined(separator: "\n")
   }
+
+  private var modelLines: [String] { model.map { ["model: \($0)"] } ?? [] }
 
   private var filterLines: [String] {
     guard let filter, let yielded = whole.rowsYielded else { return ["no filter: \(grouped(rows)) rows"] }
@@ -154,6 +160,7 @@ struct Explanation {
 
   /// The members of an object.
   func write(_ json: inout JSONWriter) {
+    json.member("model", model)
     json.key("filter")
     if let filter {
       json.object { json in

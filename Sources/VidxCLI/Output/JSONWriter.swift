@@ -24,9 +24,9 @@ struct JSONWriter {
     scalar(value.isFinite ? value.description : "null")
   }
 
-  mutating func member(_ name: String, _ value: String) {
+  mutating func member(_ name: String, _ value: String?) {
     key(name)
-    string(value)
+    if let value { string(value) } else { null() }
   }
 
   mutating func member(_ name: String, _ value: Int?) {

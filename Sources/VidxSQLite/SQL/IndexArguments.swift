@@ -11,7 +11,8 @@ package struct IndexArguments {
   private var filterColumns: [FilterColumn] = []
 
   static let optionNames = [
-    "dimensions", "metric", "index", "m", "ef_construction", "lists", "codec", "content", "column", "seed",
+    "dimensions", "metric", "index", "m", "ef_construction", "lists", "codec", "model", "content", "column",
+    "seed",
   ]
   private static let kinds: [(name: String, kind: IndexKind)] = [
     ("flat", .flat), ("ivfflat", .ivfflat), ("hnsw", .hnsw),
@@ -73,7 +74,8 @@ package struct IndexArguments {
       throw .filterColumn(same.name, .isVector)
     }
     return IndexDefinition(
-      configuration: configuration, content: content, column: column, filterColumns: filterColumns)
+      configuration: configuration, content: content, column: column, filterColumns: filterColumns,
+      model: values["model"])
   }
 
   static let declarations = ["filter", "partition"]

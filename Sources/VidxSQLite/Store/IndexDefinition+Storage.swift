@@ -4,10 +4,11 @@ import VidxVectors
 
 extension IndexDefinition {
   /// The latest layout of the shadow tables that this code reads.
-  static let schemaVersion: Int64 = 2
+  static let schemaVersion: Int64 = 3
 
-  /// The layout it writes: 2 with filter columns, which earlier versions would not fill.
-  private var requiredVersion: Int64 { filterColumns.isEmpty ? 1 : 2 }
+  /// The layout it writes: 2 with filter columns, which earlier versions would not fill; 3 with a model, which they
+  /// would not compare.
+  private var requiredVersion: Int64 { model != nil ? 3 : filterColumns.isEmpty ? 1 : 2 }
 
   /// Stores the definition in t_config.
   func write(to tables: ShadowTables) throws(SQLiteError) {
@@ -34,7 +35,8 @@ extension IndexDefinition {
     try put("seed", Int64(bitPattern: configuration.seed))
     if let content { try put("content", content) }
     if let column { try put("column", column) }
-    if filterColumns.isEmpty { return }
+    if let model { try put("model", model) }
+    if requiredVersion == 1 { return }
     try put("filter_columns", Int64(filterColumns.count))
     for (i, column) in filterColumns.enumerated() {
       try put("\(column.isPartition ? "partition" : "filter"):\(i)", column.name)
@@ -64,7 +66,7 @@ extension IndexDefinition {
     }
     self.init(
       configuration: configuration, content: content, column: column,
-      filterColumns: version == 1 ? [] : try reader.filterColumns())
+      filterColumns: version == 1 ? [] : try reader.filterColumns(), model: try reader.optionalText("model"))
   }
 }
 

@@ -9,15 +9,30 @@ package struct IndexDefinition: Sendable, Equatable {
   package var column: String?
   /// In the order of their declaration.
   package var filterColumns: [FilterColumn] = []
+  /// The embedding model that all vectors are of; nil when none was named.
+  package var model: String?
 
   package init(
-    configuration: IndexConfiguration, content: String? = nil, column: String? = nil, filterColumns: [FilterColumn] = []
+    configuration: IndexConfiguration, content: String? = nil, column: String? = nil,
+    filterColumns: [FilterColumn] = [],
+    model: String? = nil
   ) {
     precondition((content == nil) == (column == nil), "content and column come together")
     self.configuration = configuration
     self.content = content
     self.column = column
     self.filterColumns = filterColumns
+    self.model = model
+  }
+
+  /// Refuses vectors that are said to be of another model.
+  /// - Parameters:
+  ///   - named: the model that the caller names; nil for none, and nothing is checked.
+  ///   - index: what the error calls the index.
+  /// - Throws: `StoreError.otherModel`, also when the index names none: whose its vectors are is not known then.
+  package func check(model named: String?, of index: String) throws(StoreError) {
+    guard let named, named != model else { return }
+    throw .otherModel(index: index, model: model, named: named)
   }
 }
 

@@ -11,6 +11,9 @@ package final class IndexSnapshot: @unchecked Sendable {
   /// Rows, those with a zero vector included.
   package let rowCount: Int
   package let filterColumns: [FilterColumn]
+  /// The model that all vectors are of; nil when none was named.
+  package var model: String? { definition.model }
+  private let definition: IndexDefinition
   private let textOrder: TextOrder
   private let table: String
   private let state: IndexState
@@ -33,6 +36,7 @@ package final class IndexSnapshot: @unchecked Sendable {
     self.state = state
     configuration = definition.configuration
     filterColumns = definition.filterColumns
+    self.definition = definition
     self.segments = segments
     self.delta = delta
     self.rowCount = rowCount
@@ -42,6 +46,11 @@ package final class IndexSnapshot: @unchecked Sendable {
   package var listCount: Int {
     configuration.kind == .ivfflat ? segments.map { $0.index.configuration.lists }.max() ?? 0 : 0
   }
+
+  /// Refuses a query that is said to be of another model than the index's.
+  /// - Parameter named: nil for none, and nothing is checked.
+  /// - Throws: `StoreError.otherModel`.
+  package func check(model named: String?) throws(StoreError) { try definition.check(model: named, of: table) }
 
   /// Makes a query of `configuration.dimensions` floats ready.
   package func prepare(_ query: UnsafeBufferPointer<Float>) throws(StoreError) -> PreparedQuery {

@@ -4,7 +4,8 @@ import VidxVectors
 
 extension IndexStore {
   /// The k nearest rows, or all that match when they are fewer.
-  /// - Throws: `StoreError.query`, `.invalidCount`, `.segment` when a file is missing or damaged; `SQLiteError`.
+  /// - Throws: `StoreError.otherModel`, `.query`, `.invalidCount`, `.segment` when a file is missing or damaged;
+  ///   `SQLiteError`.
   package func search(_ request: StoreRequest) throws -> StoreAnswer {
     if let cursor = request.after { return try page(request, after: cursor) }
     var request = request
@@ -53,7 +54,8 @@ extension IndexStore {
   /// - Throws: as `search`; for the first query of those that cannot be searched for.
   package func search(_ batch: StoreBatch) throws -> [StoreAnswer] {
     let shared = StoreRequest(
-      query: [], k: batch.k, filter: batch.filter, within: batch.within, parameters: stoppable(batch.parameters))
+      query: [], k: batch.k, filter: batch.filter, within: batch.within, parameters: stoppable(batch.parameters),
+      model: batch.model)
     if let cursor = batch.after {
       return try batch.queries.map { query in
         var request = shared
@@ -142,7 +144,11 @@ extension IndexStore {
     }
   }
 
+  /// Refuses vectors that are said to be of another model than the index's; see `IndexDefinition.check`.
+  package func check(model: String?) throws(StoreError) { try definition.check(model: model, of: table) }
+
   func check(_ request: StoreRequest) throws(StoreError) {
+    try check(model: request.model)
     guard request.k >= 0 else { throw .invalidCount(name: "k", value: request.k) }
     if let ef = request.parameters.efSearch, ef < 1 { throw .invalidCount(name: "ef_search", value: ef) }
     if let recall = request.parameters.targetRecall, !(recall > 0 && recall <= 1) {

@@ -18,6 +18,12 @@ extension StoreError: CustomStringConvertible {
       rowID.map { "row \($0): \(error)" } ?? "\(error)"
     case .query(let error):
       "\(error)"
+    case .otherModel(let index, let model?, let named):
+      "index \(index) is of model '\(model)', not of '\(named)': use vectors of '\(model)' and name it, or change the "
+        + "index over with vidx reindex --model '\(named)'"
+    case .otherModel(let index, nil, let named):
+      "index \(index) names no model, so it is not known whether its vectors are of '\(named)': name none, or have the "
+        + "index name it with vidx reindex --model '\(named)'"
     case .invalidTargetRecall, .invalidCount, .noFilterColumn, .missingPlan, .planOfStream: settingMessage
     case .rowIDsExhausted(let index):
       "index \(index) holds the largest row id there is: give the row id of the new row"

@@ -27,6 +27,8 @@ package enum StoreError: Error, Equatable, Sendable {
   case vector(rowID: Int64?, VectorError)
   /// The query is not a vector of this index.
   case query(VectorError)
+  /// The caller names another model than the index, which may name none.
+  case otherModel(index: String, model: String?, named: String)
   /// k or another number of a request is out of range.
   case invalidCount(name: String, value: Int)
   case invalidTargetRecall(Double)

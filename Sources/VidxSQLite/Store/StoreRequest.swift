@@ -19,12 +19,15 @@ package struct StoreRequest: Sendable {
   /// Only rows after this one; the answer is exact then.
   package var after: StoreCursor?
   package var parameters: SearchParameters
+  /// The model that the query is of, where the caller names it.
+  package var model: String?
 
   package init(
     query: [Float], k: Int = 0, filter: [Int64]? = nil, prepared: PreparedFilter? = nil,
     conditions: [FilterCondition] = [], rowRange: ClosedRange<Int64>? = nil, within: Float? = nil,
-    after: StoreCursor? = nil, parameters: SearchParameters = SearchParameters()
+    after: StoreCursor? = nil, parameters: SearchParameters = SearchParameters(), model: String? = nil
   ) {
+    self.model = model
     self.after = after
     self.query = query
     self.k = k
@@ -56,13 +59,17 @@ package struct StoreBatch: Sendable {
   /// Only rows after this one, for each query; the answers are exact then.
   package var after: StoreCursor?
   package var parameters: SearchParameters
+  /// The model that the queries are of, where the caller names it.
+  package var model: String?
   /// Threads to search on, at least 1.
   package var threads: Int
 
   package init(
     queries: [[Float]], k: Int, filter: [Int64]? = nil, prepared: PreparedFilter? = nil, within: Float? = nil,
-    after: StoreCursor? = nil, parameters: SearchParameters = SearchParameters(), threads: Int = 1
+    after: StoreCursor? = nil, parameters: SearchParameters = SearchParameters(), model: String? = nil,
+    threads: Int = 1
   ) {
+    self.model = model
     self.after = after
     self.queries = queries
     self.k = k

@@ -34,7 +34,9 @@ internal import CVidxSQLite
       shape.order.append(QueryShape.OrderTerm(term.iColumn, isDescending: term.desc != 0))
     }
     shape.isOrderForGroups = unsafe sqlite3_vtab_distinct(info) != 0
-    let searchColumns = ([.distance] + Column.settings).reduce(UInt64(0)) { $0 | 1 << UInt64($1.rawValue) }
+    // The model is one of the index, not of the search.
+    let searchColumns = ([.distance] + Column.settings).filter { $0 != .model }
+      .reduce(UInt64(0)) { $0 | 1 << UInt64($1.rawValue) }
     shape.usesSearchColumns = unsafe info.pointee.colUsed & searchColumns != 0
     return shape
   }

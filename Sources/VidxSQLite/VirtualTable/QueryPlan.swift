@@ -13,6 +13,7 @@ struct QueryPlan: Equatable, Sendable {
     case afterRowID = "Y"
     case filter = "M"
     case filterParameters = "J"
+    case model = "e"
     /// `distance < value` or `<=`.
     case within = "W"
     /// `distance = value`.
@@ -124,6 +125,7 @@ extension QueryPlanError: CustomStringConvertible {
     case .notEqual(.filter): "filter is a setting of the search: write filter = '<condition, or SELECT of row ids>'"
     case .notEqual(.filterParameters):
       "filter_parameters is a setting of the search: write filter_parameters = '<JSON array>'"
+    case .notEqual(.model): "model is a setting of the search: write model = '<name>'"
     case .notEqual(let column): "\(column.name) is a setting of the search: write \(column.name) = <number>"
     case .withoutMatch(let column):
       "\(column.name) = ... is a setting of a search: add vector MATCH <vector> to the same WHERE"

@@ -36,7 +36,7 @@ struct QueryPlanner {
     let settings: [(Column, QueryPlan.Use)] = [
       (.k, .k), (.efSearch, .efSearch), (.probes, .probes), (.targetRecall, .targetRecall), (.exact, .exact),
       (.plan, .plan), (.afterDistance, .afterDistance), (.afterRowID, .afterRowID),
-      (.filter, .filter), (.filterParameters, .filterParameters),
+      (.filter, .filter), (.filterParameters, .filterParameters), (.model, .model),
     ]
     guard !settings.contains(where: { isMissing($0.0) }) else { return nil }
     take(match, as: .query, isSettled: true)

@@ -6,13 +6,13 @@ enum Column: Int32, Sendable {
   case rowID = -1
   case vector = 0
   case distance, k, efSearch, probes, targetRecall, exact, plan, afterDistance, afterRowID, filter, filterParameters,
-    command
+    model, command
 
   /// The declaration of a table of this name, for `sqlite3_declare_vtab`.
   static func declaration(table: String, filterColumns: [(FilterColumn, ColumnAffinity)]) -> String {
     "CREATE TABLE x(vector, distance HIDDEN, k HIDDEN, ef_search HIDDEN, probes HIDDEN, "
       + "target_recall HIDDEN, exact HIDDEN, plan HIDDEN, after_distance HIDDEN, after_rowid HIDDEN, "
-      + "filter HIDDEN, filter_parameters HIDDEN, "
+      + "filter HIDDEN, filter_parameters HIDDEN, model HIDDEN, "
       + "\(quoted(identifier: table)) HIDDEN"
       // SQLite compares as their types say, and stores what it is given.
       + filterColumns.map { column, affinity in
@@ -31,12 +31,13 @@ enum Column: Int32, Sendable {
   /// Names that a table cannot have, because its column of that name would be a second one, or hide the row id.
   static let reservedNames = [
     "vector", "distance", "k", "ef_search", "probes", "target_recall", "exact", "plan", "after_distance",
-    "after_rowid", "filter", "filter_parameters", "rowid", "oid", "_rowid_",
+    "after_rowid", "filter", "filter_parameters", "model", "rowid", "oid", "_rowid_",
   ]
 
   /// What a search is given beside its vector.
   static let settings: [Column] = [
     .k, .efSearch, .probes, .targetRecall, .exact, .plan, .afterDistance, .afterRowID, .filter, .filterParameters,
+    .model,
   ]
 
   var name: String {
@@ -54,6 +55,7 @@ enum Column: Int32, Sendable {
     case .afterRowID: "after_rowid"
     case .filter: "filter"
     case .filterParameters: "filter_parameters"
+    case .model: "model"
     case .command: "the command column"
     }
   }

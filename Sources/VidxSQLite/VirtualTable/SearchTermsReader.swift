@@ -55,6 +55,7 @@ struct SearchTermsReader {
       afterRowID = .some(try unsafe setting(value, .afterRowID, in: Int.min...Int.max).map(Int64.init))
     case .filter: terms.filter = try unsafe text(value, .filter)
     case .filterParameters: terms.filterParameters = try unsafe text(value, .filterParameters)
+    case .model: try table.store().check(model: unsafe text(value, .model))
     case .within, .at, .beyond, .from: unsafe readDistance(value, as: use)
     case .rowID: unsafe readRowID(value)
     case .rowIDs: try unsafe readSet(value)

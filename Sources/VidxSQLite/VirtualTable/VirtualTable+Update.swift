@@ -31,6 +31,7 @@ extension VirtualTable {
       return nil
     }
     try unsafe refuseReadOnly(values)
+    try unsafe checkModel(values)
     let rowID = unsafe Self.isNull(.rowID, of: values) ? nil : try rowID(values[1])
     return try unsafe store().insert(
       rowID: rowID, vector: vector(values), values: filterValues(values).map { $0 ?? .null },
@@ -40,6 +41,7 @@ extension VirtualTable {
   private func change(rowID old: Int64, _ values: UpdateValues) throws {
     guard unsafe Self.isNull(.command, of: values) else { throw VirtualTableError.commandByUpdate(table: name) }
     if unsafe Self.marksUnchanged(values) { try unsafe refuseReadOnly(values) }
+    try unsafe checkModel(values)
     let new = try unsafe rowID(values[1])
     let vector = unsafe Self.isUnchanged(Self.value(.vector, of: values)) ? nil : try unsafe vector(values)
     try unsafe store().update(
@@ -105,12 +107,21 @@ extension VirtualTable {
 
   /// Refuses values for columns that are not stored.
   private func refuseReadOnly(_ values: UpdateValues) throws(VirtualTableError) {
-    for column in [.distance] + Column.settings {
+    for column in [.distance] + Column.settings where column != .model {
       let value = unsafe Self.value(column, of: values)
       guard unsafe Self.isUnchanged(value) || sqlite3_value_type(value) == SQLITE_NULL else {
         throw .readOnlyColumn(column)
       }
     }
+  }
+
+  /// Refuses a vector that is said to be of another model than the index's.
+  private func checkModel(_ values: UpdateValues) throws {
+    let value = unsafe Self.value(.model, of: values)
+    let type = unsafe sqlite3_value_type(value)
+    if type == SQLITE_NULL { return }
+    guard type == SQLITE_TEXT else { throw VirtualTableError.modelType(SQLValue.typeName(type)) }
+    try store().check(model: unsafe text(value))
   }
 
   /// UPDATE marks the columns it leaves alone. UPDATE ... FROM marks none: it gives back what it read.

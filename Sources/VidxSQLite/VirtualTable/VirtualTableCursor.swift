@@ -98,6 +98,7 @@ final class VirtualTableCursor {
     case .afterRowID: unsafe Self.give((terms.after?.rowID).map(Int.init), to: context)
     case .filter: unsafe Self.give(terms.filter, to: context)
     case .filterParameters: unsafe Self.give(terms.filterParameters, to: context)
+    case .model: unsafe Self.give(try table.store().definition.model, to: context)
     case .rowID, .command: unsafe sqlite3_result_null(context)
     }
   }

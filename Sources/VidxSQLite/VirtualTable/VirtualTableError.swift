@@ -20,6 +20,7 @@ enum VirtualTableError: Error, Equatable {
   case rowIDType(String)
   /// The content table is another than the one that SQLite has connected the index to.
   case changedTypes(index: String, content: String)
+  case modelType(String)
   /// 'integrity-check' found something; the first few problems.
   case damaged(problems: [String], count: Int)
 
@@ -50,6 +51,8 @@ extension VirtualTableError: CustomStringConvertible {
     case .changedTypes(let index, let content):
       "table \(content) has been made anew with columns of other types: rebuild the index (INSERT INTO "
         + "\(index)(\(index)) VALUES('rebuild')); if that has been done, open the database anew"
+    case .modelType(let type):
+      "model must be TEXT, not \(type)"
     case .damaged(let problems, let count):
       problems.joined(separator: "; ") + (count > problems.count ? "; and \(count - problems.count) more" : "")
     }

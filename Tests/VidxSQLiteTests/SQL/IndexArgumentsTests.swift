@@ -31,6 +31,30 @@ import VidxVectors
     #expect(try definition("dimensions=1", "index=flat", "metric=l1").configuration.metric == .l1)
   }
 
+  @Test func readsAModelAsItIsSpelt() throws {
+    for (text, model) in [
+      ("model = bge-small-en-v1.5", "bge-small-en-v1.5"), ("MODEL='BAAI/bge, small'", "BAAI/bge, small"),
+      ("model=\"it's\"", "it's"), ("model = a b", "a b"),
+    ] {
+      #expect(try definition("dimensions=8", text).model == model)
+    }
+    #expect(try definition("dimensions=8").model == nil)
+    #expect(throws: IndexArgumentError.malformed("model=")) { try definition("dimensions=8", "model=") }
+  }
+
+  /// What a definition is written as is read as the same.
+  @Test func writesWhatItReads() throws {
+    for arguments in [
+      ["dimensions=384"], ["dimensions=3", "metric=l2", "index=flat", "codec=f16", "seed=7"],
+      ["dimensions=8", "metric=ip", "index=ivfflat", "lists=9", "model='it''s, (a) \"model\"'"],
+      ["dimensions=8", "m=9", "ef_construction=77", "content='it''s'", "column=\"a \"\"b\""],
+      ["dimensions=8", "partition \"a b\"", "filter c", "partition d", "codec='rabitq+2'", "index=ivfflat"],
+    ] {
+      let definition = try IndexArguments.definition(of: arguments)
+      #expect(try IndexArguments.definition(of: definition.arguments) == definition)
+    }
+  }
+
   @Test(
     arguments: [
       ([], .missing("dimensions")),

@@ -201,11 +201,11 @@ struct IndexStoreDamageTests {
   @Test func aNewerSchemaIsRefused() throws {
     let database = try TestDatabase()
     let (connection, _) = try prepared(database)
-    try connection.execute("UPDATE v_config SET value = 3 WHERE key = 'version'")
-    let error = #expect(throws: StoreError.newerSchema(index: "v", found: 3, supported: 2)) {
+    try connection.execute("UPDATE v_config SET value = 4 WHERE key = 'version'")
+    let error = #expect(throws: StoreError.newerSchema(index: "v", found: 4, supported: 3)) {
       try IndexStore.open(connection)
     }
-    #expect(error?.message.contains("3") == true && error?.message.contains("2") == true)
+    #expect(error?.message.contains("4") == true && error?.message.contains("3") == true)
   }
 
   @Test(

@@ -32,7 +32,7 @@ import Testing
   }
 
   @Test(arguments: [
-    "vector", "Distance", "k", "ef_search", "probes", "target_recall", "plan", "RowID", "oid", "_rowid_",
+    "vector", "Distance", "k", "ef_search", "probes", "target_recall", "plan", "model", "RowID", "oid", "_rowid_",
   ])
   func refusesNamesOfItsColumns(_ name: String) throws {
     let session = try SQLSession()

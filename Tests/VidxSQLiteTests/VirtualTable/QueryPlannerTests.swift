@@ -60,7 +60,7 @@ import Testing
     #expect(try plan([Self.match, unusable(Self.set)])?.text == "Q")
   }
 
-  @Test(arguments: [Column.k, .efSearch, .probes])
+  @Test(arguments: [Column.k, .efSearch, .probes, .model])
   func settingsNeedEqualityAndMatch(_ column: Column) throws {
     for operation in [
       SQLITE_INDEX_CONSTRAINT_LT, SQLITE_INDEX_CONSTRAINT_GE, SQLITE_INDEX_CONSTRAINT_NE, SQLITE_INDEX_CONSTRAINT_IS,
@@ -205,7 +205,7 @@ import Testing
       Column.declaration(table: "my \"t\"", filterColumns: [])
         == "CREATE TABLE x(vector, distance HIDDEN, k HIDDEN, ef_search HIDDEN, probes HIDDEN, target_recall HIDDEN, "
         + "exact HIDDEN, plan HIDDEN, after_distance HIDDEN, after_rowid HIDDEN, filter HIDDEN, "
-        + "filter_parameters HIDDEN, \"my \"\"t\"\"\" HIDDEN)"
+        + "filter_parameters HIDDEN, model HIDDEN, \"my \"\"t\"\"\" HIDDEN)"
     )
   }
 }
