@@ -80,7 +80,7 @@ let package = Package(
     .testTarget(
       name: "VidxFilesTests", dependencies: ["VidxFiles"], exclude: ["Corpus"], swiftSettings: settings),
     .testTarget(
-      name: "VidxTests", dependencies: ["Vidx", "VidxIndexes", "VidxSQLite"], swiftSettings: settings,
+      name: "VidxTests", dependencies: ["Vidx", "VidxIndexes", "VidxSQLite", "VidxSegments"], swiftSettings: settings,
       linkerSettings: sqlite),
     .testTarget(
       name: "VidxCLITests", dependencies: ["Vidx", "VidxCLI", "VidxFiles"], swiftSettings: settings,

@@ -227,6 +227,22 @@ public final class VectorDatabase: Sendable {
     }
   }
 
+  func reindex(_ name: String, _ changes: IndexChanges, _ vectors: IndexVectors) async throws(VidxError) -> Int {
+    try await writer.run { session, cancellation in
+      let source: ReindexSource =
+        switch vectors {
+        case .held: .held
+        case .column(let column): .column(column)
+        case .rows(let rows): try RowVectors(rows).source
+        }
+      let count = try session.reindex(
+        name, source, changes, build: BuildOptions(isCancelled: { cancellation.isRequested }))
+      // It is done: files that are not removed now only take space until the next sweep.
+      _ = try? session.sweep()
+      return count
+    }
+  }
+
   func write<Result: Sendable>(
     _ body: @escaping @Sendable (Session, Cancellation) throws -> Result
   ) async throws(VidxError) -> Result {

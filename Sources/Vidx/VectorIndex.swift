@@ -124,6 +124,28 @@ public struct VectorIndex: Sendable {
     try await database.optimize(name)
   }
 
+  /// Makes the index anew, of other vectors or in another way, and puts it in its own place, in one transaction:
+  /// searches go on with what there was until it is committed, writes wait. Cancelling the task, as any error, leaves
+  /// it as it was.
+  ///
+  /// ```swift
+  /// try await index.reindex(IndexChanges(model: "small-v1"))
+  /// let vectors: [Int64: [Float]] = [1: [0.2, 0.9], 2: [0.7, 0.1]]
+  /// let count = try await index.reindex(IndexChanges(model: "tiny-v2"), vectors: .rows(vectors))
+  /// print(count, try await index.summary().options.dimensions)
+  /// ```
+  ///
+  /// The first names the model of an index that named none; the second changes it over to another, of other dimensions.
+  ///
+  /// - Returns: the number of rows.
+  /// - Throws: `.wrongModel` when the vectors are held and of another model; `.badRows` unless there is a vector for
+  ///   each row and no other; `.badOption`, `.badVector`.
+  @discardableResult
+  public func reindex(_ changes: IndexChanges, vectors: IndexVectors = .held) async throws(VidxError) -> Int {
+    let name = name
+    return try await database.reindex(name, changes, vectors)
+  }
+
   /// Everything that is wrong with the index, one line each; empty when it is sound. Reads every byte.
   public func check() async throws(VidxError) -> [String] {
     let name = name

@@ -24,8 +24,8 @@ protocol Command: SendableMetatype {
 enum Tool {
   static let commands: [any Command.Type] = [
     BuildCommand.self, ImportCommand.self, SearchCommand.self, ExplainCommand.self, SQLCommand.self, InfoCommand.self,
-    CheckCommand.self, OptimizeCommand.self, RebuildCommand.self, BackupCommand.self, RestoreCommand.self,
-    BenchCommand.self, RecallCommand.self,
+    CheckCommand.self, OptimizeCommand.self, RebuildCommand.self, ReindexCommand.self, BackupCommand.self,
+    RestoreCommand.self, BenchCommand.self, RecallCommand.self,
   ]
 
   static var version: String { Extension.version }

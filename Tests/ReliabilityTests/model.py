@@ -49,11 +49,16 @@ class State:
         return f"docs {self.docs}, plain {self.plain}"
 
 
-def optimize(path, environment=None):
-    """Merges beside the database and sweeps, as another process; what it says when it fails."""
-    done = subprocess.run([TOOL, "optimize", path], capture_output=True, text=True,
+def tool(arguments, environment=None):
+    """Runs the tool; what it says when it fails."""
+    done = subprocess.run([TOOL, *arguments], capture_output=True, text=True,
                           env={**os.environ, **(environment or {})})
     return (done.stderr or f"ended with {done.returncode}") if done.returncode else None
+
+
+def optimize(path, environment=None):
+    """Merges beside the database and sweeps, as another process; what it says when it fails."""
+    return tool(["optimize", path], environment)
 
 
 class ToolStep:

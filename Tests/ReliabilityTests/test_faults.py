@@ -4,7 +4,9 @@ After an error the database holds what it held before the step, or, where SQLite
 should hold after it; the same connection goes on, and so does who opens the files later.
 """
 
+import copy
 import errno
+import json
 import os
 import random
 import shutil
@@ -139,14 +141,35 @@ class FaultTests(unittest.TestCase):
 
     def test_the_tool_merging_and_sweeping(self):
         """Each call of a `vidx optimize` that has much to do fails, or is its last."""
+        self.all_of_the_tool(lambda state: (["optimize"], state))
+
+    def test_the_tool_changing_an_index_over(self):
+        """The same of a `vidx reindex` with other vectors, which leaves the old index or the new one."""
+        def vectors(state):
+            after = copy.deepcopy(state)
+            after.plain = {row: tuple(7.0 - x for x in vector) for row, vector in state.plain.items()}
+            file = os.path.join(self.folder, "new.jsonl")
+            with open(file, "w") as lines:
+                for row, vector in after.plain.items():
+                    lines.write(json.dumps({"id": row, "vector": vector}) + "\n")
+            return ["reindex", "--index", "plain", "--model", "b", "--vectors", file], after
+
+        self.all_of_the_tool(vectors)
+
+    def test_the_tool_making_an_index_on_a_table_anew(self):
+        self.all_of_the_tool(
+            lambda state: (["reindex", "--index", "doc_vectors", "--model", "b", "--type", "flat"], state))
+
+    def all_of_the_tool(self, work):
+        """`work(state)` is the tool's arguments but for the database, and the state that they lead to."""
         for journal in ("WAL", "DELETE"):
             for code, how in ((errno.EIO, calls.ONCE), (errno.ENOSPC, calls.FROM_HERE), (0, calls.KILL)):
                 number = 0
-                while self.tool_once(journal, number, code, how):
+                while self.tool_once(journal, number, code, how, work):
                     number += 1
-                self.assertGreater(number, 60)
+                self.assertGreater(number, 40)
 
-    def tool_once(self, journal, number, code, how):
+    def tool_once(self, journal, number, code, how, work):
         folder, told = os.path.join(self.folder, "run"), os.path.join(self.folder, "told")
         os.makedirs(folder)
         path = os.path.join(folder, "app.db")
@@ -156,13 +179,17 @@ class FaultTests(unittest.TestCase):
         for step in steps:
             step.run(database)
         database.close()
+        before = steps[-1].after
+        (command, *arguments), after = work(before)
+        arguments = [command, path, *arguments]
         faults = {"VIDX_CALLS_ROOT": folder, "VIDX_CALLS_FAIL": f"{number},{code},{how}", "VIDX_CALLS_TOLD": told}
         about = f"{journal}, call {number} of the tool, errno {errno.errorcode.get(code)}, how {how}"
         try:
-            model.optimize(path, faults)
-            model.check(path, [steps[-1].after])
+            failed = model.tool(arguments, faults)
+            model.check(path, [before, after] if failed else [after])
+            self.assertIsNone(model.tool(arguments), about)
             self.assertIsNone(model.optimize(path), about)
-            model.check(path, [steps[-1].after])
+            model.check(path, [after])
             self.assertLessEqual(len(os.listdir(path + "-vidx")), 2, about)
             return os.path.exists(told)
         except model.Wrong as error:

@@ -67,6 +67,20 @@ import Vidx
     #expect(id == 3 && wasThere)
   }
 
+  @Test func examplesOfModelsRun() async throws {
+    let directory = try TemporaryDirectory()
+    let database = try await VectorDatabase(path: directory.file("notes.db"))
+    let index = try await database.createIndex("note_vectors", options: IndexOptions(dimensions: 3))
+    for id in [1, 2] as [Int64] { try await index.insert([1, 2, Float(id)], id: id) }
+
+    try await index.reindex(IndexChanges(model: "small-v1"))
+    let vectors: [Int64: [Float]] = [1: [0.2, 0.9], 2: [0.7, 0.1]]
+    let count = try await index.reindex(IndexChanges(model: "tiny-v2"), vectors: .rows(vectors))
+    print(count, try await index.summary().options.dimensions)
+    #expect(
+      try await index.search(near: [1, 0], k: 1, settings: SearchSettings(model: "tiny-v2")).hits.map(\.id) == [2])
+  }
+
   /// Every example in a comment of the library occurs in the test above, line by line.
   @Test func examplesAreThese() throws {
     let tests = URL(fileURLWithPath: #filePath)

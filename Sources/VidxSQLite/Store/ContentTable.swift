@@ -97,6 +97,12 @@ struct ContentTable {
 }
 
 extension IndexStore {
+  /// The name that the table which this index follows has by now; nil when it keeps its own vectors.
+  package func followedTable() throws(SQLiteError) -> String? {
+    guard let name = definition.content else { return nil }
+    return try ContentTable.followed(by: table, schema: schema, connection: connection) ?? name
+  }
+
   /// The table this index follows; nil when it keeps its own vectors.
   ///
   /// Once the triggers exist they know its name, also after ALTER TABLE ... RENAME.
