@@ -280,7 +280,7 @@ import VidxSegments
     #expect(throws: StoreError.overtaken(index: "v")) {
       try store.transaction { try store.commitMerge(plan, published) }
     }
-    published?.release()
+    for segment in published { segment.release() }
     #expect(
       try one.search("v", near: new.vectors[3], k: 3, settings: SearchSettings(exact: true)).hits.map(\.id)
         == new.nearest(to: new.vectors[3], k: 3))

@@ -95,7 +95,7 @@ struct IndexStoreMergeTests {
     #expect(throws: StoreError.overtaken(index: "v")) {
       try store.transaction { try store.commitMerge(plan, published) }
     }
-    published?.release()
+    for segment in published { segment.release() }
     try expectAgreement(other, rows, seed: 2)
     #expect(try other.integrityCheck(deep: true) == [])
     try other.sweep()
