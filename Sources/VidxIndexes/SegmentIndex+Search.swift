@@ -32,7 +32,7 @@ extension SegmentIndex {
   ) throws(SegmentError) -> SegmentOutcome {
     precondition(query.dimensions == configuration.dimensions, "a query of \(query.dimensions) dimensions")
     if k <= 0 || vectorCount == 0 || filter?.ordinalCount == 0 { return SegmentOutcome(count: 0, plan: .exact) }
-    let way = try way(k: k, parameters, filter)
+    let way = way(k: k, parameters, filter)
     if way.plan == .lists,
       let outcome = unsafe try searchLists(
         query, k: k, parameters, filter: filter, way.look, into: hits, counters: &counters)
@@ -52,7 +52,7 @@ extension SegmentIndex {
 
   private func way(
     k: Int, _ parameters: SearchParameters, _ filter: EntryFilter?
-  ) throws(SegmentError) -> SearchPlanner.Way {
+  ) -> SearchPlanner.Way {
     // What most searches are needs no estimates.
     if filter == nil, case .hnsw(let graph) = structure, parameters.plan == nil, !parameters.isExact,
       vectorCount > 64 * graph.limits(parameters, k: k).ef
@@ -60,9 +60,11 @@ extension SegmentIndex {
       return SearchPlanner.Way(plan: .graph, walkBudget: vectorCount, next: .exact)
     }
     let planner = SearchPlanner(self, k: k, parameters: parameters, filter: filter)
-    guard let filter, planner.graph != nil, planner.lists != nil, try filter.passingLists()?.areCrowded == true else {
-      return planner.way
-    }
+    // Damage in what only searches by lists read is for these to find.
+    guard let filter, planner.graph != nil, planner.lists != nil,
+      case .success(let passing?) = Result(catching: { () throws(SegmentError) in try filter.passingLists() }),
+      passing.areUneven
+    else { return planner.way }
     return planner.lookingWay
   }
 

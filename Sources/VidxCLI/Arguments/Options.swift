@@ -28,7 +28,7 @@ enum Options {
   static let threads = Option(name: "threads", value: "N", help: "threads to use (default: all processors)")
   static let memory = Option(
     name: "memory", value: "SIZE",
-    help: "memory to build with, such as 8G (default: three quarters); for more rows several segments are made")
+    help: "memory to build with, such as 8G (default: most); for more rows, several segments")
   static let estimate = Option(name: "estimate", help: "say what the build would take, and do nothing")
 
   // The query

@@ -12,8 +12,9 @@ struct PassingLists: Sendable {
   /// Of each list, the logarithm of how many vectors the nearest of those that pass may be the nearest of; minus
   /// infinity where none passes.
   let logCounts: [Float]
-  /// Half of what passes is in lists of which more passes than chance explains: rows were chosen for where they lie.
-  let areCrowded: Bool
+  /// A quarter of what passes is in lists of which more passes than chance explains: rows were chosen for where they
+  /// lie.
+  let areUneven: Bool
 }
 
 extension IVFLists {
@@ -49,8 +50,7 @@ extension IVFLists {
       logs.append(isCrowded ? whole[list] : log(Float(count)))
       start = end
     }
-    let areCrowded = 2 * crowded > passing
-    return PassingLists(logCounts: areCrowded ? whole : logs, areCrowded: areCrowded)
+    return PassingLists(logCounts: 2 * crowded > passing ? whole : logs, areUneven: 4 * crowded > passing)
   }
 
   /// The same for all vectors.

@@ -24,7 +24,7 @@ extension SegmentIndex {
     let passing = filter?.ordinalCount ?? vectorCount
     guard let counts = try passingLists(lists, filter) else { preconditionFailure("lists without a reach") }
     var (queue, nearest) = try rank(lists, query, base, counts.logCounts, scratch, &counters)
-    var progress = try progress(look, lists, nearest, filter)
+    var progress = try progress(look, lists, nearest, k: k, filter)
     let codes =
       coded.areScanned
       ? CodedScan(
@@ -117,12 +117,11 @@ extension SegmentIndex {
 
   /// - Parameter nearest: the list whose centroid is nearest to the query.
   private func progress(
-    _ look: FirstLook?, _ lists: IVFLists, _ nearest: Int, _ filter: EntryFilter?
+    _ look: FirstLook?, _ lists: IVFLists, _ nearest: Int, k: Int, _ filter: EntryFilter?
   ) throws(SegmentError) -> FirstLook.Progress? {
     guard let look, let filter else { return nil }
     let ordinals = try lists.ordinals(of: nearest)
-    let passing = filter.ordinals.count(in: ordinals)
-    return FirstLook.Progress(look, local: Double(passing) / Double(max(ordinals.count, 1)))
+    return FirstLook.Progress(look, passing: filter.ordinals.count(in: ordinals), of: ordinals.count, k: k)
   }
 
   private func rank(

@@ -19,11 +19,13 @@ struct FirstLook: Sendable, Equatable {
     private let walk: Double
     private var stage = 0
 
-    /// - Parameter local: the share that passes of the list which is nearest to the query.
+    /// - Parameters:
+    ///   - passing: vectors of the list nearest to the query that pass, of `count`.
+    ///   - k: rows wanted. That list says nothing of where more are than it has.
     /// - Returns: nil where the query is far from what passes.
-    init?(_ look: FirstLook, local: Double) {
-      guard local >= look.share else { return nil }
-      walk = look.walk * SearchPlanner.walkFactor(share: local)
+    init?(_ look: FirstLook, passing: Int, of count: Int, k: Int) {
+      guard Double(passing) >= look.share * Double(count), 4 * k <= passing else { return nil }
+      walk = look.walk
     }
 
     /// Whether the walk is the shorter way on.

@@ -42,6 +42,9 @@ struct SearchPlanner {
   /// the query, which nobody knows beforehand, makes it many times as dear, and lists and scans twice.
   private static let leastGain = 0.7
 
+  /// The share of what lists are expected to take that a walk after a look at them may take.
+  private static let mostWalked = 0.95
+
   /// Lists that are expected to take this many times as long as a walk are not worth a look.
   private static let leastHope = 4.0
 
@@ -53,7 +56,9 @@ struct SearchPlanner {
       lists.nanoseconds < Self.leastHope * graph.nanoseconds
     else { return way }
     let whole = graph.scores / Self.walkFactor(share: share) * costs.node + costs.start
-    way = Way(plan: .lists, walkBudget: Int((lists.nanoseconds - costs.start) / costs.node), next: .lists)
+    // Together with the look, and with lists after all, about twice what these take.
+    let most = Self.mostWalked * lists.nanoseconds - costs.start
+    way = Way(plan: .lists, walkBudget: Int(max(most, 0) / costs.node), next: .lists)
     way.look = FirstLook(walk: whole / costs.listed, share: share)
     return way
   }
