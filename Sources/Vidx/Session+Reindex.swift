@@ -120,7 +120,8 @@ extension Session {
       )
     case .vectors(let blocks, let ids):
       let ids = try rowIDs(ids, of: blocks, in: held.rowIDs, index: new.name)
-      let places = Dictionary(uniqueKeysWithValues: held.rowIDs.enumerated().map { ($1, $0) })
+      // Ids are there twice in a damaged index only; the build refuses them.
+      let places = Dictionary(held.rowIDs.enumerated().map { ($1, $0) }) { first, _ in first }
       let columns = positions.map { position in
         ValueColumn(ids.map { id in places[id].map { held.filterColumns[position][$0] } ?? .null })
       }

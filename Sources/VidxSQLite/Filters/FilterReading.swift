@@ -69,7 +69,11 @@ final class FilterReading {
         isFinished = true
         return
       }
-      guard ids.count < mostRowIDs else { throw FilterError.tooManyRows(limit: mostRowIDs) }
+      if ids.count >= mostRowIDs {
+        // A row may have come more than once.
+        ids = RowIDs.ascending(ids)
+        guard ids.count < mostRowIDs / 2 else { throw FilterError.tooManyRows(limit: mostRowIDs) }
+      }
       switch unsafe sqlite3_column_type(handle, 0) {
       case SQLITE_INTEGER: unsafe ids.append(sqlite3_column_int64(handle, 0))
       case SQLITE_NULL: break

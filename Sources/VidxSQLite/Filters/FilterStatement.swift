@@ -55,7 +55,9 @@ final class FilterStatement {
   /// - Returns: nil for any other text, and where the SELECT names columns of the rows.
   private static func readingMembers(_ text: FilterText, _ store: IndexStore) throws -> Statement? {
     guard text.form != .select, let rows = try store.rowTable(),
-      let found = Membership(text.sql, table: rows.name, key: rows.key)
+      let found = Membership(text.sql, table: rows.name, key: rows.key),
+      // A column of the rows in double quotes would be a text out of their scope, not an error.
+      !found.select.utf8.contains(UInt8(ascii: "\""))
     else { return nil }
     let table = [store.schema, rows.name].map { quoted(identifier: $0) }.joined(separator: ".")
     let key = table + "." + quoted(identifier: rows.key)

@@ -43,12 +43,25 @@ final class RowCheck {
     }
   }
 
-  /// - Parameter other: for a text that SQLite does not take.
+  /// - Parameter other: for a text that SQLite does not take, or for which it makes an index of its own: in that, values
+  ///   have the affinity of the first SELECT of several, and those of the others are not found.
   private static func compile(_ sql: String, or other: String, _ connection: Connection) throws -> Statement {
-    do throws(SQLiteError) { return try connection.prepare(sql, isPersistent: true) } catch {
+    do throws(SQLiteError) {
+      let statement = try connection.prepare(sql, isPersistent: true)
+      if sql == other { return statement }
+      if try !makesIndex(sql, connection) { return statement }
+    } catch {
       if sql == other || error.code != SQLITE_ERROR { throw error }
-      return try connection.prepare(other, isPersistent: true)
     }
+    return try connection.prepare(other, isPersistent: true)
+  }
+
+  private static func makesIndex(_ sql: String, _ connection: Connection) throws(SQLiteError) -> Bool {
+    let plan = try connection.prepare("EXPLAIN QUERY PLAN " + sql)
+    while try plan.step() {
+      if plan.text(3)?.contains("AUTOMATIC") == true { return true }
+    }
+    return false
   }
 
   /// Steps of SQLite's machine that it has taken so far.

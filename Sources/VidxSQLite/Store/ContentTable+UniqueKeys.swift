@@ -59,7 +59,8 @@ extension ContentTable {
     guard let start = Brackets.start(of: text[...]) else { return nil }
     guard let end = Brackets.end(of: text[(start + 1)...]) else { return nil }
     let rest = String(decoding: text[(end + 1)...], as: UTF8.self).trimmed
-    guard rest.lowercased().hasPrefix("where") else { return nil }
+    // Of all rows, where a comment stands before it: noting too many does no harm.
+    guard rest.lowercased().hasPrefix("where") else { return "(1)" }
     // As a term of its own, also when it ends in a comment.
     return "(\(rest.dropFirst("where".count))\n)"
   }

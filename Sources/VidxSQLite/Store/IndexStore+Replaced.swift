@@ -5,23 +5,26 @@ extension IndexStore {
   /// So many rows are remembered: more are those of statements that removed nothing, and are still there.
   private static let mostReplacing = 1_000
 
+  /// After so many writes a row that was noted and is still there is forgotten.
+  private static let writesRemembered = 8
+
   /// Notes that the statement may remove a row.
   func noteReplacing(rowID: Int64) {
-    if replacing.count >= Self.mostReplacing { replacing = [] }
-    replacing.insert(rowID)
+    if replacing.count >= Self.mostReplacing { replacing = [:] }
+    replacing[rowID] = Self.writesRemembered
   }
 
-  /// Removes the rows that were noted and are not in the content table any more.
+  /// Removes the rows that were noted and are not in the content table any more. What is there yet may go by a
+  /// statement around this one, whose trigger this one is of.
   /// - Parameter rowID: of the row that the statement has written.
   func removeReplaced(by rowID: Int64) throws {
-    replacing.remove(rowID)
     if replacing.isEmpty { return }
-    defer { replacing = [] }
     guard let row = try contentRowStatement() else { return }
-    for candidate in replacing.sorted() {
+    for (candidate, writes) in replacing.sorted(by: { $0.key < $1.key }) where candidate != rowID {
       try row.bind(candidate, at: 1)
       let isThere = try row.step()
       row.reset()
+      replacing[candidate] = isThere && writes > 1 ? writes - 1 : nil
       if !isThere { try delete(rowID: candidate) }
     }
   }

@@ -17,10 +17,12 @@ extension IndexStore {
   package func commit() {
     for file in unsettledFiles { file.release() }
     unsettledFiles = []
+    replacing = [:]
   }
 
   /// The transaction is rolled back: nothing names the files published in it.
   package func rollback() {
+    replacing = [:]
     for file in unsettledFiles {
       do throws(SegmentError) {
         try file.discard()

@@ -27,7 +27,7 @@ package final class IndexStore {
   /// See `textOrder()`.
   private var knownTextOrder: TextOrder?
   /// Rows of the content table that the statement under way may remove: see `removeReplaced`.
-  var replacing: Set<Int64> = []
+  var replacing: [Int64: Int] = [:]
   /// Segments published in the open transaction, locked until it ends.
   var unsettledFiles: [PublishedSegment] = []
 

@@ -73,6 +73,8 @@ import VidxVectors
     "id IN (VALUES (1), ('17'), (2.0), (NULL), ('x'))", "id IN (SELECT max(id) FROM rows GROUP BY free)",
     "id IN (SELECT id FROM rows WHERE u < 300 ORDER BY u, id LIMIT 900)",
     "id IN (SELECT id || '' FROM rows WHERE u < 500)",
+    "id IN (SELECT id FROM rows WHERE u < 100 UNION SELECT id || '' FROM rows WHERE u > 400)",
+    "id IN (SELECT grade + 5 FROM grades WHERE u = \"label\")",
   ]
 
   /// Whichever way it is answered: an index without approximations answers as brute force does.

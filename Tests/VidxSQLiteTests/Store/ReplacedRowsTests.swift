@@ -60,6 +60,38 @@ struct ReplacedRowsTests {
     #expect(try integers("SELECT count(*) FROM docs") == [2])
   }
 
+  @Test("Triggers that write before the row is replaced do not make it forgotten")
+  func rowsGoBehindOtherWrites() throws {
+    try connection.execute(
+      """
+      CREATE TABLE docs(id INTEGER PRIMARY KEY, pos INTEGER UNIQUE, slug TEXT UNIQUE, e BLOB);
+      CREATE TRIGGER shift BEFORE INSERT ON docs BEGIN
+        UPDATE docs SET pos = pos + 100 WHERE pos >= new.pos AND slug <> new.slug;
+      END
+      """)
+    try connection.execute(
+      "CREATE VIRTUAL TABLE v USING vidx(dimensions = 1, metric = l2, index = flat, content = docs, column = e)")
+    try run([
+      "INSERT INTO docs VALUES (1, 1, 'a', '[1]'), (2, 2, 'b', '[2]')",
+      "INSERT OR REPLACE INTO docs VALUES (3, 2, 'a', '[3]')",
+      "INSERT OR REPLACE INTO docs VALUES (4, 1, 'b', '[4]'), (5, 1, 'a', '[5]')",
+    ])
+  }
+
+  @Test func partialKeysHaveComments() throws {
+    try connection.execute(
+      """
+      CREATE TABLE docs(id INTEGER PRIMARY KEY, slug TEXT, deleted INTEGER, e BLOB);
+      CREATE UNIQUE INDEX live ON docs(slug) -- live only
+        WHERE deleted = 0
+      """)
+    try connection.execute(
+      "CREATE VIRTUAL TABLE v USING vidx(dimensions = 1, metric = l2, index = flat, content = docs, column = e)")
+    try run([
+      "INSERT INTO docs VALUES (1, 'a', 0, '[1]'), (2, 'a', 1, '[2]')", "REPLACE INTO docs VALUES (3, 'a', 0, '[3]')",
+    ])
+  }
+
   @Test("What is not written replaces nothing")
   func rowsThatStay() throws {
     try make("CREATE TABLE docs(id INTEGER PRIMARY KEY, title TEXT UNIQUE, e BLOB)")
