@@ -43,8 +43,8 @@ final class RowCheck {
     }
   }
 
-  /// - Parameter other: for a text that SQLite does not take, or for which it makes an index of its own: in that, values
-  ///   have the affinity of the first SELECT of several, and those of the others are not found.
+  /// - Parameter other: for a text that SQLite does not take, or for which it makes an index of its own: in that one
+  ///   values have the affinity of the first SELECT of several, and those of the others are not found.
   private static func compile(_ sql: String, or other: String, _ connection: Connection) throws -> Statement {
     do throws(SQLiteError) {
       let statement = try connection.prepare(sql, isPersistent: true)
