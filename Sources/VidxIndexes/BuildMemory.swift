@@ -11,7 +11,7 @@ import VidxVectors
 /// within what there is.
 ///
 /// An estimate from above: all vectors are taken to be distinct, and codes to be those that take most. Measured builds
-/// take 0.75 to 0.95 of it (docs/BENCHMARKS.md).
+/// take 0.6 to 0.9 of it (docs/BENCHMARKS.md).
 package struct BuildMemory: Sendable {
   /// Bytes a row.
   package let bytesPerRow: Int
