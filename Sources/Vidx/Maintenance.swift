@@ -48,6 +48,9 @@ final class MaintenanceState: Sendable {
     /// Rows changed since the indexes were last looked at; from the start as many as it takes.
     var changes = Int64.max
     var isClosed = false
+    /// Removes replaced files when their readers are gone.
+    var sweeper: Task<Void, Never>?
+    var wantsSweep = false
     var report = MaintenanceReport()
   }
 
@@ -83,21 +86,59 @@ final class MaintenanceState: Sendable {
     }
   }
 
-  /// Notes what a turn did. After an error the next write has it tried again.
+  /// Notes what a turn did. After an error the next write has it tried again, also one that came during the turn.
   /// - Returns: whether to go on.
   func note(merges: Int, error: VidxError?) -> Bool {
     state.withLock { state in
       state.report.merges += merges
       state.report.lastError = error
       guard error != nil else { return true }
+      state.isRunning = state.changes > 0
       state.changes = .max
-      state.isRunning = false
-      return false
+      return state.isRunning
     }
   }
 
+  /// Has replaced files swept until none waits for a reader of an older state: at first after 20 ms, in the end every
+  /// minute.
+  /// - Parameter sweep: returns whether files are left.
+  func sweepLater(_ sweep: @escaping @Sendable () async throws(VidxError) -> Bool) {
+    state.withLock { state in
+      state.wantsSweep = true
+      guard state.sweeper == nil, !state.isClosed else { return }
+      state.sweeper = Task.detached(priority: .utility) { [weak self] in
+        var pause = Duration.milliseconds(20)
+        // Sleeping throws when the database is closed.
+        while (try? await Task.sleep(for: pause)) != nil, let self, self.beginsSweep() {
+          do throws(VidxError) {
+            if try await sweep() { self.wantsAnotherSweep() }
+          } catch { self.noteSweep(error) }
+          pause = min(pause * 2, .seconds(60))
+        }
+      }
+    }
+  }
+
+  /// - Returns: whether there is something to sweep; when not, the work has ended.
+  private func beginsSweep() -> Bool {
+    state.withLock { state in
+      if !state.wantsSweep { state.sweeper = nil }
+      defer { state.wantsSweep = false }
+      return state.wantsSweep
+    }
+  }
+
+  private func wantsAnotherSweep() { state.withLock { $0.wantsSweep = true } }
+
+  /// The next merge sweeps again.
+  private func noteSweep(_ error: VidxError) { state.withLock { $0.report.lastError = error } }
+
   func close() {
-    state.withLock { $0.isClosed = true }
+    let sweeper = state.withLock { state in
+      state.isClosed = true
+      return state.sweeper
+    }
+    sweeper?.cancel()
     cancellation.request()
   }
 }

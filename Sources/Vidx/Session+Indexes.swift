@@ -144,8 +144,18 @@ extension Session {
   ///
   /// - Returns: what kept it from removing some, one line each.
   package func sweep() throws(VidxError) -> [String] {
-    try wrappingErrors { try IndexStore.sweep(connection, schema: "main")?.failures.map(\.message) ?? [] }
+    try wrappingErrors { try IndexStore.sweep(connection, schema: "main").failures.map(\.message) }
   }
+
+  /// The same.
+  /// - Returns: whether a reader of an older state has to be waited for.
+  func sweepAwaitsReaders() throws(VidxError) -> Bool {
+    try wrappingErrors { try IndexStore.sweep(connection, schema: "main").awaitsReaders }
+  }
+
+  /// Sweeps behind work that is done, and is not to fail for it.
+  /// - Returns: whether another sweep is wanted, which says what is wrong.
+  func wantsAnotherSweep() -> Bool { (try? sweepAwaitsReaders()) ?? true }
 
   /// Names of the files in the folder beside the database, those that no index names too.
   package func files() throws(VidxError) -> Set<String> {

@@ -100,7 +100,11 @@ public final class VectorDatabase: Sendable {
 
   /// Removes an index and its files; the rows of your tables stay.
   public func dropIndex(_ name: String) async throws(VidxError) {
-    try await writer.run { session, _ in try session.dropIndex(name) }
+    let wantsSweep = try await writer.run { session, _ in
+      try session.dropIndex(name)
+      return session.wantsAnotherSweep()
+    }
+    if wantsSweep { sweepLater() }
   }
 
   // MARK: Rows
@@ -211,24 +215,38 @@ public final class VectorDatabase: Sendable {
     Task.detached(priority: .utility) { [caretaker, maintenance, maintenanceState] in
       while maintenanceState.nextTurn() {
         var done: (merges: Int, error: VidxError?)
+        var wantsSweep = false
         do throws(VidxError) {
-          done = try await caretaker.run { session, _ in
-            try session.maintain(maintenance) { maintenanceState.cancellation.isRequested }
+          (done, wantsSweep) = try await caretaker.run { session, _ in
+            let done = try session.maintain(maintenance) { maintenanceState.cancellation.isRequested }
+            return (done, done.merges > 0 && session.wantsAnotherSweep())
           }
         } catch { done = (0, error) }
+        if wantsSweep { Self.sweepLater(caretaker, maintenanceState) }
         if !maintenanceState.note(merges: done.merges, error: done.error) { return }
       }
     }
   }
 
-  func optimize(_ name: String) async throws(VidxError) {
-    try await caretaker.run { session, cancellation in
-      try session.optimize(name, build: BuildOptions(isCancelled: { cancellation.isRequested }))
+  /// Removes files that no index names any more as soon as no reader of an older state is left.
+  private func sweepLater() { Self.sweepLater(caretaker, maintenanceState) }
+
+  private static func sweepLater(_ caretaker: SessionQueue, _ state: MaintenanceState) {
+    state.sweepLater { () async throws(VidxError) in
+      try await caretaker.run { session, _ in try session.sweepAwaitsReaders() }
     }
   }
 
+  func optimize(_ name: String) async throws(VidxError) {
+    let wantsSweep = try await caretaker.run { session, cancellation in
+      try session.optimize(name, build: BuildOptions(isCancelled: { cancellation.isRequested }))
+      return session.wantsAnotherSweep()
+    }
+    if wantsSweep { sweepLater() }
+  }
+
   func reindex(_ name: String, _ changes: IndexChanges, _ vectors: IndexVectors) async throws(VidxError) -> Int {
-    try await writer.run { session, cancellation in
+    let (count, wantsSweep) = try await writer.run { session, cancellation in
       let source: ReindexSource =
         switch vectors {
         case .held: .held
@@ -237,10 +255,10 @@ public final class VectorDatabase: Sendable {
         }
       let count = try session.reindex(
         name, source, changes, build: BuildOptions(isCancelled: { cancellation.isRequested }))
-      // It is done: files that are not removed now only take space until the next sweep.
-      _ = try? session.sweep()
-      return count
+      return (count, session.wantsAnotherSweep())
     }
+    if wantsSweep { sweepLater() }
+    return count
   }
 
   func write<Result: Sendable>(

@@ -4,6 +4,14 @@ package struct SweepResult: Sendable, Equatable {
   package var removed: [String] = []
   /// What kept it from removing others. Harmless to the database: such files only take space.
   package var failures: [SegmentError] = []
+  /// Whether files are left that a reader of an older state may need.
+  package var awaitsReaders = false
+
+  package init(removed: [String] = [], failures: [SegmentError] = [], awaitsReaders: Bool = false) {
+    self.removed = removed
+    self.failures = failures
+    self.awaitsReaders = awaitsReaders
+  }
 }
 
 extension SegmentFolder {

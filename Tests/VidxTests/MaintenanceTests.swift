@@ -61,6 +61,42 @@ struct MaintenanceTests {
     try await until { directory.segments(of: "app.db").count == 1 }
   }
 
+  /// Nothing is written after the reader has ended: the files go all the same.
+  @Test("Replaced files go when the last reader of an older state has", .timeLimit(.minutes(2)), arguments: [1, 2, 3])
+  func replacedFilesGoWhenTheirReaderDoes(way: Int) async throws {
+    let database = try await database(.automatic(mergeAfter: 100))
+    try await insert(0..<400, database)
+    try await until { try await database.index("v").summary().deltaRows == 0 }
+    let old = directory.segments(of: "app.db")
+    let reader = try Session(path: directory.file("app.db"), mode: .readWrite, busyTimeout: 0)
+    try reader.execute("BEGIN")
+    #expect(try reader.query("SELECT count(*) AS n FROM v")[0]["n"] == 400)
+    switch way {
+    case 1:
+      try await database.execute("DELETE FROM v WHERE rowid <= 300")
+      try await until { try await database.index("v").summary().tombstones == 0 }
+    case 2:
+      try await database.execute("DELETE FROM v WHERE rowid <= 3")
+      try await database.index("v").optimize()
+    default: try await database.dropIndex("v")
+    }
+    // Several sweeps find the reader there.
+    try await Task.sleep(for: .milliseconds(100))
+    #expect(Set(directory.segments(of: "app.db")).isSuperset(of: old))
+    try reader.execute("COMMIT")
+    try await until { Set(directory.segments(of: "app.db")).isDisjoint(with: old) }
+    #expect(database.maintenanceReport.lastError == nil)
+  }
+
+  @Test func anErrorIsTriedAgainForWritesThatCameMeanwhile() {
+    let state = MaintenanceState(.automatic(mergeAfter: 400))
+    #expect(state.request(1) && state.nextTurn())
+    #expect(!state.request(1), "somebody is at it")
+    #expect(state.note(merges: 0, error: VidxError(.storage, "full")) && state.nextTurn())
+    #expect(!state.note(merges: 0, error: VidxError(.storage, "full")), "nothing came")
+    #expect(state.request(1))
+  }
+
   @Test func nothingIsMergedWhenItIsOff() async throws {
     let database = try await database(.off)
     try await insert(0..<600, database)

@@ -11,23 +11,26 @@ package import VidxSegments
 // Inside a statement nothing can be checkpointed; there, files wait until their retirement is an hour old.
 
 extension IndexStore {
-  /// Removes the files beside the database that no index of it needs. Does nothing while an older reader may.
-  /// - Returns: what was removed; nil when there was nothing that could be.
+  /// Removes the files beside the database that no index of it needs. Does nothing while an older reader may, which the
+  /// result says.
   /// - Throws: `StoreError.insideTransaction` when one is open; `SQLiteError`.
   @discardableResult
-  package func sweep() throws -> SweepResult? {
+  package func sweep() throws -> SweepResult {
     guard connection.isAutocommit else { throw StoreError.insideTransaction(index: table) }
     return try Self.sweep(connection, schema: schema)
   }
 
   /// Sweeps the folder of a schema's database, also when no index is left in it. Not inside a transaction.
   @discardableResult
-  package static func sweep(_ connection: Connection, schema: String) throws -> SweepResult? {
+  package static func sweep(_ connection: Connection, schema: String) throws -> SweepResult {
     precondition(connection.isAutocommit, "a transaction is open: what it takes away may come back")
-    guard let path = connection.filename(schema: schema), !connection.isReadOnly(schema: schema) else { return nil }
+    guard let path = connection.filename(schema: schema), !connection.isReadOnly(schema: schema) else {
+      return SweepResult()
+    }
     let folder = SegmentFolder(databasePath: path)
     let candidates = try Set(folder.list()).subtracting(namedFiles(connection, schema: schema))
-    guard !candidates.isEmpty, try isLatestStateForAll(connection, schema: schema) else { return nil }
+    if candidates.isEmpty { return SweepResult() }
+    guard try isLatestStateForAll(connection, schema: schema) else { return SweepResult(awaitsReaders: true) }
     return try folder.sweep {
       // Files that were named when the readers were asked are kept, though they may have lost their name since.
       try Set(folder.list()).subtracting(candidates).union(namedFiles(connection, schema: schema))
