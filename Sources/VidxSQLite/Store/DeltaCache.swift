@@ -24,6 +24,9 @@ import VidxVectors
   /// The slot of each row id; `noSlot` for a zero vector.
   private var slots: [Int64: UInt32] = [:]
 
+  /// Counts what other threads have read.
+  private let reads = Atomic<UInt64>(0)
+
   private static let noSlot = UInt32.max
   private static let made = Atomic<UInt64>(0)
 
@@ -33,6 +36,16 @@ import VidxVectors
     stride = VectorLayout.stride(dimensions: dimensions)
     buffer = AlignedBuffer(byteCount: 0)
   }
+
+  /// Reads, on any thread, while a reference says that it must not be changed.
+  func reading<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
+    defer { reads.wrappingAdd(1, ordering: .releasing) }
+    return try body()
+  }
+
+  /// What other threads have read comes before what the caller changes, now that it has the only reference. The counts
+  /// of references order the two as well, where the thread sanitizer does not see it.
+  func beginsToChange() { _ = reads.load(ordering: .acquiring) }
 
   /// Rows, those with a zero vector included.
   var count: Int { slots.count }

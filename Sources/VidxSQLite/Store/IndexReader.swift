@@ -248,8 +248,8 @@ package final class IndexReader: Sendable {
         store = try IndexStore.open(connection, schema: "main", table: name)
         schemaVersion = version
       } else if isKnownUniquelyReferenced(&snapshot) {
-        // What threads have read of it comes before what is changed in it now.
         atomicMemoryFence(ordering: .acquiring)
+        store.delta?.cache.beginsToChange()
       } else {
         // Threads are searching the delta, and reading more of it would change it under them.
         store.forgetCaches()

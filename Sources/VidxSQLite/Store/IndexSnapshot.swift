@@ -19,6 +19,8 @@ package final class IndexSnapshot: @unchecked Sendable {
   private let state: IndexState
   private let segments: [LiveSegment]
   private let delta: DeltaCache?
+  /// Of the delta.
+  private let slotCount: Int
 
   fileprivate struct LiveSegment {
     let index: SegmentIndex
@@ -39,6 +41,7 @@ package final class IndexSnapshot: @unchecked Sendable {
     self.definition = definition
     self.segments = segments
     self.delta = delta
+    slotCount = delta?.slotCount ?? 0
     self.rowCount = rowCount
   }
 
@@ -102,7 +105,7 @@ package final class IndexSnapshot: @unchecked Sendable {
   private func prepare(_ preparation: FilterPreparation) throws(StoreError) -> PreparedFilter {
     do throws(SegmentError) {
       for segment in segments { try preparation.add(segment.index, live: segment.filter?.entries) }
-      if let delta { preparation.add(delta) }
+      if let delta { delta.reading { preparation.add(delta) } }
       return preparation.finish(state: state)
     } catch { throw .segment(index: table, error) }
   }
@@ -167,16 +170,18 @@ package final class IndexSnapshot: @unchecked Sendable {
       guard let passing = segment.passing(filter) else { continue }
       count += unsafe try search(segment.index, query, k, parameters, passing, into: memory.hits + count, &report)
     }
-    let newRows = filter?.deltaSlots.count ?? delta?.slotCount ?? 0
+    let newRows = filter?.deltaSlots.count ?? slotCount
     // One segment and nothing beside it is the usual state: its hits are the answer.
     if segments.count == 1, newRows == 0 { return count }
     memory.nearest.reset(k: k)
     for i in 0..<count { unsafe memory.nearest.offer(memory.hits[i]) }
-    if newRows > 0 {
+    if newRows > 0, let delta {
       do throws(SegmentError) {
-        try delta?.search(
-          query, passing: filter?.deltaSlots, stop: parameters.stop, nearest: &memory.nearest,
-          counters: &report.counters)
+        try delta.reading { () throws(SegmentError) in
+          try delta.search(
+            query, passing: filter?.deltaSlots, stop: parameters.stop, nearest: &memory.nearest,
+            counters: &report.counters)
+        }
       } catch { throw .segment(index: table, error) }
     }
     memory.reserve(k)
@@ -264,9 +269,9 @@ package final class IndexSnapshot: @unchecked Sendable {
       }
     }
     guard let delta else { return }
-    do throws(SegmentError) { try page.add(delta, query, filter?.deltaSlots) } catch {
-      throw .segment(index: table, error)
-    }
+    do throws(SegmentError) {
+      try delta.reading { () throws(SegmentError) in try page.add(delta, query, filter?.deltaSlots) }
+    } catch { throw .segment(index: table, error) }
   }
 
   private func nearest(
@@ -287,11 +292,13 @@ package final class IndexSnapshot: @unchecked Sendable {
       } catch { throw .segment(index: table, error) }
     }
     let slots = filter?.deltaSlots
-    guard let delta, (slots?.count ?? delta.slotCount) > 0 else {
+    guard let delta, (slots?.count ?? slotCount) > 0 else {
       return segments.count == 1 ? found : found.map { Self.nearest($0, k) }
     }
     do throws(SegmentError) {
-      let new = try delta.search(queries, k: k, passing: slots, stop: parameters.stop, threads: threads)
+      let new = try delta.reading { () throws(SegmentError) in
+        try delta.search(queries, k: k, passing: slots, stop: parameters.stop, threads: threads)
+      }
       for new in new { report.counters += new.counters }
       return zip(found, new).map { Self.nearest($0 + $1.hits, k) }
     } catch { throw .segment(index: table, error) }
