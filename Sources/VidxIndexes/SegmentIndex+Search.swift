@@ -61,7 +61,7 @@ extension SegmentIndex {
     }
     let planner = SearchPlanner(self, k: k, parameters: parameters, filter: filter)
     // Damage in what only searches by lists read is for these to find.
-    guard let filter, planner.graph != nil, planner.lists != nil,
+    guard let filter, planner.mayLook,
       case .success(let passing?) = Result(catching: { () throws(SegmentError) in try filter.passingLists() }),
       passing.areUneven
     else { return planner.way }

@@ -48,13 +48,18 @@ struct SearchPlanner {
   /// Lists that are expected to take this many times as long as a walk are not worth a look.
   private static let leastHope = 4.0
 
+  /// Whether it makes a difference that rows were chosen for where they lie, which takes as long to find out as scoring
+  /// a hundred of them.
+  var mayLook: Bool {
+    guard forced == nil, let graph, let lists else { return false }
+    return lists.nanoseconds < Self.leastHope * graph.nanoseconds && way.plan != .exact
+  }
+
   /// The way under a filter of rows that were chosen for where they lie: lists, and after a look at some of them maybe
   /// a walk.
   var lookingWay: Way {
     var way = self.way
-    guard forced == nil, way.plan != .exact, let graph, let lists,
-      lists.nanoseconds < Self.leastHope * graph.nanoseconds
-    else { return way }
+    guard mayLook, let graph, let lists else { return way }
     let whole = graph.scores / Self.walkFactor(share: share) * costs.node + costs.start
     // Together with the look, and with lists after all, about twice what these take.
     let most = Self.mostWalked * lists.nanoseconds - costs.start
