@@ -3,18 +3,26 @@ internal import CSQLite
 /// The reading of the row ids that a compiled filter answers, in as many parts as one likes. Its statement is busy
 /// until `end()`.
 final class FilterReading {
-  private let statement: Statement
+  private var statement: Statement
+  /// Binds the values to another statement, which converts.
+  private var converting: (() throws(SQLiteError) -> Statement)?
   private let limit: StatementLimit
   /// In the order they came; NULLs are left out.
   private(set) var ids: [Int64] = []
   private(set) var isFinished = false
   /// What it has taken so far.
   var steps: Int { statement.steps - start }
-  private let start: Int
+  private var start: Int
 
-  /// - Parameter statement: with its values bound.
-  init(_ statement: Statement, limit: StatementLimit) {
+  /// - Parameters:
+  ///   - statement: with its values bound.
+  ///   - converting: called once, when it answers something else than whole numbers: gives a statement that is read in
+  ///     its place, with its values bound. Without it, whatever is no row id is an error.
+  init(
+    _ statement: Statement, limit: StatementLimit, converting: (() throws(SQLiteError) -> Statement)? = nil
+  ) {
     self.statement = statement
+    self.converting = converting
     self.limit = limit
     start = statement.steps
   }
@@ -50,6 +58,19 @@ final class FilterReading {
   }
 
   private func read(upTo most: Int) throws {
+    if try readRowIDs(upTo: most) { return }
+    guard let converting else { throw FilterError.notARowID(statement.text(0) ?? "") }
+    self.converting = nil
+    let taken = steps
+    end()
+    ids.removeAll(keepingCapacity: true)
+    statement = try converting()
+    start = statement.steps - taken
+    try read(upTo: most)
+  }
+
+  /// - Returns: whether nothing came that is no row id.
+  private func readRowIDs(upTo most: Int) throws -> Bool {
     let handle = unsafe statement.handle
     // A host's connection cannot be stopped between rows.
     let mask = statement.connection.isBorrowed ? 0 : 31
@@ -67,7 +88,7 @@ final class FilterReading {
           throw error
         }
         isFinished = true
-        return
+        return true
       }
       if ids.count >= mostRowIDs {
         // A row may have come more than once.
@@ -77,10 +98,10 @@ final class FilterReading {
       switch unsafe sqlite3_column_type(handle, 0) {
       case SQLITE_INTEGER: unsafe ids.append(sqlite3_column_int64(handle, 0))
       case SQLITE_NULL: break
-      default: throw FilterError.notARowID(statement.text(0) ?? "")
+      default: return false
       }
       // Asking costs as much as a step.
-      if ids.count & mask == 0, most < .max, steps >= most { return }
+      if ids.count & mask == 0, most < .max, steps >= most { return true }
     }
   }
 }

@@ -3,7 +3,9 @@ internal import CSQLite
 /// A filter's text, compiled for one index. Not thread safe; its connection's.
 final class FilterStatement {
   /// What is run to read all rows that pass.
-  private let statement: Statement
+  private var statement: Statement
+  /// Takes its place when it answers something else than whole numbers.
+  private var converting: Statement?
   /// The text as it was given, in its frame: what is analysed.
   private let sql: String
   let connection: Connection
@@ -37,7 +39,7 @@ final class FilterStatement {
       let compiled = try connection.prepareToRead(sql)
       guard compiled.tail.isEmpty else { throw FilterError.severalStatements }
       guard compiled.isReadOnly, compiled.columnCount > 0 else { throw FilterError.notAQuery }
-      statement = try Self.readingMembers(text, store) ?? compiled
+      (statement, converting) = try Self.readingMembers(text, store) ?? (compiled, nil)
       // The second time it is compiled: the first time opens the virtual tables in it, which read much.
       let nature = try connection.nature(of: sql)
       try Self.check(nature)
@@ -52,8 +54,13 @@ final class FilterStatement {
 
   /// A condition that is as a whole `key IN (SELECT ...)`, read row by row of the SELECT: SQLite would run that to its
   /// end, into a table of its own, before the first row comes.
-  /// - Returns: nil for any other text, and where the SELECT names columns of the rows.
-  private static func readingMembers(_ text: FilterText, _ store: IndexStore) throws -> Statement? {
+  ///
+  /// An index of a content table has none but its rows: whole numbers that the SELECT gives need not be looked up there,
+  /// which takes longer than a join of four tables over indexes. Whatever else it gives is compared with the key as IN
+  /// does.
+  /// - Returns: what is read first, and what in its place if that is not the same; nil for any other text, and where the
+  ///   SELECT names columns of the rows.
+  private static func readingMembers(_ text: FilterText, _ store: IndexStore) throws -> (Statement, Statement?)? {
     guard text.form != .select, let rows = try store.rowTable(),
       let found = Membership(text.sql, table: rows.name, key: rows.key),
       // A column of the rows in double quotes would be a text out of their scope, not an error.
@@ -61,11 +68,12 @@ final class FilterStatement {
     else { return nil }
     let table = [store.schema, rows.name].map { quoted(identifier: $0) }.joined(separator: ".")
     let key = table + "." + quoted(identifier: rows.key)
+    let members = "WITH vidx_rows(c0) AS (" + found.select + "\n) SELECT "
     do {
-      return try store.connection.prepare(
-        "WITH vidx_rows(c0) AS (" + found.select
-          + "\n) SELECT \(key) FROM vidx_rows CROSS JOIN \(table) ON \(key) = c0",
-        isPersistent: true)
+      let joined = try store.connection.prepare(
+        members + "\(key) FROM vidx_rows CROSS JOIN \(table) ON \(key) = c0", isPersistent: true)
+      if store.definition.content == nil { return (joined, nil) }
+      return (try store.connection.prepare(members + "c0 FROM vidx_rows", isPersistent: true), joined)
     } catch {
       guard error.code == SQLITE_ERROR else { throw error }
       return nil
@@ -84,8 +92,18 @@ final class FilterStatement {
   /// To be read in parts.
   func reading(_ values: [FilterValue], _ limit: StatementLimit) throws -> FilterReading {
     try check(values)
+    try Self.bind(values, to: statement)
+    guard let converting else { return FilterReading(statement, limit: limit) }
+    return FilterReading(statement, limit: limit) { [self] () throws(SQLiteError) in
+      // The next time, too, with whatever values.
+      (statement, self.converting) = (converting, nil)
+      try Self.bind(values, to: converting)
+      return converting
+    }
+  }
+
+  private static func bind(_ values: [FilterValue], to statement: Statement) throws(SQLiteError) {
     for (i, value) in values.enumerated() { try statement.bind(value, at: Int32(i + 1)) }
-    return FilterReading(statement, limit: limit)
   }
 
   /// Tells which of some rows pass; nil where SQLite has no statement for it: not every text can be part of another.

@@ -97,6 +97,58 @@ import VidxIndexes
     }
     #expect(compared > 300 && changed > 40, "\(compared) \(changed)")
   }
+
+  /// 120 rows, of which every tenth has no vector, and an index over them.
+  private func contentTable() throws -> (session: SQLSession, store: IndexStore) {
+    let session = try SQLSession()
+    try session.run(
+      """
+      CREATE TABLE rows(id INTEGER PRIMARY KEY, u INTEGER, vector TEXT);
+      WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 120)
+      INSERT INTO rows SELECT i, i * 37 % 101, CASE WHEN i % 10 THEN '[1,' || i || ']' END FROM c;
+      CREATE VIRTUAL TABLE v USING vidx(dimensions = 2, metric = l2, index = flat, content = rows, column = vector)
+      """)
+    return (session, try IndexStore.open(session.connection))
+  }
+
+  /// Whole numbers are taken as they come, and anything else is compared with the key, from the first row on.
+  @Test(arguments: [
+    "SELECT id FROM rows WHERE u < 40", "VALUES (1), ('17'), (2.0), (NULL), ('x'), (1), (999), (x'31')", "SELECT NULL",
+    "SELECT id FROM rows WHERE u < 20 UNION ALL SELECT id || '' FROM rows WHERE u > 60", "SELECT 1 WHERE 0",
+    "SELECT id || '' FROM rows WHERE u < 50", "SELECT id / 1.0 FROM rows", "SELECT id / 2.0 FROM rows WHERE u > 9",
+    "SELECT u + 100 FROM rows", "SELECT CAST(id AS TEXT) FROM rows UNION SELECT id FROM rows WHERE u < 3",
+  ])
+  func passAsSQLiteCompares(select: String) throws {
+    let (session, store) = try contentTable()
+    let expected = try session.connection.prepare(
+      "SELECT id FROM rows WHERE id IN (\(select)) AND vector IS NOT NULL ORDER BY id"
+    ).rowIDs()
+    for spaces in ["", " ", "  "] {
+      // Another text each time, or its rows would be kept; and each twice.
+      for _ in 1...2 {
+        store.forgetFilterRows()
+        let hits = try session.connection.transaction(isImmediate: false) {
+          var request = StoreRequest(query: [1, 0], k: 200)
+          request.prepared = try store.filter(FilterText(.condition, "id IN (\(select)\n)\(spaces)")).filter
+          return try store.search(request).hits
+        }
+        #expect(hits.map(\.rowID) == expected)
+      }
+    }
+  }
+
+  @Test("Rows of a content table are not looked up to read a membership")
+  func takesTheNumbersOfAMembership() throws {
+    let (session, store) = try contentTable()
+    let select = "SELECT id FROM rows"
+    let statement = try FilterStatement(FilterText(.condition, "id IN (\(select))"), of: store)
+    let reading = try statement.reading([], StatementLimit(seconds: nil))
+    defer { reading.end() }
+    #expect(try reading.finish().count == 120)
+    let joined = try session.connection.prepare("SELECT r.id FROM (\(select)) s CROSS JOIN rows r ON r.id = s.id")
+    #expect(try joined.rowIDs().count == 120)
+    #expect(reading.steps < 6 * 120 && reading.steps < joined.steps)
+  }
 }
 
 extension String {
