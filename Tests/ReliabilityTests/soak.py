@@ -110,7 +110,9 @@ def measured():
 
 
 def size(path):
-    names = [path, path + "-wal"] + [os.path.join(path + "-vidx", name) for name in os.listdir(path + "-vidx")]
+    names, segments = [path, path + "-wal"], path + "-vidx"
+    if os.path.isdir(segments):  # made by the first merge
+        names += [os.path.join(segments, name) for name in os.listdir(segments)]
     total = 0
     for name in names:
         try:
