@@ -55,11 +55,11 @@ final class FilterStatement {
   /// A condition that is as a whole `key IN (SELECT ...)`, read row by row of the SELECT: SQLite would run that to its
   /// end, into a table of its own, before the first row comes.
   ///
-  /// An index of a content table has none but its rows: whole numbers that the SELECT gives need not be looked up there,
-  /// which takes longer than a join of four tables over indexes. Whatever else it gives is compared with the key as IN
-  /// does.
-  /// - Returns: what is read first, and what in its place if that is not the same; nil for any other text, and where the
-  ///   SELECT names columns of the rows.
+  /// An index of a content table has none but its rows: whole numbers that the SELECT gives need not be looked up
+  /// there, which takes longer than a join of four tables over indexes. Whatever else it gives is compared with the key
+  /// as IN does.
+  /// - Returns: what is read first, and what in its place if that is not the same; nil for any other text, and where
+  ///   the SELECT names columns of the rows.
   private static func readingMembers(_ text: FilterText, _ store: IndexStore) throws -> (Statement, Statement?)? {
     guard text.form != .select, let rows = try store.rowTable(),
       let found = Membership(text.sql, table: rows.name, key: rows.key),
