@@ -85,6 +85,8 @@ __attribute__((visibility("default"))) void vidx_last_search(vidx_search_report 
   if (report) *report = last_search;
 }
 
+__attribute__((visibility("default"))) int vidx_abi(void) { return VIDX_ABI; }
+
 char *vidx_copy_text(const char *text) { return strdup(text); }
 
 __attribute__((visibility("default"))) void vidx_free(void *memory) { free(memory); }

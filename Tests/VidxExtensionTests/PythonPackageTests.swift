@@ -45,6 +45,7 @@ import Testing
         int64_t ids[4];
         float distances[4];
         size_t found = 0;
+        if (vidx_abi() != VIDX_ABI) return puts("another library");
         if (vidx_build("c.db", "points", vectors, 3, 2, NULL, options, 1, NULL, NULL, &error)) return puts(error);
         if (vidx_open("c.db", "points", VIDX_SNAPSHOT, &index, &error)) return puts(error);
         if (vidx_search(index, query, 2, 4, NULL, ids, distances, &found, &error)) return puts(error);

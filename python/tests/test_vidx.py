@@ -1,6 +1,7 @@
 """The Python package: what comes back, what is refused, what other processes and threads may do meanwhile."""
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -424,6 +425,26 @@ class ThreadTests(TestCase):
         for thread in threads:
             thread.join()
         self.assertEqual(wrong, [])
+
+
+@unittest.skipUnless(shutil.which("cc"), "needs a C compiler")
+class OtherLibraryTests(unittest.TestCase):
+    def importing(self, source):
+        """What an import says of a library of this source."""
+        with tempfile.TemporaryDirectory() as folder:
+            library = os.path.join(folder, "libvidx.so")
+            compiler = ["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", library]
+            subprocess.run(compiler, input=source, text=True, check=True)
+            return subprocess.run([sys.executable, "-c", "import vidx"], env={**os.environ, "VIDX_LIBRARY": library},
+                                  text=True, capture_output=True, check=False)
+
+    def test_a_library_of_another_interface_is_refused(self):
+        for source, number in (("int vidx_abi(void) { return 4711; }", 4711), ("int vidx_version;", 0)):
+            outcome = self.importing(source)
+            self.assertEqual(outcome.returncode, 1)
+            self.assertIn("ImportError: ", outcome.stderr)
+            self.assertIn(f"is a libvidx of interface {number}, and this package is for ", outcome.stderr)
+            self.assertIn("make build", outcome.stderr)
 
 
 if __name__ == "__main__":

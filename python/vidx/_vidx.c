@@ -42,6 +42,18 @@ static struct {
  * one of row ids. */
 static PyObject *errors, *numpy_empty, *numpy_int64, *numpy_float32, *as_floats, *as_ids, *as_tests;
 
+/* Structures of another interface would be read as what they are not. 0 with an exception. */
+static int check_abi(void *handle, const char *path) {
+  int (*abi)(void) = (int (*)(void))dlsym(handle, "vidx_abi");
+  int found = abi ? abi() : 0;
+  if (found == VIDX_ABI) return 1;
+  PyErr_Format(PyExc_ImportError,
+               "%s is a libvidx of interface %d, and this package is for %d: install both from one checkout "
+               "(make build, then pip install ./python), or take VIDX_LIBRARY away if it names another library",
+               path, found, VIDX_ABI);
+  return 0;
+}
+
 static PyObject *load(PyObject *module, PyObject *args) {
   (void)module;
   const char *path;
@@ -51,6 +63,7 @@ static PyObject *load(PyObject *module, PyObject *args) {
     return NULL;
   void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
   if (!handle) return PyErr_Format(PyExc_ImportError, "%s", dlerror());
+  if (!check_abi(handle, path)) return NULL;
   struct { const char *name; void **function; } functions[] = {
       {"vidx_version", (void **)&library.version},
       {"vidx_free", (void **)&library.free},

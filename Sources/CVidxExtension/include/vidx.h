@@ -50,6 +50,14 @@ enum {
 /* The version of the library, for example "0.1.0". */
 const char *vidx_version(void);
 
+/* The number of this interface: another one with each change of a structure, or of what a function takes. Who is
+ * compiled with this header calls a library of the same number only. Who loads the library at run time (dlopen), and
+ * may meet another than it was compiled for, compares vidx_abi() with VIDX_ABI before it calls anything else. */
+#define VIDX_ABI 1
+
+/* The VIDX_ABI that the library was compiled with. */
+int vidx_abi(void);
+
 /* Frees what a function of this library has allocated: messages, texts. NULL is allowed. */
 void vidx_free(void *memory);
 
