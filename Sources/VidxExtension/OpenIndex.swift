@@ -10,7 +10,8 @@ final class OpenIndex: Sendable {
   let reader: IndexReader
   /// With VIDX_SNAPSHOT: what searches see. nil without: they ask the reader.
   private let fixed: Locked<Fixed>?
-  private let firstDimensions: Int
+  /// Of the state in which it was opened.
+  let firstDimensions: Int
   /// What searches work in, kept for the next.
   let memories = ObjectPool<SearchMemory>()
 

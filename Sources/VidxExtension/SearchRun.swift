@@ -60,6 +60,10 @@ struct SearchRun: Sendable {
     }
     // Of another model, a query says so before it fails for what it does not share with the index.
     if unsafe settings.model != nil { try unsafe Self.checkModel(settings, index.snapshot()) }
+    // The caller's floats are read next: as many as the index has, whatever the caller says.
+    if unsafe query != nil, dimensions != index.firstDimensions {
+      try Self.checkDimensions(dimensions, index.snapshot())
+    }
     let open = try unsafe OpenFilter.of(wanted, for: index)
     let begun =
       if let query = unsafe query {
@@ -84,11 +88,15 @@ struct SearchRun: Sendable {
     _ settings: vidx_search_settings, _ dimensions: Int, _ parameters: SearchParameters, _ snapshot: IndexSnapshot
   ) throws(StoreError) {
     try unsafe checkModel(settings, snapshot)
+    try checkDimensions(dimensions, snapshot)
+    try parameters.checkPlan(of: snapshot.configuration)
+  }
+
+  private static func checkDimensions(_ dimensions: Int, _ snapshot: IndexSnapshot) throws(StoreError) {
     let expected = snapshot.configuration.dimensions
     guard dimensions == expected else {
       throw .query(.dimensionMismatch(expected: expected, actual: dimensions))
     }
-    try parameters.checkPlan(of: snapshot.configuration)
   }
 
   private static func checkModel(_ settings: vidx_search_settings, _ snapshot: IndexSnapshot) throws(StoreError) {

@@ -81,6 +81,9 @@ import Testing
       settings = (vidx_search_settings){.cancel = look, .cancel_context = &most};
       printf("%d ", vidx_search_batch(index, query, 1, 2, k, &settings, 1, ids, distances, NULL));
       printf("%d ", looks);
+      // More floats than there are: refused before any is read.
+      settings = (vidx_search_settings){.filter = running};
+      printf("%d ", vidx_search(index, query, (size_t)1 << 59, k, &settings, ids, distances, &found, NULL));
       settings = (vidx_search_settings){.filter = all};
       if (vidx_search(index, query, 2, k, &settings, ids, distances, &found, &error)) return fail(error);
       printf("%d\\n", (int)found);
@@ -125,8 +128,8 @@ import Testing
     try #require(compiled.status == 0, "\(compiled.errors)")
     let outcome = try HostProgram.run(library.folder.appendingPathComponent("filters").path, in: library.folder)
     // Twice the rows; then, with codes: NaN refused, cancelled at the eighth look, cancelled, NULL refused, cancelled
-    // at the first look.
-    let line = "13 17 21 13 17 21 11; 13 17 13 17 -1 | 13 17 | 21 | 6 10 8 10 6 10 1 3\n"
+    // at the first look, bad vector.
+    let line = "13 17 21 13 17 21 11; 13 17 13 17 -1 | 13 17 | 21 | 6 10 8 10 6 10 1 5 3\n"
     #expect(outcome.output == line + line, "\(outcome)")
     #expect(outcome.status == 0)
   }
