@@ -93,16 +93,30 @@ extension ContentTable {
         """
     }.joined(separator: " ")
     let after = "INSERT INTO \(target)(\(target), rowid) VALUES (\(quoted(literal: Self.replaced)), new.\(key));"
-    // An update may bring a row under a partial index without a change of its columns.
-    let columns = Set(keys.flatMap(\.columns).map(\.name)).sorted().map { quoted(identifier: $0) }
-    let condition =
-      keys.contains { $0.condition != nil }
-      ? "" : "WHEN " + columns.map { "old.\($0) IS NOT new.\($0) COLLATE BINARY" }.joined(separator: " OR ")
+    let condition = try updateCondition(keys)
     let names = Self.replaceTriggerNames(index: index)
     try create(names[0], "BEFORE INSERT", "", before)
     try create(names[1], "AFTER INSERT", "", after)
     try create(names[2], "BEFORE UPDATE", condition, before)
     try create(names[3], "AFTER UPDATE", condition, after)
+  }
+
+  /// Which updates may replace rows for the sake of one of the keys, as a WHEN; empty for all.
+  private func updateCondition(_ keys: [UniqueKey]) throws(SQLiteError) -> String {
+    let columns = Set(keys.flatMap(\.columns).map(\.name)).sorted()
+    var terms: [String] = []
+    // An update may bring a row under a partial index without a change of its columns.
+    if !keys.contains(where: { $0.condition != nil }) {
+      let changes = columns.map { name in
+        "old.\(quoted(identifier: name)) IS NOT new.\(quoted(identifier: name)) COLLATE BINARY"
+      }
+      terms.append("(\(changes.joined(separator: " OR ")))")
+    }
+    // Before an update, SQLite computes what a generated column will be from the columns that the update sets and those
+    // that the trigger names; others it takes for NULL.
+    let named = try columnsComputedFrom(columns).map { "new.\(quoted(identifier: $0)) IS NULL" }
+    if !named.isEmpty { terms.append("(1 OR \(named.joined(separator: " OR ")))") }
+    return terms.isEmpty ? "" : "WHEN " + terms.joined(separator: " AND ")
   }
 
   /// Drops the triggers of an index, if it has any.

@@ -36,6 +36,32 @@ extension ContentTable {
     return keys
   }
 
+  /// The columns that generated ones among these may be computed from; empty when none is generated.
+  ///
+  /// What an expression names cannot be asked for. So all columns of whose name the table's text has more than one: few
+  /// too many, as a column that a trigger names cannot be dropped.
+  func columnsComputedFrom(_ names: [String]) throws(SQLiteError) -> [String] {
+    let statement = try connection.prepare(
+      """
+      SELECT name, hidden, name GLOB '*[^0-9A-Za-z_]*' OR \
+      instr(substr(lower(text), instr(lower(text), lower(name)) + 1), lower(name)) > 0 FROM pragma_table_xinfo(?1, ?2), \
+      (SELECT sql AS text FROM \(quoted(identifier: schema)).sqlite_master WHERE type = 'table' AND name = ?1)
+      """)
+    try statement.bind(name, at: 1)
+    try statement.bind(schema, at: 2)
+    var columns: [String] = []
+    var isAnyGenerated = false
+    while try statement.step() {
+      guard let column = statement.text(0) else { continue }
+      if statement.int64(1) != 0 {
+        isAnyGenerated = isAnyGenerated || names.contains(column)
+      } else if statement.int64(2) != 0 {
+        columns.append(column)
+      }
+    }
+    return isAnyGenerated ? columns : []
+  }
+
   /// nil when one of them is no column.
   private func columns(ofIndex index: String) throws(SQLiteError) -> [UniqueKey.Column]? {
     let statement = try connection.prepare("SELECT name, coll FROM pragma_index_xinfo(?1, ?2) WHERE key = 1")
