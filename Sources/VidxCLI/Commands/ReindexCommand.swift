@@ -18,7 +18,8 @@ struct ReindexCommand: Command {
       Options.m.explained("hnsw: links per node"),
       Options.efConstruction.explained("hnsw: candidates kept while building"),
       Options.lists, Options.codec.explained("codes compared first"),
-      Options.filterColumns.explained("columns to restrict searches by, all of them"), Options.threads, Options.json,
+      Options.filterColumns.explained("columns to restrict searches by, all of them"), Options.threads,
+      Options.memory, Options.json,
     ],
     lesson: """
       A new index is built beside the old one and takes its place in one transaction: searches go on with the old one
@@ -55,6 +56,7 @@ struct ReindexCommand: Command {
   private let source: Source
   private let arguments: Arguments
   private let threads: Int?
+  private let memory: Int?
   private let isJSON: Bool
 
   init(_ arguments: Arguments) throws {
@@ -64,6 +66,7 @@ struct ReindexCommand: Command {
     // What the options of a type mean depends on the index's.
     self.arguments = arguments
     threads = try arguments.integer(Options.threads, in: 1...1024)
+    memory = try arguments.size(Options.memory)
     isJSON = arguments.has(Options.json)
   }
 
@@ -86,7 +89,7 @@ struct ReindexCommand: Command {
     let session = try Session(path: database, mode: .readWrite)
     let start = ContinuousClock.now
     let changes = try changes(of: session.summary(of: index).options)
-    let rows = try LongWork.run(threads: threads) { build in try reindex(session, changes, build) }
+    let rows = try LongWork.run(threads: threads, memory: memory) { build in try reindex(session, changes, build) }
     let summary = try session.summary(of: index)
     report(summary, rows: rows, start: start)
     do {

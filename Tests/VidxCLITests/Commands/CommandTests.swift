@@ -351,6 +351,9 @@ import Testing
     #expect(column.output.hasPrefix("300 rows, 1 segment: at most 24."))
     try sandbox.succeed("optimize", "t.db", "--memory", "512MiB")
     try sandbox.succeed("rebuild", "t.db", "--index", "v", "--memory", "0.5g")
+    try sandbox.succeed("reindex", "t.db", "--index", "v", "--metric", "l2", "--memory", "512M")
+    try sandbox.fail(
+      1, saying: ["memory", "MiB or more"], "reindex", "t.db", "--index", "v", "--metric", "ip", "--memory", "1M")
     for size in ["8", "G", "-1G", "1P", "0M", ""] {
       try sandbox.fail(2, saying: ["--memory", "8G"], "optimize", "t.db", "--memory=\(size)")
     }
