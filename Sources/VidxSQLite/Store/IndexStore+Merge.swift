@@ -114,7 +114,8 @@ extension IndexStore {
     // Stamps begin anew: those of another index would be taken for what was merged.
     guard try readIdentity() == plan.identity else { throw StoreError.overtaken(index: table) }
     let revision = try refresh(includingDelta: false)
-    let dead = try rowsDeadSince(plan)
+    let unchanged = try rowsOfDeltaUntil(plan.revision)
+    let dead = try rowsDeadSince(plan, unchanged: unchanged)
     let indexes = try settling { try published.map { try SegmentIndex.open(path: $0.path) } }
     let tombstones = try settling { try indexes.map { index in try dead.compactMap { try index.entry(ofRowID: $0) } } }
     try forgetSweptFiles()
@@ -125,9 +126,14 @@ extension IndexStore {
         try statement.run()
       }
     }
-    let statement = try tables.statement(.deleteDeltaUntil)
-    try statement.bind(plan.revision.stamp, at: 1)
-    try statement.run()
+    // Without a condition SQLite drops the pages of a table unread.
+    if try deltaCount() == unchanged.count {
+      try tables.statement(.deleteAllDelta).run()
+    } else {
+      let statement = try tables.statement(.deleteDeltaUntil)
+      try statement.bind(plan.revision.stamp, at: 1)
+      try statement.run()
+    }
     for (i, index) in indexes.enumerated() {
       let id = try name(published[i], entryCount: index.entryCount)
       for entry in tombstones[i] { try insertTombstone(segment: id, entry: entry) }
@@ -139,7 +145,8 @@ extension IndexStore {
   }
 
   /// The row ids that the merged segment holds although they have died or changed meanwhile.
-  private func rowsDeadSince(_ plan: MergePlan) throws -> [Int64] {
+  /// - Parameter unchanged: the rows of the delta that are as they were.
+  private func rowsDeadSince(_ plan: MergePlan, unchanged: Set<Int64>) throws -> [Int64] {
     let current = Dictionary(uniqueKeysWithValues: views.map { ($0.id, $0) })
     var dead: [Int64] = []
     for part in plan.parts {
@@ -154,12 +161,17 @@ extension IndexStore {
         }
       }
     }
+    return dead + plan.deltaIDs.filter { !unchanged.contains($0) }
+  }
+
+  /// The rows of the delta that have not been changed since a state of the index.
+  private func rowsOfDeltaUntil(_ revision: Revision) throws -> Set<Int64> {
     let statement = try tables.statement(.deltaIDsUntil)
     defer { statement.reset() }
-    try statement.bind(plan.revision.stamp, at: 1)
-    var unchanged = Set<Int64>()
-    while try statement.step() { unchanged.insert(statement.int64(0)) }
-    return dead + plan.deltaIDs.filter { !unchanged.contains($0) }
+    try statement.bind(revision.stamp, at: 1)
+    var rows = Set<Int64>()
+    while try statement.step() { rows.insert(statement.int64(0)) }
+    return rows
   }
 
   /// The rows that live, in one state of the index: independent of what happens to it afterwards.
