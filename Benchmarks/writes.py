@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
-"""Measures writes of vidx, sqlite-vec and pgvector in turns: single commits, bulk loads, and searches beside a writer.
+"""Measures writes of vidx, sqlite-vec and pgvector in turns: single commits, bulk loads, searches beside a writer,
+and merges.
 
-    writes.py [--data NAME] [--rows N] [--rounds N]     prints a table; raw results go to .build/bench/writes.jsonl
+    writes.py [--data NAME] [--rows N] [--rounds N]     prints tables; raw results go to .build/bench/writes.jsonl
+    writes.py --only merge --data resampled:n=110000    a merge of 10,000 rows into 100,000, beside a rebuild
 
 All write rows and vectors through Python, one statement a row: vidx and sqlite-vec through the same SQLite library and
 settings, pgvector through psycopg. Each round begins with empty databases on this machine's disk. `latency`: a search
 process asks without pause while a writer inserts and merges at full speed, against the same searches without a writer.
+`merge`: the last `--merged` rows are inserted into an index of the others (100,000 at most) and merged ('optimize'),
+then all are built anew ('rebuild'), round after round; and the recall@10 of both at default settings.
 """
 
 import argparse
@@ -196,11 +200,57 @@ def latency(base, queries, arguments, writer, folder):
     print(f"p99 beside a writer: {busy[1] / quiet[1]:.1f} times the quiet one")
 
 
+def recall(engine, queries):
+    """recall@10 at default settings; rows as near as the tenth count as well as any."""
+    statement = "SELECT distance FROM v WHERE vector MATCH ? AND k = 10"
+    found = 0
+    for query in queries:
+        exact = engine.database.execute(statement + " AND exact = 1", (query.tobytes(),)).fetchall()
+        near = engine.database.execute(statement, (query.tobytes(),)).fetchall()
+        found += sum(distance <= exact[-1][0] + 1e-6 for distance, in near)
+    return found / (10 * len(queries))
+
+
+def timed(engine, command):
+    begin = time.perf_counter()
+    engine.database.execute("INSERT INTO v(v) VALUES (?)", (command,))
+    return time.perf_counter() - begin
+
+
+def merge(base, queries, arguments, writer, folder):
+    rows = min(100_000, len(base) - arguments.merged)
+    ratios, recalls = [], []
+    for number in range(arguments.rounds):
+        place = os.path.join(folder, f"merge{number}")
+        os.makedirs(place)
+        engine = SQLite(place, "vidx", "NORMAL", base.shape[1])
+        for part in (range(rows), range(rows, rows + arguments.merged)):
+            engine.begin()
+            for row in part:
+                engine.database.execute("INSERT INTO v(rowid, vector) VALUES (?, ?)", (row + 1, base[row].tobytes()))
+            engine.commit()
+            merged = timed(engine, "optimize")
+        after = recall(engine, queries)
+        rebuilt = timed(engine, "rebuild")
+        anew = recall(engine, queries)
+        engine.close()
+        shutil.rmtree(place)
+        writer.write("merge", rows=rows, merged=arguments.merged, merge_seconds=merged, rebuild_seconds=rebuilt,
+                     recall_after_merge=after, recall_after_rebuild=anew)
+        print(f"merge of {arguments.merged:,} rows into {rows:,}: {merged:.3f} s; rebuild: {rebuilt:.3f} s; "
+              f"recall {after:.4f}, {anew:.4f}")
+        ratios.append(merged / rebuilt)
+        recalls.append(after - anew)
+    print(f"merge: {statistics.median(ratios):.3f} of a rebuild; recall {statistics.median(recalls):+.4f}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default=datasets.available()[0])
     parser.add_argument("--rows", type=int, default=3_000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", choices=("rates", "latency", "merge"), help="only this; otherwise all")
+    parser.add_argument("--merged", type=int, default=10_000, help="rows of `merge`")
     parser.add_argument("--seconds", type=float, default=5, help="of each measurement of latency")
     arguments = parser.parse_args()
     data = datasets.prepare(arguments.data)
@@ -210,8 +260,12 @@ def main():
     os.makedirs(folder)
     writer = Writer(os.path.join(FOLDER, "writes.jsonl"))
     try:
-        rates(base, arguments, writer, folder)
-        latency(base, queries, arguments, writer, folder)
+        if arguments.only in (None, "rates"):
+            rates(base, arguments, writer, folder)
+        if arguments.only in (None, "latency"):
+            latency(base, queries, arguments, writer, folder)
+        if arguments.only in (None, "merge"):
+            merge(base, queries, arguments, writer, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
