@@ -1,3 +1,5 @@
+import Synchronization
+
 /// How far a build is.
 package struct BuildProgress: Sendable, Equatable {
   package enum Stage: String, Sendable {
@@ -19,6 +21,23 @@ package struct BuildProgress: Sendable, Equatable {
   }
 }
 
+/// What a build has computed, the same on every machine. Threads add to it.
+package final class BuildWork: Sendable {
+  private let scoreCount = Atomic<Int>(0)
+  private let codeCount = Atomic<Int>(0)
+
+  package init() {}
+
+  /// Scores of vectors: those of candidates for links, of questions that are measured, and against centroids of lists.
+  /// Without what k-means and splits into leaves take.
+  package var scores: Int { scoreCount.load(ordering: .relaxed) }
+  /// Vectors that were coded.
+  package var coded: Int { codeCount.load(ordering: .relaxed) }
+
+  func addScores(_ count: Int) { scoreCount.wrappingAdd(count, ordering: .relaxed) }
+  func addCoded(_ count: Int) { codeCount.wrappingAdd(count, ordering: .relaxed) }
+}
+
 /// How a build may use the machine.
 package struct BuildOptions: Sendable {
   package var threads: Int
@@ -28,6 +47,8 @@ package struct BuildOptions: Sendable {
   package var progress: @Sendable (BuildProgress) -> Void
   /// Asked often, from any of the build's threads; true ends the build with `BuildError.cancelled`.
   package var isCancelled: @Sendable () -> Bool
+  /// Counts along.
+  package let work = BuildWork()
 
   package init(
     threads: Int = 0, memory: Int? = nil, progress: @escaping @Sendable (BuildProgress) -> Void = { _ in },

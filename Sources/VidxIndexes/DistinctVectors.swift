@@ -1,3 +1,4 @@
+import VidxSegments
 import VidxVectors
 
 #if canImport(Glibc)
@@ -47,11 +48,48 @@ import VidxVectors
     norms.reserveCapacity(capacity)
   }
 
-  /// Takes over a vector of an older segment, known to be distinct from all others, without rows.
-  func addVector(_ vector: UnsafePointer<Float>) -> UInt32 {
-    let slot = unsafe vectors + count * stride
-    unsafe slot.update(from: vector, count: stride)
-    return keep(unsafe PreparedRows.hash(slot, stride))
+  /// Takes over vectors of an older segment, known to be distinct from each other and from all others, without rows.
+  /// - Parameter ordinals: of the vectors there, ascending.
+  /// - Throws: `BuildError.cancelled`, `SegmentError`.
+  /// - Complexity: a copy, shared out to the threads.
+  func addVectors(_ ordinals: [UInt32], of index: SegmentIndex, options: BuildOptions) throws {
+    let first = count
+    let hashes = AlignedBuffer(byteCount: max(ordinals.count, 1) * MemoryLayout<Int>.stride)
+    let copies = unsafe CopiedVectors(vectors + first * stride, stride: stride, hashes)
+    let failure = Locked<SegmentError?>(nil)
+    Parallel.chunks(ordinals.count, chunk: 1024, threads: options.threads) { _, range in
+      if options.isCancelled() { return }
+      do throws(SegmentError) {
+        for i in range { unsafe try copies.copy(i, from: index.vectorPointer(Int(ordinals[i]))) }
+      } catch {
+        failure.withLock { $0 = error }
+      }
+    }
+    if options.isCancelled() { throw BuildError.cancelled }
+    if let error = failure.withLock({ $0 }) { throw error }
+    for i in ordinals.indices { _ = keep(copies.hash(i)) }
+  }
+
+  /// Where vectors of an older segment are copied to, and their hashes.
+  @safe private struct CopiedVectors: @unchecked Sendable {
+    // @unchecked: threads write disjoint rows, then one reads.
+    private let vectors: UnsafeMutablePointer<Float>
+    private let stride: Int
+    private let hashes: AlignedBuffer
+
+    init(_ vectors: UnsafeMutablePointer<Float>, stride: Int, _ hashes: AlignedBuffer) {
+      unsafe self.vectors = vectors
+      self.stride = stride
+      self.hashes = hashes
+    }
+
+    func copy(_ i: Int, from vector: UnsafePointer<Float>) {
+      let slot = unsafe vectors + i * stride
+      unsafe slot.update(from: vector, count: stride)
+      unsafe hashes.bytes.assumingMemoryBound(to: Int.self)[i] = PreparedRows.hash(slot, stride)
+    }
+
+    func hash(_ i: Int) -> Int { unsafe hashes.bytes.assumingMemoryBound(to: Int.self)[i] }
   }
 
   /// Adds a row of an older segment whose vector is known.

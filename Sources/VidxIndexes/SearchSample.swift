@@ -29,13 +29,28 @@ struct SearchSample: Sendable {
   /// - Complexity: O(vectors x size x dimensions), from the cache, shared out to the threads.
   /// - Throws: `BuildError.cancelled`.
   init(_ vectors: DistinctVectors, size: Int = Self.size, options: BuildOptions) throws {
+    let isWorthIt = vectors.count >= Self.smallest
+    let positions = isWorthIt ? Self.spread(size, over: 0..<vectors.count) : []
+    try self.init(vectors, positions: positions, depth: Self.depth, options: options)
+  }
+
+  /// Positions that lie about evenly in a range; all of them where there are no more.
+  static func spread(_ count: Int, over range: Range<Int>) -> [Int] {
+    if count >= range.count { return Array(range) }
+    let step = range.count / max(count, 1)
+    // Off the grid, so that a period in the data does not pick one kind of row.
+    return (0..<count).map { range.lowerBound + $0 * step + ($0 * 7919) % step }
+  }
+
+  /// - Parameters:
+  ///   - positions: of the questions.
+  ///   - depth: how many of the nearest of each are to be known.
+  /// - Complexity: O(vectors x positions x dimensions), from the cache, shared out to the threads.
+  /// - Throws: `BuildError.cancelled`.
+  init(_ vectors: DistinctVectors, positions: [Int], depth: Int = Self.k, options: BuildOptions) throws {
     questions = []
-    guard vectors.count >= Self.smallest else { return }
     let configuration = vectors.configuration
-    let step = vectors.count / size
-    for i in 0..<size {
-      // Off the grid, so that a period in the data does not pick one kind of row.
-      let position = i * step + (i * 7919) % step
+    for position in positions {
       let vector = unsafe UnsafeBufferPointer(
         start: vectors.vectors + position * vectors.stride, count: configuration.dimensions)
       let query = unsafe try PreparedQuery(
@@ -47,9 +62,10 @@ struct SearchSample: Sendable {
     let memory = unsafe RowMemory(vectors.vectors, stride: vectors.stride * 4)
     let count = vectors.count
     let rows = unsafe VectorKernels(configuration.metric).rows
-    Parallel.chunks(asked.count, chunk: min(32, max(size / 2, 1)), threads: options.threads) { _, range in
+    Parallel.chunks(asked.count, chunk: min(32, max(asked.count / 2, 1)), threads: options.threads) { _, range in
       if options.isCancelled() { return }
-      let found = unsafe Self.nearest(to: asked[range], memory, count, rows)
+      let found = unsafe Self.nearest(to: asked[range], depth: depth, memory, count, rows)
+      options.work.addScores(range.count * count)
       answers.withLock { answers in
         for (i, hits) in zip(range, found) { answers[i].nearest = hits }
       }
@@ -60,7 +76,7 @@ struct SearchSample: Sendable {
 
   /// By brute force, over blocks of vectors that stay in the cache for all questions.
   private static func nearest(
-    to questions: ArraySlice<Question>, _ vectors: RowMemory, _ count: Int, _ rows: vidx_score_rows_f32
+    to questions: ArraySlice<Question>, depth: Int, _ vectors: RowMemory, _ count: Int, _ rows: vidx_score_rows_f32
   ) -> [[Hit]] {
     let stride = vectors.stride / 4
     let base = unsafe vectors.base.assumingMemoryBound(to: Float.self)

@@ -36,27 +36,74 @@ package enum SegmentBuilder {
       configuration: configuration, capacity: baseRows + source.rowIDs.count)
     let survivors = try base.map { try Survivors($0, into: distinct, options: options) }
     try distinct.add(source, options: options)
-    let structure = try Structure(distinct, survivors, options)
-    let measured = try Measured(distinct, structure, options)
+    let inheritance = try survivors.flatMap {
+      try Inheritance($0, distinct, wantsLists: Structure.hasListsBesideGraph(distinct), options)
+    }
+    let target = Target(directory: directory, fileName: fileName, fileSystem: fileSystem)
+    let ahead = try vectorsAhead(inheritance, distinct, target, options)
+    let (structure, measured) = try VectorsAhead.write(ahead) {
+      try measuredStructure(distinct, survivors, inheritance, options)
+    }
     let rows = try RowTableWriter(
       rowIDs: distinct.rowIDs, ordinals: structure.placed(distinct.ordinals), norms: distinct.norms,
       vectorCount: distinct.count)
     let columns = FilterColumnsWriter(
       try filterColumns(survivors, source, rowCount: distinct.rowIDs.count), entryOf: rows.entryOf)
-    var writer = try SegmentWriter(
-      directory: directory, fileName: fileName,
-      description: SegmentDescription(
-        identifier: .random(), indexKind: configuration.kind, metric: configuration.metric.code,
-        codec: measured.coding.codec.code, dimensions: configuration.dimensions, vectorCount: distinct.count,
-        entryCount: distinct.rowIDs.count),
-      fileSystem: fileSystem)
-    try VectorWriting(distinct, order: structure.order).write(to: &writer, options)
+    var writer: SegmentWriter
+    if let ahead, measured.isInherited {
+      writer = try ahead.take()
+    } else {
+      ahead?.drop()
+      writer = try target.writer(distinct, measured.coding.codec)
+      try VectorWriting(distinct, order: structure.order).write(to: &writer, options)
+    }
     try rows.write(to: &writer)
     try columns.write(to: &writer)
     try structure.write(to: &writer)
     try measured.write(order: structure.order, to: &writer)
     if options.isCancelled() { throw BuildError.cancelled }
     return try writer.publish()
+  }
+
+  /// Where the file goes.
+  private struct Target {
+    let directory: String
+    let fileName: String
+    let fileSystem: any FileSystem
+
+    func writer(_ distinct: DistinctVectors, _ codec: Codec) throws(SegmentError) -> SegmentWriter {
+      let configuration = distinct.configuration
+      return try SegmentWriter(
+        directory: directory, fileName: fileName,
+        description: SegmentDescription(
+          identifier: .random(), indexKind: configuration.kind, metric: configuration.metric.code, codec: codec.code,
+          dimensions: configuration.dimensions, vectorCount: distinct.count, entryCount: distinct.rowIDs.count),
+        fileSystem: fileSystem)
+    }
+  }
+
+  /// The file, where the order of its vectors is known and there is a thread to write them.
+  private static func vectorsAhead(
+    _ inheritance: Inheritance?, _ distinct: DistinctVectors, _ target: Target, _ options: BuildOptions
+  ) throws(SegmentError) -> VectorsAhead? {
+    guard let inheritance, let lists = inheritance.lists, options.threads > 1 else { return nil }
+    let codec = inheritance.survivors.index.coded.codec
+    let vectors = VectorWriting(distinct, order: lists.builder.order)
+    return VectorsAhead(try target.writer(distinct, codec), vectors, options)
+  }
+
+  /// The structure and what is measured of it: taken over where that holds, otherwise measured anew.
+  private static func measuredStructure(
+    _ distinct: DistinctVectors, _ survivors: Survivors?, _ inheritance: Inheritance?, _ options: BuildOptions
+  ) throws -> (Structure, Measured) {
+    var structure = try Structure(distinct, survivors, inheritance, options)
+    if let inheritance {
+      if let measured = try Measured(inheriting: inheritance, distinct, structure, options) {
+        return (structure, measured)
+      }
+      structure = try structure.withListsAnew(distinct, options)
+    }
+    return (structure, try Measured(distinct, structure, options))
   }
 
   /// The filter columns of the rows that survive, and of the new ones behind them.
@@ -77,8 +124,11 @@ package enum SegmentBuilder {
   private struct Measured {
     let coding: VectorCoding
     let calibration: Calibration?
+    /// Taken over from an older segment, with its lists.
+    let isInherited: Bool
 
     init(_ distinct: DistinctVectors, _ structure: Structure, _ options: BuildOptions) throws {
+      isInherited = false
       let sample = try structure.wantsSample ? SearchSample(distinct, options: options) : SearchSample([])
       let mean = Self.needsMean(distinct.configuration.codec) ? distinct.mean() : []
       let codec =
@@ -93,14 +143,38 @@ package enum SegmentBuilder {
         calibration = nil
         return
       }
-      let reranker = unsafe Reranker(
-        coded: coding.coded, vectors: RowMemory(distinct.vectors, stride: distinct.stride * 4),
-        kernels: VectorKernels(distinct.configuration.metric))
       options.progress(BuildProgress(stage: .measuring, done: 0, total: 1))
       calibration = try Calibrator(
-        layers: builder.layers, reranker: reranker, vectors: distinct, sample: sample, options: options
+        layers: builder.layers, reranker: Self.reranker(coding, distinct), vectors: distinct, sample: sample,
+        options: options
       ).run()
       options.progress(BuildProgress(stage: .measuring, done: 1, total: 1))
+    }
+
+    /// What an older segment had, for its vectors and those that were added.
+    /// - Returns: nil when it does not hold for these.
+    init?(
+      inheriting inheritance: Inheritance, _ distinct: DistinctVectors, _ structure: Structure, _ options: BuildOptions
+    ) throws {
+      options.progress(BuildProgress(stage: .coding, done: 0, total: distinct.count))
+      guard case .graph(let builder, _, _) = structure, let coding = try inheritance.coding(distinct, options) else {
+        return nil
+      }
+      options.progress(BuildProgress(stage: .coding, done: distinct.count, total: distinct.count))
+      let calibrator = Calibrator(
+        layers: builder.layers, reranker: Self.reranker(coding, distinct), vectors: distinct,
+        sample: try inheritance.sample(distinct, options), options: options)
+      let old = inheritance.calibration
+      guard let calibration = try calibrator.confirmed(old, from: inheritance.survivors.count) else { return nil }
+      isInherited = true
+      self.coding = coding
+      self.calibration = calibration
+    }
+
+    private static func reranker(_ coding: VectorCoding, _ distinct: DistinctVectors) -> Reranker {
+      unsafe Reranker(
+        coded: coding.coded, vectors: RowMemory(distinct.vectors, stride: distinct.stride * 4),
+        kernels: VectorKernels(distinct.configuration.metric))
     }
 
     /// What is coded around the mean, or may come to be.
@@ -139,28 +213,62 @@ package enum SegmentBuilder {
     /// A graph, and lists beside it for searches under filters.
     case graph(HNSWBuilder, IVFBuilder?, MeasuredLists?)
 
-    init(_ distinct: DistinctVectors, _ survivors: Survivors?, _ options: BuildOptions) throws {
+    init(
+      _ distinct: DistinctVectors, _ survivors: Survivors?, _ inheritance: Inheritance?, _ options: BuildOptions
+    ) throws {
       switch distinct.configuration.kind {
       case .flat:
         self = .flat
       case .ivfflat:
         let lists = try IVFBuilder(
-          distinct, lists: distinct.configuration.lists, .full, base: survivors?.lists, options: options)
+          distinct, lists: distinct.configuration.lists, .full, base: survivors?.index.lists, options: options)
         self = .lists(lists, try Self.measure(distinct, lists, options))
       case .hnsw:
-        let graph = try HNSWBuilder.build(distinct, survivors, options)
-        guard distinct.count >= Self.leastVectorsOfLists, distinct.configuration.metric != .l1 else {
-          self = .graph(graph, nil, nil)
-          return
-        }
-        let asked = IVFParameters.listsBesideGraph(vectorCount: distinct.count)
-        let lists = try IVFBuilder(distinct, lists: asked, .brief, base: survivors?.lists, options: options)
-        self = .graph(graph, lists, try Self.measure(distinct, lists, options))
+        self = try Self.graph(distinct, survivors, inheritance, options)
       }
     }
 
-    /// Below so many vectors, those that pass a filter are soon scored.
-    private static let leastVectorsOfLists = 4_096
+    /// A graph, with lists beside it where the segment has them. One that grows has its lists first: they say where new
+    /// vectors have their neighbours.
+    private static func graph(
+      _ distinct: DistinctVectors, _ survivors: Survivors?, _ inheritance: Inheritance?, _ options: BuildOptions
+    ) throws -> Structure {
+      if let lists = inheritance?.lists {
+        let graph = try HNSWBuilder.build(distinct, survivors, lists.near, options)
+        return .graph(graph, lists.builder, lists.measured)
+      }
+      guard hasListsBesideGraph(distinct) else {
+        return .graph(try HNSWBuilder.build(distinct, survivors, nil, options), nil, nil)
+      }
+      guard let survivors, survivors.graphToGrow(distinct.configuration) != nil else {
+        let graph = try HNSWBuilder.build(distinct, survivors, nil, options)
+        let lists = try listsBesideGraph(distinct, options)
+        return .graph(graph, lists, try measure(distinct, lists, options))
+      }
+      let lists = try listsBesideGraph(distinct, options)
+      let near = try NearLists(lists, distinct, from: survivors.count, options)
+      let graph = try HNSWBuilder.build(distinct, survivors, near, options)
+      return .graph(graph, lists, try measure(distinct, lists, options))
+    }
+
+    private static func listsBesideGraph(
+      _ distinct: DistinctVectors, _ options: BuildOptions
+    ) throws -> IVFBuilder {
+      let asked = IVFParameters.listsBesideGraph(vectorCount: distinct.count)
+      return try IVFBuilder(distinct, lists: asked, .brief, base: nil, options: options)
+    }
+
+    /// Below some thousand vectors, those that pass a filter are soon scored; under l1 nothing is known of lists.
+    static func hasListsBesideGraph(_ distinct: DistinctVectors) -> Bool {
+      distinct.configuration.kind == .hnsw && distinct.count >= 4_096 && distinct.configuration.metric != .l1
+    }
+
+    /// The same graph; lists beside it, if there are any, trained and measured anew.
+    func withListsAnew(_ distinct: DistinctVectors, _ options: BuildOptions) throws -> Structure {
+      guard case .graph(let graph, .some, _) = self else { return self }
+      let lists = try Self.listsBesideGraph(distinct, options)
+      return .graph(graph, lists, try Self.measure(distinct, lists, options))
+    }
 
     /// Distances of l1 say nothing of angles.
     private static func measure(
@@ -219,56 +327,5 @@ package enum SegmentBuilder {
         try lists?.write(measured, to: &writer)
       }
     }
-  }
-}
-
-/// The vectors and rows of an older segment that go on living in the next.
-struct Survivors {
-  /// The new ordinal of each old one; `DistinctVectors.none` for a vector whose rows are all dead.
-  let newOrdinals: [UInt32]
-  let count: Int
-  let graph: HNSWGraph?
-  let lists: IVFLists?
-  private let index: SegmentIndex
-  /// The entries that live on, in the order of their rows.
-  private let entries: [UInt32]
-
-  init(_ base: GrowthBase, into distinct: DistinctVectors, options: BuildOptions) throws {
-    let index = base.index
-    let expected = distinct.configuration
-    precondition(
-      index.configuration.dimensions == expected.dimensions && index.configuration.metric == expected.metric,
-      "a base of other dimensions or another metric")
-    var map = [UInt32](repeating: DistinctVectors.none, count: index.vectorCount)
-    for ordinal in 0..<index.vectorCount where base.live?.ordinals.contains(ordinal) ?? true {
-      if ordinal & 0xFFF == 0, options.isCancelled() { throw BuildError.cancelled }
-      unsafe try map[ordinal] = distinct.addVector(index.vectorPointer(ordinal))
-    }
-    var owner = 0
-    var entries: [UInt32] = []
-    let searchable = try index.rows.searchableCount()
-    for entry in 0..<index.entryCount {
-      while owner < index.vectorCount, try entry >= index.rows.entries(ordinal: owner).upperBound { owner += 1 }
-      if let live = base.live, !live.entries.contains(entry) { continue }
-      guard entry >= searchable || owner < index.vectorCount else {
-        throw SegmentError.invalidContent(section: .entryStarts, offset: owner * 4, path: index.file.path)
-      }
-      entries.append(UInt32(entry))
-      distinct.addRow(
-        try index.rows.rowID(entry: entry), ordinal: entry < searchable ? map[owner] : DistinctVectors.none,
-        norm: try index.rows.norm(entry: entry))
-    }
-    self.index = index
-    self.entries = entries
-    newOrdinals = map
-    count = distinct.count
-    if case .hnsw(let graph) = index.structure { self.graph = graph } else { graph = nil }
-    lists = index.lists
-  }
-
-  /// The filter columns of the rows that live on.
-  fileprivate func filterColumns() throws(SegmentError) -> [ValueColumn] {
-    guard let columns = index.columns else { return [] }
-    return try (0..<columns.count).map { (i) throws(SegmentError) in try columns.column(i, entries: entries) }
   }
 }

@@ -37,6 +37,8 @@ import CVidxKernels
   let log: InsertionLog?
   /// How many entries of the log were linked when this insertion began.
   var known = 0
+  /// Scores of candidates so far.
+  var scored = 0
   /// One bit a node: met in this search.
   let visited: UnsafeMutablePointer<UInt64>
   /// The nodes met, in order; their bits are cleared after the search.

@@ -22,6 +22,8 @@ struct Calibration: Sendable, Equatable {
   var margin = Float.infinity
   /// Candidates to keep beyond efSearch, so that estimates do not crowd out true neighbours.
   var spare = 0
+  /// Vectors that came or went since it was measured.
+  var changes = 0
   /// The length of the longest vector; 1 under cosine.
   var longest: Float = 1
   var steps: [Step] = []
@@ -44,7 +46,8 @@ extension Calibration {
 
   var encoded: [UInt32] {
     [
-      UInt32(steps.count), UInt32(k), margin.bitPattern, longest.bitPattern, UInt32(spare), 0, 0, 0,
+      UInt32(steps.count), UInt32(k), margin.bitPattern, longest.bitPattern, UInt32(spare),
+      UInt32(clamping: changes), 0, 0,
     ]
       + steps.flatMap { [$0.ef, $0.slack.bitPattern, $0.recall.bitPattern, $0.distances.bitPattern] }
   }
@@ -63,6 +66,7 @@ extension Calibration {
     margin = try section.load(Float.self, at: 2)
     longest = try section.load(Float.self, at: 3)
     spare = Int(try section.load(UInt32.self, at: 4))
+    changes = Int(try section.load(UInt32.self, at: 5))
     guard k >= 1, margin >= 0, longest >= 0, longest.isFinite, spare <= Self.maxSpare else { throw refusal(4) }
     for i in 0..<count {
       let step = Step(

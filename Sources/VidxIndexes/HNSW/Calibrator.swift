@@ -38,6 +38,27 @@ struct Calibrator {
     return calibration
   }
 
+  /// What was measured of the graph that this one has grown from, if searches of the sample find about as much by it.
+  /// - Parameter first: of the vectors that the older graph did not have.
+  /// - Throws: `BuildError.cancelled`.
+  /// - Complexity: two searches a question.
+  func confirmed(_ old: Calibration, from first: Int) throws(BuildError) -> Calibration? {
+    var calibration = old
+    calibration.longest = max(old.longest, longestVector(from: first))
+    let answers = Double(sample.questions.count * Self.k)
+    for recall: Float in [0.95, 0.99] {
+      if options.isCancelled() { throw .cancelled }
+      guard answers > 0, let step = old.steps.first(where: { $0.recall >= recall }) ?? old.steps.last else { break }
+      // The pool cannot be smaller than k; see `measureSteps`.
+      let outcome = measure(ef: max(step.ef, UInt32(Self.k)), slack: step.slack, sample.questions, calibration)
+      let expected = Double(step.recall)
+      // Two standard errors, the misses of a question coming together; and what a fresh graph may differ by.
+      let chance = 2 * (2 * expected * (1 - expected) / answers).squareRoot() + 0.01
+      if Double(outcome.found) / answers < expected - chance { return nil }
+    }
+    return calibration
+  }
+
   private func measureSteps(_ questions: [Question], _ calibration: inout Calibration) throws(BuildError) {
     var least: Float = 0
     for ef in Self.efs {
@@ -64,10 +85,11 @@ struct Calibrator {
       distances: Float(outcome.distances) / Float(count))
   }
 
-  private func longestVector() -> Float {
+  /// - Parameter first: of the vectors to look at; none is taken to be longer than all of these before it.
+  private func longestVector(from first: Int = 0) -> Float {
     guard vectors.configuration.metric == .innerProduct else { return 1 }
     var longest: Float = 0
-    for i in 0..<vectors.count {
+    for i in first..<vectors.count {
       var sum: Float = 0
       let vector = unsafe vectors.vectors + i * vectors.stride
       for j in 0..<vectors.configuration.dimensions { unsafe sum += vector[j] * vector[j] }
@@ -137,7 +159,9 @@ struct Calibrator {
         $0.distances += sum.distances
       }
     }
-    return total.withLock { $0 }
+    let outcome = total.withLock { $0 }
+    options.work.addScores(outcome.distances)
+    return outcome
   }
 
   private static func answer(

@@ -111,6 +111,11 @@ extension HNSWBuilder {
       unsafe candidates.ids[count] = id
       count += 1
     }
+    if unsafe list.diverse.pointee == Self.unscored {
+      let others = unsafe rows(candidates.ids, count, layer, scratch)
+      unsafe self.score(own, others, count, exactly: false, into: list.scores)
+      unsafe list.diverse.pointee = 0
+    }
     let known = unsafe Int(list.diverse.pointee)
     unsafe candidates.scores.update(from: list.scores, count: count)
     for i in 0..<known { unsafe candidates.ids[i] |= CandidateList.marked }

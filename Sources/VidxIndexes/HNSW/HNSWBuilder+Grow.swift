@@ -3,13 +3,15 @@ import VidxSegments
 import VidxVectors
 
 extension HNSWBuilder {
-  /// Builds the graph over distinct vectors: on top of the survivors' graph when there is one, otherwise from nothing.
+  /// Builds the graph over distinct vectors: on top of the survivors' graph when there is one worth it, otherwise from
+  /// nothing.
+  /// - Parameter lists: of all vectors; nil for none. New vectors find their neighbours in them where that is as good.
   static func build(
-    _ distinct: DistinctVectors, _ survivors: Survivors?, _ options: BuildOptions
+    _ distinct: DistinctVectors, _ survivors: Survivors?, _ lists: NearLists?, _ options: BuildOptions
   ) throws -> HNSWBuilder {
     let configuration = distinct.configuration
     let bytes = ByteRows(distinct, threads: options.threads)
-    guard let survivors, let graph = survivors.graph, isWorthGrowing(survivors, graph, configuration) else {
+    guard let survivors, let graph = survivors.graphToGrow(configuration) else {
       let builder = HNSWBuilder(distinct, bytes, levels: levels(from: 0, distinct))
       try builder.linkAll(isScattered: survivors != nil, options)
       builder.linkUnreached()
@@ -29,7 +31,7 @@ extension HNSWBuilder {
     }
     let builder = HNSWBuilder(distinct, bytes, levels: kept + levels(from: survivors.count, distinct))
     try builder.adopt(graph, survivors.newOrdinals, options)
-    try builder.insertAll(from: survivors.count, options: options)
+    try builder.add(from: survivors.count, lists, options)
     builder.linkUnreached()
     return builder
   }
@@ -39,15 +41,6 @@ extension HNSWBuilder {
     return (first..<distinct.count).map {
       HNSWLevels.level(ordinal: $0, seed: configuration.seed, m: configuration.m)
     }
-  }
-
-  /// A graph of another degree, or one that lost a third of its nodes, is built anew: mending would cost as much and
-  /// leave a worse graph.
-  private static func isWorthGrowing(
-    _ survivors: Survivors, _ graph: HNSWGraph, _ configuration: IndexConfiguration
-  ) -> Bool {
-    graph.parameters.m == UInt32(configuration.m) && survivors.count > 0
-      && survivors.count * 3 >= graph.vectorCount * 2
   }
 
   /// Takes over the links between surviving nodes; then a node that lost neighbours is linked, both ways, with what
@@ -62,44 +55,100 @@ extension HNSWBuilder {
       let ordinal = newOrdinals[Int(try graph.upperOrdinal(old))]
       if ordinal != DistinctVectors.none { newNodes[old] = upperNodes[Int(ordinal)] }
     }
-    let base = OldLayer(renumbered: newOrdinals, layer: 0) { try graph.baseNeighbours(Int($0)) }
-    try adopt(base, options) { _ in true }
+    let base = OldLayer(renumbered: newOrdinals, layer: 0) { (node) throws(SegmentError) in
+      try graph.baseNeighbours(Int(node))
+    }
+    try mend(adoptBase(graph, newOrdinals, options), base, options)
     for layer in 1..<(Int(graph.parameters.maxLevel) + 1) {
-      let upper = OldLayer(renumbered: newNodes, layer: layer) { try graph.upperNeighbours(Int($0), level: layer) }
-      try adopt(upper, options) { levels[$0] >= layer }
+      let upper = OldLayer(renumbered: newNodes, layer: layer) { (node) throws(SegmentError) in
+        try graph.upperNeighbours(Int(node), level: layer)
+      }
+      try mend(adoptUpper(upper, options) { levels[$0] >= layer }, upper, options)
     }
     adoptEntry(graph.parameters, newNodes, levels, newOrdinals)
   }
 
   /// One layer of the graph that is grown.
-  private struct OldLayer {
+  private struct OldLayer: Sendable {
     /// The new number of each old node; `DistinctVectors.none` for a dead one.
     let renumbered: [UInt32]
     let layer: Int
-    let neighbours: (UInt32) throws -> [UInt32]
+    let neighbours: @Sendable (UInt32) throws(SegmentError) -> [UInt32]
   }
 
-  private func adopt(_ old: OldLayer, _ options: BuildOptions, contains: (Int) -> Bool) throws {
+  /// Takes over the links at the base, without their scores: only lists that are shortened need them.
+  /// - Returns: the old nodes that live and lost neighbours, ascending.
+  /// - Complexity: O(links), shared out to the threads.
+  private func adoptBase(_ graph: HNSWGraph, _ newOrdinals: [UInt32], _ options: BuildOptions) throws -> [Int] {
+    try graph.baseLinks.verifyAll()
+    let builder = self
+    let mended = Locked<[Int]>([])
+    Parallel.chunks(newOrdinals.count, chunk: 2048, threads: options.threads) { _, range in
+      if options.isCancelled() { return }
+      let bereft = range.filter { builder.adoptBase($0, graph, newOrdinals) }
+      mended.withLock { $0 += bereft }
+    }
+    if options.isCancelled() { throw BuildError.cancelled }
+    return mended.withLock { $0 }.sorted()
+  }
+
+  /// - Returns: whether the node lives and has lost neighbours.
+  private func adoptBase(_ node: Int, _ graph: HNSWGraph, _ newOrdinals: [UInt32]) -> Bool {
+    if newOrdinals[node] == DistinctVectors.none { return false }
+    let list = list(Int(newOrdinals[node]), 0)
+    let old = unsafe graph.baseLinks.words + node * list.degree
+    var used = 0
+    var hasLost = false
+    for i in 0..<list.degree {
+      let id = unsafe old[i]
+      if id == HNSWGraph.unused { break }
+      let new = newOrdinals[Int(id)]
+      if new == DistinctVectors.none {
+        hasLost = true
+      } else {
+        unsafe list.links[used].store(new, ordering: .relaxed)
+        used += 1
+      }
+    }
+    unsafe list.diverse.pointee = Self.unscored
+    return hasLost
+  }
+
+  /// The same above the base, where nodes are few.
+  private func adoptUpper(_ old: OldLayer, _ options: BuildOptions, contains: (Int) -> Bool) throws -> [Int] {
     var mended: [Int] = []
-    let scratch = BuildScratch(self)
     for node in old.renumbered.indices where old.renumbered[node] != DistinctVectors.none && contains(node) {
       if node & 0xFFF == 0, options.isCancelled() { throw BuildError.cancelled }
-      let new = old.renumbered[node]
       let found = try old.neighbours(UInt32(node)).map { old.renumbered[Int($0)] }
       if found.contains(DistinctVectors.none) { mended.append(node) }
-      let list = list(Int(new), old.layer)
-      let living = found.filter { $0 != DistinctVectors.none }
-      let rows = living.map { UInt32(ordinal($0, old.layer)) }
-      unsafe score(ordinal(new, old.layer), rows, rows.count, exactly: false, into: list.scores)
-      for (i, id) in living.enumerated() { unsafe list.links[i].store(id, ordering: .relaxed) }
+      let list = list(Int(old.renumbered[node]), old.layer)
+      for (i, id) in found.filter({ $0 != DistinctVectors.none }).enumerated() {
+        unsafe list.links[i].store(id, ordering: .relaxed)
+      }
+      unsafe list.diverse.pointee = Self.unscored
     }
-    for (i, node) in mended.enumerated() {
-      if i & 0xFFF == 0, options.isCancelled() { throw BuildError.cancelled }
-      try mend(node, old, scratch)
-    }
+    return mended
   }
 
-  private func mend(_ node: Int, _ old: OldLayer, _ scratch: BuildScratch) throws {
+  /// Links nodes that lost neighbours, on all threads.
+  private func mend(_ nodes: [Int], _ old: OldLayer, _ options: BuildOptions) throws {
+    if nodes.isEmpty { return }
+    let builder = self
+    let failure = Locked<SegmentError?>(nil)
+    let scratches = (0..<options.threads).map { BuildScratch(self, thread: $0) }
+    Parallel.chunks(nodes.count, chunk: 64, threads: options.threads) { worker, range in
+      if options.isCancelled() { return }
+      do throws(SegmentError) {
+        for i in range { try builder.mend(nodes[i], old, scratches[worker]) }
+      } catch {
+        failure.withLock { $0 = error }
+      }
+    }
+    if options.isCancelled() { throw BuildError.cancelled }
+    if let error = failure.withLock({ $0 }) { throw error }
+  }
+
+  private func mend(_ node: Int, _ old: OldLayer, _ scratch: BuildScratch) throws(SegmentError) {
     let new = old.renumbered[node]
     var present: Set<UInt32> = [new]
     var lost = 0

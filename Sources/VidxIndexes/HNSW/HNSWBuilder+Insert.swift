@@ -133,6 +133,7 @@ extension HNSWBuilder {
       metCount &+= freshCount
       let block = unsafe rows(fresh, freshCount, layer, scratch)
       unsafe score(ordinal, block, freshCount, exactly: false, into: scores)
+      scratch.scored &+= freshCount
       var merged = 0
       while merged < freshCount {
         let width = min(freshCount &- merged, mostMerged)

@@ -17,11 +17,7 @@ extension HNSWBuilder {
   /// - Parameter isScattered: vectors near each other lie side by side; see `scattered`.
   /// - Throws: `BuildError.cancelled`.
   func linkAll(isScattered: Bool, _ options: BuildOptions) throws(BuildError) {
-    let metric = configuration.metric
-    let overlap = Self.overlap(efConstruction: configuration.efConstruction)
-    guard let bytes, metric == .cosine || metric == .l2, vectorCount >= Self.fewestForLeaves,
-      overlap <= Self.mostOverlap, vectorCount <= Int(UInt32.max) / overlap, !upperOrdinals.isEmpty
-    else {
+    guard let bytes, let overlap = Self.overlap(configuration, vectorCount: vectorCount), !upperOrdinals.isEmpty else {
       return try insertAll(from: 0, isScattered: isScattered, options: options)
     }
     let (upper, members) = (upperOrdinals.count, overlap * vectorCount)
@@ -33,14 +29,32 @@ extension HNSWBuilder {
       leaves, count: vectorCount, nearest: Self.nearestInLeaf(m: m), bytes, progress, options)
     // Leaves may have lost members that were twice in them.
     progress.add(members - leaves.reduce(0) { $0 + $1.count })
+    try link(near.order, to: near, progress, options)
+  }
+
+  /// Chooses links of vectors among what is near to each, and links both ways.
+  func link(
+    _ order: [UInt32], to near: some LinkCandidates, _ progress: ProgressCounter, _ options: BuildOptions
+  ) throws(BuildError) {
     let scratches = (0..<options.threads).map { BuildScratch(self, thread: $0) }
     let builder = self
-    Parallel.chunks(vectorCount, chunk: 256, threads: options.threads) { worker, range in
+    Parallel.chunks(order.count, chunk: 256, threads: options.threads) { worker, range in
       if options.isCancelled() { return }
-      for i in range { builder.linkToNear(Int(near.order[i]), near, scratches[worker]) }
+      for i in range { builder.linkToNear(Int(order[i]), near, scratches[worker]) }
       progress.add(range.count)
     }
+    options.work.addScores(scratches.reduce(0) { $0 + $1.scored })
     if options.isCancelled() { throw .cancelled }
+  }
+
+  /// How many leaves a vector is in; nil where leaves would not do.
+  static func overlap(_ configuration: IndexConfiguration, vectorCount: Int) -> Int? {
+    let metric = configuration.metric
+    let overlap = overlap(efConstruction: configuration.efConstruction)
+    guard metric == .cosine || metric == .l2, vectorCount >= fewestForLeaves, overlap <= mostOverlap,
+      vectorCount <= Int(UInt32.max) / overlap
+    else { return nil }
+    return overlap
   }
 
   /// How many leaves a vector is in: 8 give the graph that insertion gives with efConstruction = 128, or a better one.
@@ -55,8 +69,8 @@ extension HNSWBuilder {
   /// The most neighbours that links are chosen from: what a scratch has room for.
   private static let mostNear = 2 * nodesAtOnce * IndexLimits.m.upperBound
 
-  /// Chooses links among the neighbours in the leaves, by the heuristic of insertion, and links both ways.
-  private func linkToNear(_ ordinal: Int, _ near: LeafNeighbours, _ scratch: BuildScratch) {
+  /// Chooses links among what is near, by the heuristic of insertion, and links both ways.
+  private func linkToNear(_ ordinal: Int, _ near: some LinkCandidates, _ scratch: BuildScratch) {
     let count = poolNear(ordinal, near, scratch)
     let pool = scratch.pool
     let exactly = isVague(pool, min(count, m), ordinal)
@@ -67,13 +81,14 @@ extension HNSWBuilder {
     connect(ordinal, ordinal, 0, scratch)
   }
 
-  /// Leaves a vector's neighbours in the leaves in the scratch's pool, sorted.
+  /// Leaves what is near to a vector in the scratch's pool, sorted.
   /// - Returns: how many they are.
-  private func poolNear(_ ordinal: Int, _ near: LeafNeighbours, _ scratch: BuildScratch) -> Int {
+  private func poolNear(_ ordinal: Int, _ near: some LinkCandidates, _ scratch: BuildScratch) -> Int {
     let met = unsafe scratch.met
     let scores = unsafe scratch.block
     let found = unsafe near.gather(ordinal, met: scratch.visited, into: met, limit: Self.mostNear)
     unsafe score(ordinal, met, found, exactly: false, into: scores)
+    scratch.scored &+= found
     var pool = unsafe scratch.pool.raw
     var spare = unsafe scratch.spare.raw
     var isSwapped = false
@@ -116,4 +131,14 @@ extension HNSWBuilder {
     }
     unsafe list.diverse.pointee = UInt16(kept)
   }
+}
+
+/// Where the links of vectors are chosen from. Any thread may ask.
+protocol LinkCandidates: Sendable {
+  /// Copies the vectors near to one to `ids`, each once, itself left out.
+  /// - Parameter met: one bit a vector, all zero before and after.
+  /// - Returns: how many there are, at most `limit`.
+  func gather(
+    _ ordinal: Int, met: UnsafeMutablePointer<UInt64>, into ids: UnsafeMutablePointer<UInt32>, limit: Int
+  ) -> Int
 }

@@ -44,8 +44,10 @@ import VidxVectors
   let baseScores: UnsafeMutablePointer<Float>
   let upperScores: UnsafeMutablePointer<Float>
   /// Of each list, base first: how many of its first links are sorted and were chosen together, none nearer to another
-  /// than to the node. Shortening the list again does not compare them again.
+  /// than to the node. Shortening the list again does not compare them again. `unscored`: none is known to be, and the
+  /// scores are not there yet.
   private let diverse: UnsafeMutablePointer<UInt16>
+  static let unscored = UInt16.max
   /// Of each vector, for its lists in all layers: bit 0 is the lock, the others count beginnings and ends of rewriting,
   /// so that bit 1 is set meanwhile.
   private let locks: Links
@@ -179,7 +181,8 @@ import VidxVectors
     let log = threads > 1 ? InsertionLog(capacity: total, threads: threads) : nil
     let scratches = (0..<threads).map { BuildScratch(self, thread: $0, log: log) }
     // The first nodes go in alone, so that the threads find a graph to work on.
-    let alone = min(total, 64)
+    let hasGraph = entry.load(ordering: .acquiring) != Self.noEntry && vectorCount - total >= 64
+    let alone = hasGraph ? 0 : min(total, 64)
     for i in 0..<alone { insert(Int(order[i]), scratches[0]) }
     progress.add(alone)
     Parallel.chunks(total - alone, chunk: 64, threads: threads) { worker, range in
@@ -187,6 +190,7 @@ import VidxVectors
       for i in range { builder.insert(Int(order[alone + i]), scratches[worker]) }
       progress.add(range.count)
     }
+    options.work.addScores(scratches.reduce(0) { $0 + $1.scored })
     if options.isCancelled() { throw .cancelled }
   }
 }

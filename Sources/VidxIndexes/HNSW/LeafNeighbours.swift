@@ -3,7 +3,7 @@ import VidxVectors
 /// For each vector the nearest ones of every leaf it is in, and those it is near to: what its links are chosen from.
 ///
 /// Memory: 4 x (2 `nearest` + 3) bytes for each vector and leaf it is in.
-@safe final class LeafNeighbours: @unchecked Sendable {
+@safe final class LeafNeighbours: LinkCandidates, @unchecked Sendable {
   // @unchecked: threads fill the slots of different leaves; then it is only read.
   /// Vectors, leaf after leaf, each where it comes first: near ones follow each other.
   let order: [UInt32]
@@ -45,7 +45,9 @@ import VidxVectors
       if options.isCancelled() { return }
       for leaf in range {
         filling.fill(leaf, nearest: nearest, workers[worker])
-        progress.add(starts[leaf + 1] - starts[leaf])
+        let members = starts[leaf + 1] - starts[leaf]
+        options.work.addScores(members * members)
+        progress.add(members)
       }
     }
     if options.isCancelled() { throw .cancelled }
@@ -117,9 +119,6 @@ import VidxVectors
     }
   }
 
-  /// Copies the neighbours of a vector to `ids`, each once.
-  /// - Parameter met: one bit a vector, all zero before and after.
-  /// - Returns: how many there are, at most `limit`.
   func gather(
     _ ordinal: Int, met: UnsafeMutablePointer<UInt64>, into ids: UnsafeMutablePointer<UInt32>, limit: Int
   ) -> Int {

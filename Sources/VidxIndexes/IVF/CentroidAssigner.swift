@@ -51,7 +51,7 @@ import VidxVectors
     _ vectors: VectorRows, to destination: Destination, threads: Int, isCancelled: @escaping @Sendable () -> Bool,
     progress: @escaping @Sendable (Int) -> Void = { _ in }
   ) {
-    let block = min(max(Self.blockScores / centroids.count, 32), 1024)
+    let block = blockRows
     let workers = max(1, min(threads, (vectors.count + block - 1) / block))
     let scratch = (0..<workers).map { _ in BlockScratch(self, rows: block) }
     let done = SharedCount()
@@ -63,6 +63,52 @@ import VidxVectors
         assignByProduct(vectors, range, scratch[worker], destination)
       }
       progress(done.value.add(range.count, ordering: .relaxed).newValue)
+    }
+  }
+
+  /// Vectors that are multiplied at once.
+  private var blockRows: Int { min(max(Self.blockScores / centroids.count, 32), 1024) }
+
+  /// Finds the `width` nearest centroids of each vector, nearest first, ties in their order; not under l1.
+  /// - Parameters:
+  ///   - width: at most as many as there are centroids.
+  ///   - isCancelled: asked before every block; when true, the rest is of no use.
+  /// - Returns: `width` numbers of each vector, one vector after the other.
+  func nearest(
+    _ vectors: VectorRows, width: Int, threads: Int, isCancelled: @escaping @Sendable () -> Bool
+  ) -> [UInt32] {
+    precondition(kernels == nil && width <= centroids.count, "\(width) of \(centroids.count) centroids")
+    var lists = [UInt32](repeating: 0, count: vectors.count * width)
+    unsafe lists.withUnsafeMutableBufferPointer { lists in
+      guard let first = lists.baseAddress, vectors.count > 0 else { return }
+      let destination = unsafe Destination(lists: first, scores: nil)
+      let block = blockRows
+      let workers = max(1, min(threads, (vectors.count + block - 1) / block))
+      let scratch = (0..<workers).map { _ in BlockScratch(self, rows: block) }
+      Parallel.chunks(vectors.count, chunk: block, threads: workers) { worker, range in
+        if isCancelled() { return }
+        rank(vectors, range, width: width, scratch[worker], destination)
+      }
+    }
+    return lists
+  }
+
+  private func rank(
+    _ vectors: VectorRows, _ range: Range<Int>, width: Int, _ scratch: BlockScratch, _ destination: Destination
+  ) {
+    let lists = centroids.count
+    let products = unsafe multiply(vectors, range, scratch)
+    unsafe biases.withUnsafeBufferPointer { biases in
+      let bias = biases.isEmpty ? nil : biases.baseAddress
+      for i in 0..<range.count {
+        let row = unsafe products + i * lists
+        for place in 0..<width {
+          var score: Float = 0
+          let list = unsafe vidx_nearest_of_products(row, bias, lists, &score)
+          unsafe destination.lists[(range.lowerBound + i) * width + place] = UInt32(truncatingIfNeeded: list)
+          unsafe row[list] = -.infinity
+        }
+      }
     }
   }
 
@@ -85,6 +131,24 @@ import VidxVectors
     _ vectors: VectorRows, _ range: Range<Int>, _ scratch: BlockScratch, _ destination: Destination
   ) {
     let lists = centroids.count
+    let products = unsafe multiply(vectors, range, scratch)
+    unsafe biases.withUnsafeBufferPointer { biases in
+      // An empty array's address may be anything.
+      let bias = biases.isEmpty ? nil : biases.baseAddress
+      for i in 0..<range.count {
+        var score: Float = 0
+        let list = unsafe vidx_nearest_of_products(products + i * lists, bias, lists, &score)
+        unsafe destination.lists[range.lowerBound + i] = UInt32(truncatingIfNeeded: list)
+        unsafe destination.scores?[range.lowerBound + i] = score
+      }
+    }
+  }
+
+  /// The products of some vectors with all centroids, in the memory of the scratch.
+  private func multiply(
+    _ vectors: VectorRows, _ range: Range<Int>, _ scratch: BlockScratch
+  ) -> UnsafeMutablePointer<Float> {
+    let lists = centroids.count
     let products = unsafe scratch.scores.floats
     var block = unsafe vectors.row(range.lowerBound)
     if let moved = scratch.moved {
@@ -96,16 +160,7 @@ import VidxVectors
     unsafe vidx_sgemm_nt(
       block, vectors.stride, centroids.base, centroids.stride, products, lists, range.count, lists,
       vectors.dimensions, 1)
-    unsafe biases.withUnsafeBufferPointer { biases in
-      // An empty array's address may be anything.
-      let bias = biases.isEmpty ? nil : biases.baseAddress
-      for i in 0..<range.count {
-        var score: Float = 0
-        let list = unsafe vidx_nearest_of_products(products + i * lists, bias, lists, &score)
-        unsafe destination.lists[range.lowerBound + i] = UInt32(truncatingIfNeeded: list)
-        unsafe destination.scores?[range.lowerBound + i] = score
-      }
-    }
+    return unsafe products
   }
 
   private func assignByKernel(

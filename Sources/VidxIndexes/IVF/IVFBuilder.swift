@@ -51,6 +51,22 @@ struct IVFBuilder {
     listStarts = sorted.starts
   }
 
+  /// Takes over the lists of an older segment: its vectors stay in theirs, others are added.
+  /// - Parameters:
+  ///   - centroids: of `base`.
+  ///   - added: of each vector behind the survivors, its list.
+  /// - Throws: `SegmentError` when the base is damaged.
+  init(
+    _ survivors: Survivors, _ base: IVFLists, _ centroids: VectorMatrix, added: [UInt32]
+  ) throws(SegmentError) {
+    metric = base.metric
+    parameters = base.parameters
+    self.centroids = centroids
+    let sorted = ListOrder(try survivors.lists(in: base) + added, listCount: centroids.count)
+    order = sorted.order
+    listStarts = sorted.starts
+  }
+
   /// Writes the sections that an inverted file and lists beside a graph have in common; the vectors themselves are the
   /// segment's.
   func write(_ measured: MeasuredLists?, to writer: inout SegmentWriter) throws(SegmentError) {
@@ -73,7 +89,7 @@ struct IVFBuilder {
     return isAsked && vectorCount < 2 * trained && 2 * vectorCount > trained
   }
 
-  private static func centroids(of base: IVFLists) throws(SegmentError) -> VectorMatrix {
+  static func centroids(of base: IVFLists) throws(SegmentError) -> VectorMatrix {
     try base.centroids.verifyAll()
     let matrix = VectorMatrix(count: base.listCount, dimensions: base.dimensions)
     for i in 0..<matrix.count { unsafe matrix.setRow(i, to: base.centroids.floats + i * matrix.stride) }
@@ -124,12 +140,13 @@ struct IVFBuilder {
         options.progress(BuildProgress(stage: .clustering, done: trained + done, total: trained + vectors.count))
       }
     }
+    options.work.addScores(vectors.count * centroids.count)
     if options.isCancelled() { throw .cancelled }
     return lists
   }
 
   /// A point amid the data.
-  private static func mean(of centroids: VectorMatrix) -> [Float] {
+  static func mean(of centroids: VectorMatrix) -> [Float] {
     var sum = [Double](repeating: 0, count: centroids.dimensions)
     for i in 0..<centroids.count {
       let row = unsafe centroids.row(i)

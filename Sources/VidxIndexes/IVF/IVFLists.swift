@@ -13,7 +13,7 @@ import VidxVectors
   /// How far searches have to go for a recall; nil where nobody measured.
   let reach: ListReach?
   /// See `SectionKind.listSpreads`; there where `reach` is.
-  private let spreads: Section?
+  let spreads: Section?
   let vectorCount: Int
   let metric: Metric
   let dimensions: Int

@@ -56,6 +56,13 @@ struct ListReach: Sendable, Equatable {
     return low.base + (high.base - low.base) * (recall - low.recall) / (high.recall - low.recall)
   }
 
+  /// The same for a segment of more vectors, or fewer, in as many lists: searches score so many times as many.
+  func scaled(by factor: Float) -> ListReach {
+    var reach = self
+    for i in reach.steps.indices { reach.steps[i].scored *= factor }
+    return reach
+  }
+
   /// How many vectors a search is expected to score that goes as far as `base`, of those a share of passes.
   func scored(base: Float, share: Double) -> Double {
     guard let last = steps.last else { return .infinity }

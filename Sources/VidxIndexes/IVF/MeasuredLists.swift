@@ -32,6 +32,38 @@ struct MeasuredLists: Sendable {
     self.reach = reach
   }
 
+  /// Takes over what was measured of an older segment's lists, for as many vectors as there are now; their spreads with
+  /// the vectors that were added.
+  /// - Parameter lists: those of `base`, taken over by `IVFBuilder`.
+  /// - Throws: `SegmentError` when the base is damaged.
+  init(
+    _ distinct: DistinctVectors, _ lists: IVFBuilder, inheriting base: IVFLists, _ reach: ListReach, from first: Int
+  ) throws(SegmentError) {
+    self.reach = reach.scaled(by: Float(distinct.count) / Float(max(base.vectorCount, 1)))
+    guard let old = base.spreads else { throw .missingSection(section: .listSpreads, path: base.starts.path) }
+    try old.verifyAll()
+    spreads = (0..<lists.listCount).map { list in
+      let members = lists.order[Int(lists.listStarts[list])..<Int(lists.listStarts[list + 1])]
+      let added = members.filter { $0 >= first }
+      let spread = unsafe Double(old.floats[list])
+      if added.isEmpty { return Float(spread) }
+      let sum = Self.squares(distinct, added, from: lists.centroids, list)
+      return Float(((spread * spread * Double(members.count - added.count) + sum) / Double(members.count)).squareRoot())
+    }
+  }
+
+  /// The sum of the squared distances of vectors from the centroid of a list.
+  private static func squares(
+    _ distinct: DistinctVectors, _ members: [UInt32], from centroids: VectorMatrix, _ list: Int
+  ) -> Double {
+    let kernels = VectorKernels(.l2)
+    let stride = distinct.stride
+    let centroid = unsafe centroids.row(list)
+    return members.reduce(0) { sum, member in
+      unsafe sum + Double(kernels.one(distinct.vectors + Int(member) * stride, centroid, stride))
+    }
+  }
+
   private static let questions = 96
   /// That questions keep together, as long as there are 16.
   private static let mostBytes = 128 << 20
@@ -43,24 +75,13 @@ struct MeasuredLists: Sendable {
 
   /// Root mean square distances of each list's vectors from its centroid.
   private static func spreads(_ distinct: DistinctVectors, _ lists: IVFBuilder) -> [Float] {
-    let dimensions = distinct.configuration.dimensions
-    return (0..<lists.listCount).map { list in
+    (0..<lists.listCount).map { list in
       let members = lists.order[Int(lists.listStarts[list])..<Int(lists.listStarts[list + 1])]
       if members.isEmpty { return 0 }
       // Of a long list some hundred say enough.
       let step = max(members.count / 256, 1)
-      var sum = 0.0
-      var count = 0.0
-      let centroid = unsafe lists.centroids.row(list)
-      for place in stride(from: members.startIndex, to: members.endIndex, by: step) {
-        let vector = unsafe distinct.vectors + Int(members[place]) * distinct.stride
-        for d in 0..<dimensions {
-          let offset = unsafe vector[d] - centroid[d]
-          sum += Double(offset * offset)
-        }
-        count += 1
-      }
-      return Float((sum / count).squareRoot())
+      let some = stride(from: members.startIndex, to: members.endIndex, by: step).map { members[$0] }
+      return Float((squares(distinct, some, from: lists.centroids, list) / Double(some.count)).squareRoot())
     }
   }
 
@@ -126,6 +147,7 @@ struct MeasuredLists: Sendable {
         }
         let nearest = sample.nearest(queries, positions, distinct, isCancelled: options.isCancelled)
         if options.isCancelled() { return }
+        options.work.addScores(range.count * distinct.count)
         for (i, number) in range.enumerated() {
           let own = unsafe Array(UnsafeBufferPointer(start: nearest.floats + i * sample.room, count: sample.room))
           let trial = ListTrial(queries[i], position: positions[i], own, sample, distinct, lists)

@@ -21,6 +21,29 @@ import VidxVectors
     }
   }
 
+  @Test(arguments: [Metric.cosine, .l2, .innerProduct])
+  func findsSeveralNearest(metric: Metric) {
+    let data = TestVectors(count: 1100, dimensions: 24, seed: 11)
+    let vectors = metric == .cosine ? data.rows.map(unit) : data.rows
+    let centroids = Array(vectors[0..<37])
+    let points = Points(vectors)
+    let centres = Points(centroids)
+    let assigner = CentroidAssigner(centres.rows, metric: metric)
+    let found = assigner.nearest(points.rows, width: 5, threads: 3, isCancelled: { false })
+    #expect(found.count == 5 * vectors.count)
+    for i in stride(from: 0, to: vectors.count, by: 7) {
+      let lists = found[5 * i..<5 * i + 5].map { Int($0) }
+      #expect(Set(lists).count == 5)
+      let sorted = centroids.map { referenceDistance(vectors[i], $0, metric) }.sorted()
+      for (place, list) in lists.enumerated() {
+        let distance = referenceDistance(vectors[i], centroids[list], metric)
+        #expect(abs(distance - sorted[place]) <= tolerance(vectors[i], metric))
+      }
+    }
+    let all = assigner.nearest(points.rows, width: 37, threads: 1, isCancelled: { false })
+    #expect(Set(all[37..<74]).count == 37)
+  }
+
   /// In 32 bits the squared lengths of such vectors are coarser than the distances between them.
   @Test func isExactFarFromZero() {
     let near = TestVectors(count: 400, dimensions: 32, seed: 5).rows
