@@ -17,6 +17,8 @@ package protocol RowSource {
   var name: String { get }
   var columns: [RowColumn] { get }
   var count: Int { get }
+  /// Tells the source from others, for builds in parts.
+  var fingerprint: String { get throws }
 
   /// The values of the next row, one for each column; nil after the last.
   mutating func next() throws -> [Value]?
@@ -31,9 +33,19 @@ package protocol VectorBlocks: Sendable {
   var name: String { get }
   var count: Int { get }
   var dimensions: Int { get }
+  /// Tells the source from others, for builds in parts.
+  var fingerprint: String { get throws }
 
   /// Writes vectors `rows` row-major to `destination`.
   func read(rows: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>) throws
+}
+
+extension RowSource {
+  package var fingerprint: String { "\(columns.count) x \(count)" }
+}
+
+extension VectorBlocks {
+  package var fingerprint: String { "\(dimensions) x \(count)" }
 }
 
 extension Session {
@@ -47,17 +59,7 @@ extension Session {
     _ index: String, _ options: IndexOptions, vectors: any VectorBlocks, rows: (any RowSource)? = nil,
     table: String? = nil, build: BuildOptions
   ) throws(VidxError) -> Int {
-    if let rows, rows.count != vectors.count {
-      throw VidxError(
-        .badRows,
-        "\(rows.name) has \(rows.count) rows and \(vectors.name) has \(vectors.count) vectors; "
-          + "row i goes with vector i, so give as many of each")
-    }
-    try options.validate()
-    // Before anything is made of so many.
-    guard vectors.count <= IndexLimits.entries else {
-      throw VidxError(wrapping: BuildError.tooManyRows(vectors.count))
-    }
+    try Self.check(options, vectors, rows)
     try requireFreeName(index)
     var loaded: IndexStore?
     do {
@@ -84,8 +86,25 @@ extension Session {
     return vectors.count
   }
 
-  /// The values that the rows of an index's table have in its filter columns, in the order of the ids.
-  private func filterColumns(_ options: IndexOptions, of ids: [Int64]) throws(VidxError) -> [ValueColumn] {
+  /// Refuses, before anything is made of so many, what cannot be built.
+  static func check(
+    _ options: IndexOptions, _ vectors: any VectorBlocks, _ rows: (any RowSource)?
+  ) throws(VidxError) {
+    if let rows, rows.count != vectors.count {
+      throw VidxError(
+        .badRows,
+        "\(rows.name) has \(rows.count) rows and \(vectors.name) has \(vectors.count) vectors; "
+          + "row i goes with vector i, so give as many of each")
+    }
+    try options.validate()
+    guard vectors.count <= IndexLimits.entries else {
+      throw VidxError(wrapping: BuildError.tooManyRows(vectors.count))
+    }
+  }
+
+  /// Refuses filter columns that the table of the rows does not have.
+  /// - Returns: their names.
+  func checkedFilterColumns(_ options: IndexOptions) throws(VidxError) -> [String] {
     let names = options.filterColumns + (options.partition.map { [$0] } ?? [])
     guard let table = options.rowTable, !names.isEmpty else { return [] }
     let present = try query("SELECT name FROM pragma_table_info(?)", [.text(table)]).compactMap {
@@ -97,6 +116,13 @@ extension Session {
         .badRows,
         "the rows have no column \"\(name)\" to filter by\(guess); they have \(present.joined(separator: ", "))")
     }
+    return names
+  }
+
+  /// The values that the rows of an index's table have in its filter columns, in the order of the ids.
+  private func filterColumns(_ options: IndexOptions, of ids: [Int64]) throws(VidxError) -> [ValueColumn] {
+    let names = try checkedFilterColumns(options)
+    guard let table = options.rowTable, !names.isEmpty else { return [] }
     let key = quoted(identifier: try primaryKey(of: table))
     return try wrappingErrors {
       let list = names.map { ", " + quoted(identifier: $0) }.joined()
@@ -208,6 +234,21 @@ extension Session {
       return ids
     }
   }
+}
+
+/// The row ids that importing these rows gives them, in their order.
+func importedRowIDs(of rows: any RowSource, build: BuildOptions) throws -> [Int64] {
+  let layout = try TableLayout(rows)
+  var source = rows
+  var ids: [Int64] = []
+  ids.reserveCapacity(rows.count)
+  while let values = try source.next() {
+    ids.append(try layout.rowID(of: values, position: ids.count, place: "\(rows.name), \(source.place)"))
+    guard ids.count.isMultiple(of: 1024) else { continue }
+    build.progress(BuildProgress(stage: .reading, done: ids.count, total: rows.count))
+    if build.isCancelled() { throw CancellationError() }
+  }
+  return ids
 }
 
 /// How the columns of a source become a table.

@@ -24,6 +24,17 @@ public struct IndexSummary: Sendable, Equatable {
   public let deltaRows: Int
   /// Rows of segments that are deleted or replaced.
   public let tombstones: Int
+  /// How far a build in parts has come that is not at its end; nil for none.
+  public let unfinished: Unfinished?
+
+  public struct Unfinished: Sendable, Equatable {
+    /// Rows of the source that are done.
+    public let rows: Int
+    /// Rows of the source.
+    public let total: Int
+    /// The file or table.
+    public let source: String
+  }
 }
 
 extension Session {
@@ -86,12 +97,14 @@ extension Session {
         codec: contents.flatMap { IndexCodec(rawValue: $0.codec.rawValue) },
         bytesPerCode: contents?.bytesPerCode)
     }
+    let unfinished = try wrappingErrors { try store.unfinishedBuild() }
     let deltaRows = try count(shadow(name, "delta"))
     let tombstones = try count(shadow(name, "tombstones"))
     return IndexSummary(
       name: name, options: try options(of: name, store: store),
       rows: listed.reduce(0) { $0 + $1.rows } - tombstones + deltaRows, segments: listed, deltaRows: deltaRows,
-      tombstones: tombstones)
+      tombstones: tombstones,
+      unfinished: unfinished.map { IndexSummary.Unfinished(rows: $0.done, total: $0.total, source: $0.source) })
   }
 
   private func count(_ table: String) throws(VidxError) -> Int {
@@ -136,7 +149,11 @@ extension Session {
   /// Merges new and deleted rows into the segments, outside any transaction: readers and writers go on meanwhile.
   package func optimize(_ name: String, build: BuildOptions = BuildOptions()) throws(VidxError) {
     let store = try store(name)
-    try wrappingErrors { try store.optimizeOutsideTransaction(options: build) }
+    do { try wrappingErrors { try store.optimizeOutsideTransaction(options: build) } } catch {
+      guard error.code == .cancelled else { throw error }
+      throw VidxError(
+        .cancelled, "cancelled; merges that were finished are kept, and nothing else was changed", cause: error)
+    }
   }
 
   /// Removes the files that no index names: those of dropped indexes and of builds that were killed. Outside any
@@ -275,6 +292,9 @@ extension Session {
     let rows = try query(
       "SELECT type FROM sqlite_schema WHERE name = ? COLLATE NOCASE AND type IN ('table', 'view')", [.text(name)])
     guard rows.isEmpty else {
+      if let unfinished = try unfinishedBuild(of: name) {
+        throw VidxError(.alreadyExists, try unfinishedMessage(name, unfinished))
+      }
       throw VidxError(
         .alreadyExists, "\"\(name)\" exists already; choose another name, or drop it first (DROP TABLE \(name))")
     }

@@ -69,6 +69,10 @@ extension Session {
   ) throws -> Replacement {
     let store = try store(index)
     let old = store.definition
+    // One that follows a table is made of all its rows.
+    if old.content == nil, let unfinished = try store.unfinishedBuild() {
+      throw VidxError(.badRows, try unfinishedMessage(index, unfinished))
+    }
     var new = Replacement(name: try spelling(of: index), definition: old)
     try changes.apply(to: &new.definition)
     if case .held = source, let model = old.model, let named = changes.model, named != model {

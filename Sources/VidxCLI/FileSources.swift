@@ -8,6 +8,7 @@ struct FileVectors: VectorBlocks {
   var name: String { file.path }
   var count: Int { file.count }
   var dimensions: Int { file.dimensions }
+  var fingerprint: String { get throws { try FileFingerprint.of(file.path) } }
 
   func read(rows: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>) throws {
     try unsafe file.read(rows: rows, into: destination)
@@ -27,6 +28,7 @@ struct FileRows: RowSource {
   var name: String { file.path }
   var columns: [RowColumn] { file.columns.map { RowColumn(name: $0.name, type: $0.type.rawValue) } }
   var count: Int { file.count }
+  var fingerprint: String { get throws { try FileFingerprint.of(file.path) } }
   var place: String { "line \(reader.line)" }
 
   mutating func next() throws -> [Value]? {

@@ -43,6 +43,8 @@ package struct BuildOptions: Sendable {
   package var threads: Int
   /// Bytes that a build may take: of more rows it makes several segments.
   package var memory: Int
+  /// The rows that a content table has are left for a build in parts.
+  package var leavesContent = false
   /// Called from one of the build's threads, often.
   package var progress: @Sendable (BuildProgress) -> Void
   /// Asked often, from any of the build's threads; true ends the build with `BuildError.cancelled`.

@@ -29,6 +29,8 @@ enum Options {
   static let memory = Option(
     name: "memory", value: "SIZE",
     help: "memory to build with, such as 8G (default: most); for more rows, several segments")
+  static let resume = Option(
+    name: "resume", help: "commit part by part; given again, go on with what was interrupted")
   static let estimate = Option(name: "estimate", help: "say what the build would take, and do nothing")
 
   // The query

@@ -11,10 +11,10 @@ struct BuildCommand: Command {
     options: [
       Options.index, Options.vectors, Options.field, Options.rows, Options.table, Options.column, Options.metric,
       Options.type, Options.m, Options.efConstruction, Options.lists, Options.codec, Options.filterColumns,
-      Options.model, Options.threads, Options.memory, Options.estimate, Options.json,
+      Options.model, Options.threads, Options.memory, Options.resume, Options.estimate, Options.json,
     ],
     lesson: """
-      All of it is one transaction: when it fails or Ctrl-C ends it, nothing has changed.
+      All of it is one transaction: when it fails or Ctrl-C ends it, nothing has changed. --resume keeps what is done.
 
       Vectors and rows from files: row i goes with vector i. A whole-number column "id" becomes the primary key,
       otherwise rows are numbered from 1. Column types come from the values.
@@ -44,6 +44,13 @@ struct BuildCommand: Command {
         vidx build big.db --index big --vectors big.npy --estimate
         vidx build big.db --index big --vectors big.npy --memory 8G
 
+      --resume commits the rows first, and then each segment that --memory makes room for. Whatever ends it, Ctrl-C, kill
+      or a power loss, these stay, can be searched, and the same command goes on from there. The smaller the memory, the
+      less is lost, and the more segments there are (vidx optimize merges them). Files and options other than those it
+      was begun with are refused. Writers wait while a segment is built.
+
+        vidx build big.db --index big --vectors big.npy --memory 8G --resume
+
       --model names what made the vectors. Searches and inserts that name another model are refused then, also where
       the dimensions agree; those that name none are not checked. vidx reindex changes an index over.
 
@@ -65,6 +72,7 @@ struct BuildCommand: Command {
   private let model: String?
   private let threads: Int?
   private let memory: Int?
+  private let resumes: Bool
   private let isEstimate: Bool
   private let isJSON: Bool
 
@@ -78,6 +86,7 @@ struct BuildCommand: Command {
     model = arguments.string(Options.model)
     threads = try arguments.integer(Options.threads, in: 1...1024)
     memory = try arguments.size(Options.memory)
+    resumes = arguments.has(Options.resume)
     isEstimate = arguments.has(Options.estimate)
     isJSON = arguments.has(Options.json)
     source = try Self.source(arguments)
@@ -159,6 +168,11 @@ struct BuildCommand: Command {
       switch source {
       case .column(let column, let table):
         let session = try Session(path: database, mode: .readWrite)
+        if resumes {
+          return try session.buildInParts(
+            index, column: column, ofTable: table, metric: metric, type: type, codec: codec,
+            filterColumns: filterColumns, model: model, build: build)
+        }
         return try session.build(
           index, column: column, ofTable: table, metric: metric, type: type, codec: codec,
           filterColumns: filterColumns, model: model, build: build)
@@ -181,6 +195,9 @@ struct BuildCommand: Command {
     return try NewDatabase.undoingCreation(of: database) {
       let session = try Session(path: database, mode: .create)
       do {
+        if resumes {
+          return try session.buildInParts(index, options, vectors: blocks, rows: source, table: table, build: build)
+        }
         return try session.build(index, options, vectors: blocks, rows: source, table: table, build: build)
       } catch let error as VidxError where error.code == .badVector {
         // The builder knows the row's number, not the file.

@@ -8,13 +8,14 @@ struct CheckCommand: Command {
     operands: ["DB"],
     options: [Options.index, Options.json],
     lesson: """
-      Prints one problem a line and exits with 1 when there is any; prints "ok" and exits with 0 otherwise.
+      Prints one problem a line and exits with 1 when there is any; prints "ok" and exits with 0 otherwise. A build that
+      is unfinished is no problem; a line says so.
 
         vidx check packages.db
         vidx check packages.db --index packages_vectors
 
       --json prints one object; a problem without "index" is one of the database file:
-        {"ok": false, "indexes": 1, "problems": [{"index": "v", "problem": "..."}]}
+        {"ok": false, "indexes": 1, "unfinished": [], "problems": [{"index": "v", "problem": "..."}]}
       """)
 
   private let database: String
@@ -33,8 +34,13 @@ struct CheckCommand: Command {
     if index == nil { problems = try session.databaseProblems().map { (nil, $0) } }
     let names = try index.map { [$0] } ?? session.indexNames()
     for name in names { problems += try Self.problems(of: name, session).map { (name, $0) } }
+    var unfinished: [(index: String, text: String)] = []
+    for name in names {
+      if let build = try Self.unfinished(name, session) { unfinished.append((name, build.text)) }
+    }
+    if !isJSON { for (index, text) in unfinished { Terminal.print("\(index): \(text)") } }
     if isJSON {
-      Terminal.print(Self.json(problems, indexes: names.count))
+      Terminal.print(Self.json(problems, indexes: names.count, unfinished: unfinished.map(\.index)))
     } else if problems.isEmpty {
       Terminal.print("ok: \(names.count == 1 ? "1 index" : "\(names.count) indexes")")
     } else {
@@ -51,12 +57,26 @@ struct CheckCommand: Command {
     }
   }
 
-  private static func json(_ problems: [(index: String?, text: String)], indexes: Int) -> String {
+  /// What cannot be read is among the problems.
+  private static func unfinished(
+    _ index: String, _ session: Session
+  ) throws(VidxError) -> IndexSummary.Unfinished? {
+    do { return try session.summary(of: index).unfinished } catch {
+      guard error.code == .corrupt else { throw error }
+      return nil
+    }
+  }
+
+  private static func json(
+    _ problems: [(index: String?, text: String)], indexes: Int, unfinished: [String]
+  ) -> String {
     var json = JSONWriter()
     json.object { json in
       json.key("ok")
       json.bool(problems.isEmpty)
       json.member("indexes", indexes)
+      json.key("unfinished")
+      json.array { json in for index in unfinished { json.string(index) } }
       json.key("problems")
       json.array { json in
         for problem in problems {

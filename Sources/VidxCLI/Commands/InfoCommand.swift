@@ -60,6 +60,7 @@ struct InfoCommand: Command {
       }
       lines.append(line)
     }
+    if let unfinished = summary.unfinished { lines.append("  \(unfinished.text)") }
     lines.append("  new: \(grouped(summary.deltaRows)) rows, deleted: \(grouped(summary.tombstones)) rows")
     return lines.joined(separator: "\n")
   }
@@ -118,7 +119,22 @@ struct InfoCommand: Command {
       }
       json.member("delta_rows", summary.deltaRows)
       json.member("tombstones", summary.tombstones)
+      if let unfinished = summary.unfinished {
+        json.key("unfinished")
+        json.object { json in
+          json.member("rows", unfinished.rows)
+          json.member("of", unfinished.total)
+          json.member("source", unfinished.source)
+        }
+      }
     }
     return json.text
+  }
+}
+
+extension IndexSummary.Unfinished {
+  /// "unfinished: 3,000,000 of 10,000,000 rows of base.npy; go on with vidx build --resume".
+  var text: String {
+    "unfinished: \(grouped(rows)) of \(grouped(total)) rows of \(source); go on with vidx build --resume"
   }
 }

@@ -20,14 +20,30 @@ final class ContentRows: VectorSource, @unchecked Sendable {
     self.dimensions = dimensions
     self.metric = metric
     (rowIDs, filterColumns) = try content.rowsAndValues()
+    statement = try Self.statement(content)
+    try statement.bind(rowIDs.first ?? 0, at: 1)
+  }
+
+  /// Some of the rows.
+  /// - Parameter rowIDs: of rows that have a vector, ascending; not empty.
+  init(_ content: ContentTable, dimensions: Int, metric: Metric, rowIDs: [Int64]) throws(SQLiteError) {
+    self.content = content
+    self.dimensions = dimensions
+    self.metric = metric
+    self.rowIDs = rowIDs
+    filterColumns = try content.values(of: rowIDs)
+    statement = try Self.statement(content)
+    try statement.bind(rowIDs.first ?? 0, at: 1)
+  }
+
+  private static func statement(_ content: ContentTable) throws(SQLiteError) -> Statement {
     let key = quoted(identifier: content.key)
     let column = quoted(identifier: content.column)
-    statement = try content.connection.prepare(
+    return try content.connection.prepare(
       """
       SELECT \(key), \(column) FROM \(content.qualifiedName) \
       WHERE \(column) IS NOT NULL AND \(key) >= ?1 ORDER BY \(key)
       """)
-    try statement.bind(rowIDs.first ?? 0, at: 1)
   }
 
   func copyVectors(_ rows: Range<Int>, to destination: UnsafeMutablePointer<Float>) throws {
@@ -37,7 +53,10 @@ final class ContentRows: VectorSource, @unchecked Sendable {
       try statement.bind(rowIDs[rows.lowerBound], at: 1)
     }
     for row in rows {
-      guard try statement.step(), statement.int64(0) == rowIDs[row] else {
+      // Where some of the rows are wanted, others lie between them.
+      var isThere = try statement.step()
+      while isThere, statement.int64(0) < rowIDs[row] { isThere = try statement.step() }
+      guard isThere, statement.int64(0) == rowIDs[row] else {
         throw StoreError.contentRow(
           table: content.name, rowID: rowIDs[row], reason: "it changed while the index was being built")
       }
@@ -53,10 +72,13 @@ final class ContentRows: VectorSource, @unchecked Sendable {
 
 extension ContentTable {
   /// The keys of the rows that have a vector, ascending.
-  func rowIDs() throws(SQLiteError) -> [Int64] {
+  /// - Parameter last: only those above it; nil for all.
+  func rowIDs(after last: Int64? = nil) throws(SQLiteError) -> [Int64] {
     let key = quoted(identifier: key)
     let statement = try connection.prepare(
-      "SELECT \(key) FROM \(qualifiedName) WHERE \(quoted(identifier: column)) IS NOT NULL ORDER BY \(key)")
+      "SELECT \(key) FROM \(qualifiedName) WHERE \(quoted(identifier: column)) IS NOT NULL"
+        + "\(last == nil ? "" : " AND \(key) > ?1") ORDER BY \(key)")
+    if let last { try statement.bind(last, at: 1) }
     var result: [Int64] = []
     while try statement.step() { result.append(statement.int64(0)) }
     return result
@@ -75,6 +97,26 @@ extension ContentTable {
       for i in columns.indices { columns[i].append(statement.columnValue(Int32(1 + i))) }
     }
     return (rowIDs, columns)
+  }
+
+  /// The values of rows in the filter columns.
+  /// - Parameter rowIDs: ascending.
+  func values(of rowIDs: [Int64]) throws(SQLiteError) -> [ValueColumn] {
+    var columns = filterColumns.map { _ in ValueColumn() }
+    guard !columns.isEmpty, let first = rowIDs.first, let last = rowIDs.last else { return columns }
+    let names = ([key] + filterColumns).map { quoted(identifier: $0) }
+    let statement = try connection.prepare(
+      "SELECT \(names.joined(separator: ", ")) FROM \(qualifiedName) "
+        + "WHERE \(names[0]) BETWEEN ?1 AND ?2 ORDER BY \(names[0])")
+    try statement.bind(first, at: 1)
+    try statement.bind(last, at: 2)
+    var next = 0
+    while try statement.step() {
+      guard next < rowIDs.count, statement.int64(0) == rowIDs[next] else { continue }
+      for i in columns.indices { columns[i].append(statement.columnValue(Int32(1 + i))) }
+      next += 1
+    }
+    return columns
   }
 
   /// The vector in a column of the statement's row.

@@ -39,7 +39,12 @@ extension IndexStore {
     try refuseRepeated(source.rowIDs)
     let parts = try parts(of: source, options: options)
     for (i, part) in parts.enumerated() {
-      try adopt(buildSegment(part, base: nil, options: options.ofPart(i + 1, of: parts.count)))
+      do {
+        try adopt(buildSegment(part, base: nil, options: options.ofPart(i + 1, of: parts.count)))
+      } catch BuildError.badVector(_, let rowID, let error) {
+        // Its number in the part says nothing to anybody.
+        throw BuildError.badVector(row: source.rowIDs.firstIndex(of: rowID) ?? 0, rowID: rowID, error)
+      }
     }
   }
 

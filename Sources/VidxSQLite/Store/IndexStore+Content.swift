@@ -11,7 +11,7 @@ enum ContentImage {
 
 extension IndexStore {
   /// From so many rows on a content table is indexed straight into segments.
-  static let segmentThreshold = 1_000
+  package static let segmentThreshold = 1_000
 
   /// Reads a whole content table. Changes nothing in the database.
   /// - Throws: `StoreError.contentRow` for the first row whose vector cannot be indexed.

@@ -85,6 +85,8 @@ extension IndexStore {
       try tables.statement(query).run()
     }
     try adopt(image, after: revision)
+    // All of it is there now.
+    try note(nil)
     // The columns of another table may have other types, which the virtual table takes when SQLite connects to it.
     if !wasFollowed { try connection.renewSchema(schema) }
   }

@@ -44,7 +44,7 @@ package final class IndexStore {
   }
 
   /// Makes the shadow tables of a new index, and with a content table the triggers that keep it in step; indexes the
-  /// rows that are there already.
+  /// rows that are there already, unless the options leave them.
   /// - Throws: `StoreError.content`, `.contentRow`; `BuildError`; `SQLiteError`, also when the tables exist.
   package static func create(
     _ connection: Connection, schema: String, table: String, definition: IndexDefinition,
@@ -54,7 +54,7 @@ package final class IndexStore {
     if let taken = try tables.firstTaken() { throw StoreError.nameTaken(schema: schema, name: taken) }
     let store = IndexStore(tables: tables, definition: definition)
     let content = try store.contentTable()
-    let image = try content.map { try store.image(of: $0, options: options) }
+    let image = try options.leavesContent ? nil : content.map { try store.image(of: $0, options: options) }
     do {
       try tables.create()
       try definition.write(to: tables)

@@ -2,7 +2,8 @@ import CSQLite
 
 /// The tables behind one index, and the statements on them, each compiled once. Not thread safe.
 ///
-///     t_config(key, value)             the definition, the schema version, identity, revision, retired files
+///     t_config(key, value)             the definition, the schema version, identity, revision, unfinished build,
+///                                      retired files
 ///     t_segments(id, file, ...)        the manifest: the segments of the index
 ///     t_delta(id, stamp, vector)       vectors not yet in a segment; id is the row id; f0, f1, ...: filter columns
 ///     t_tombstones(segment, entry)     rows of segments that are dead
@@ -128,7 +129,7 @@ final class ShadowTables {
   }
 
   enum Query: Hashable {
-    case readConfig, writeConfig
+    case readConfig, writeConfig, deleteConfig
     case readRevision, writeRevision
     case segments, insertSegment, deleteSegment, deleteAllSegments
     case tombstones, insertTombstone, deleteTombstones, deleteAllTombstones
@@ -142,6 +143,7 @@ final class ShadowTables {
     switch query {
     case .readConfig: "SELECT value FROM \(name("config")) WHERE key = ?1"
     case .writeConfig: "INSERT OR REPLACE INTO \(name("config"))(key, value) VALUES (?1, ?2)"
+    case .deleteConfig: "DELETE FROM \(name("config")) WHERE key = ?1"
     case .readRevision: "SELECT value FROM \(name("config")) WHERE key = 'revision'"
     case .writeRevision: "UPDATE \(name("config")) SET value = ?1 WHERE key = 'revision'"
     case .segments: "SELECT id, file, entries FROM \(name("segments")) ORDER BY id"

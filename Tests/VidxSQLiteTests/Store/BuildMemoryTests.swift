@@ -1,3 +1,4 @@
+import Synchronization
 import Testing
 import VidxIndexes
 import VidxSegments
@@ -74,6 +75,40 @@ struct BuildMemoryTests {
     try store.transaction { try store.optimize(options: options(store, rows: 3_000)) }
     #expect(try segmentRows(store) == [2_599])
     try expectAgreement(store, rows, seed: 3)
+  }
+
+  @Test("Cancelled at any moment, optimizing keeps the merges that are done and loses nothing")
+  func cancelledOptimizing() throws {
+    var (limit, isDone, states) = (1, false, Set<[Int]>())
+    while !isDone {
+      let database = try TestDatabase()
+      let store = try IndexStore.make(database.open(), definition())
+      var rows = Self.rows.filter { $0.key <= 2_300 }
+      for part in [1...1_200, 1_201...2_000, 2_001...2_300] as [ClosedRange<Int64>] {
+        try store.addSegment(rows.filter { part.contains($0.key) })
+      }
+      try store.transaction { try store.delete(rowID: 5) }
+      rows[5] = nil
+      let asked = Atomic<Int>(0)
+      var some = options(store, rows: 1_200)
+      some.isCancelled = { [limit] in asked.wrappingAdd(1, ordering: .relaxed).newValue >= limit }
+      do {
+        try store.optimizeOutsideTransaction(options: some)
+        isDone = true
+      } catch BuildError.cancelled {
+        // What this is about.
+      }
+      let sizes = try segmentRows(store).sorted()
+      states.insert(sizes + [store.settled?.views.contains(where: \.hasTombstones) == true ? 1 : 0])
+      #expect(try store.integrityCheck(deep: true) == [])
+      #expect(try store.rowCount() == rows.count)
+      try store.optimizeOutsideTransaction(options: options(store, rows: 1_200))
+      try expectAgreement(store, rows, seed: 6)
+      #expect(try segmentRows(store).sorted() == [1_100, 1_199] && database.segmentFiles().count == 2)
+      limit += 1 + limit / 8
+    }
+    // Untouched, the two small ones merged, and the dead row gone, too.
+    #expect(states == [[300, 800, 1_199, 1], [1_100, 1_199, 1], [1_100, 1_199, 0]])
   }
 
   @Test("What is made anew is shared out, too: of its own vectors, and of a table's")
