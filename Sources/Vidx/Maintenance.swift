@@ -9,24 +9,22 @@ internal import VidxSegments
 /// O(log rows) segments, and a row is written O(log rows) times (about ten after a million inserts).
 public struct Maintenance: Sendable, Equatable {
   /// Nothing is merged but by `VectorIndex.optimize`.
-  public static let off = Maintenance(isOn: false, mergeAfter: nil, threads: 1)
-  /// Merges with one thread, after as many changed rows as would slow searches down.
-  public static let automatic = Maintenance(isOn: true, mergeAfter: nil, threads: 1)
+  public static let off = Maintenance(isOn: false, mergeAfter: nil, threads: nil)
+  /// Merges as each index has it set (`merge_after`, `threads`, `memory` in SQL); else with one thread, after as many
+  /// changed rows as would slow searches down.
+  public static let automatic = Maintenance(isOn: true, mergeAfter: nil, threads: nil)
 
   /// - Parameters:
-  ///   - rows: so many new rows of an index are merged; nil for as many as are 4 MiB of vectors, at least 1,000.
-  ///   - threads: to build with, at least 1.
-  public static func automatic(mergeAfter rows: Int?, threads: Int = 1) -> Maintenance {
-    Maintenance(isOn: true, mergeAfter: rows.map { max($0, 1) }, threads: max(threads, 1))
+  ///   - rows: so many new rows of an index are merged; nil for what the index has set (which is looked at after 250
+  ///     changes or more), or else as many as are 4 MiB of vectors, at least 1,000.
+  ///   - threads: to build with, at least 1; nil for what the index has set, or else one.
+  public static func automatic(mergeAfter rows: Int?, threads: Int? = nil) -> Maintenance {
+    Maintenance(isOn: true, mergeAfter: rows.map { max($0, 1) }, threads: threads.map { max($0, 1) })
   }
 
   let isOn: Bool
   let mergeAfter: Int?
-  let threads: Int
-
-  func policy(dimensions: Int) -> MergePolicy {
-    mergeAfter.map(MergePolicy.init(deltaRows:)) ?? .standard(dimensions: dimensions)
-  }
+  let threads: Int?
 }
 
 /// What maintenance has done since the database was opened.
@@ -166,8 +164,11 @@ extension Session {
     _ name: String, _ maintenance: Maintenance, isCancelled: @escaping @Sendable () -> Bool
   ) throws(VidxError) -> Bool {
     let store = try store(name)
-    let policy = maintenance.policy(dimensions: store.definition.configuration.dimensions)
-    let options = BuildOptions(threads: maintenance.threads, isCancelled: isCancelled)
-    return try wrappingErrors { try store.maintain(policy, options: options) }
+    return try wrappingErrors {
+      let threads = try maintenance.threads ?? store.maintenanceSettings().threads ?? 1
+      return try store.maintain(
+        store.mergePolicy(mergeAfter: maintenance.mergeAfter),
+        options: BuildOptions(threads: threads, isCancelled: isCancelled))
+    }
   }
 }

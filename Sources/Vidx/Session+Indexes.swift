@@ -27,6 +27,10 @@ public struct IndexSummary: Sendable, Equatable {
   /// How far a build in parts has come that is not at its end; nil for none.
   public let unfinished: Unfinished?
 
+  /// How the index is maintained where nobody says otherwise, as far as it is set: `merge_after`, `threads`, and
+  /// `memory` in bytes.
+  public let settings: [String: Int]
+
   public struct Unfinished: Sendable, Equatable {
     /// Rows of the source that are done.
     public let rows: Int
@@ -98,13 +102,15 @@ extension Session {
         bytesPerCode: contents?.bytesPerCode)
     }
     let unfinished = try wrappingErrors { try store.unfinishedBuild() }
+    let settings = try wrappingErrors { try store.maintenanceSettings().list }
     let deltaRows = try count(shadow(name, "delta"))
     let tombstones = try count(shadow(name, "tombstones"))
     return IndexSummary(
       name: name, options: try options(of: name, store: store),
       rows: listed.reduce(0) { $0 + $1.rows } - tombstones + deltaRows, segments: listed, deltaRows: deltaRows,
       tombstones: tombstones,
-      unfinished: unfinished.map { IndexSummary.Unfinished(rows: $0.done, total: $0.total, source: $0.source) })
+      unfinished: unfinished.map { IndexSummary.Unfinished(rows: $0.done, total: $0.total, source: $0.source) },
+      settings: Dictionary(uniqueKeysWithValues: settings.map { ($0.name, $0.value) }))
   }
 
   private func count(_ table: String) throws(VidxError) -> Int {

@@ -34,6 +34,7 @@ extension Session {
     do {
       try transaction {
         let new = try replacement(of: index, source, changes)
+        let build = build.completed(threads: new.settings.threads, memory: new.settings.memory)
         try replace(index, by: new, build)
         if let source = new.rows {
           let store = try store(new.name)
@@ -62,6 +63,7 @@ extension Session {
         "CREATE VIRTUAL TABLE \(name) USING vidx(\(new.definition.arguments.joined(separator: ", ")))")
     }
     if let table = new.rowTable { try setRowTable(table, of: new.name) }
+    try store(new.name).write(new.settings)
   }
 
   private func replacement(
@@ -73,7 +75,7 @@ extension Session {
     if old.content == nil, let unfinished = try store.unfinishedBuild() {
       throw VidxError(.badRows, try unfinishedMessage(index, unfinished))
     }
-    var new = Replacement(name: try spelling(of: index), definition: old)
+    var new = Replacement(name: try spelling(of: index), definition: old, settings: try store.maintenanceSettings())
     try changes.apply(to: &new.definition)
     if case .held = source, let model = old.model, let named = changes.model, named != model {
       throw VidxError(
@@ -215,6 +217,8 @@ extension Session {
 private struct Replacement {
   let name: String
   var definition: IndexDefinition
+  /// Those of the old one.
+  let settings: MaintenanceSettings
   /// nil when the index follows a table, whose rows it reads itself.
   var rows: (any VectorSource)?
   /// The table that is named for the rows of an index with vectors of its own.

@@ -44,6 +44,8 @@ private enum Description {
       field("seed", "\(configuration.seed)"), field("rows", "\(content.rows)"),
       field("segments", "[" + segments.joined(separator: ", ") + "]"), field("delta_rows", "\(content.deltaRows)"),
       field("deleted_rows", "\(content.deletedRows)"),
+      field(
+        "settings", "{" + content.settings.list.map { field($0.name, "\($0.value)") }.joined(separator: ", ") + "}"),
     ]
     return "{" + fields.joined(separator: ", ") + "}"
   }

@@ -83,6 +83,17 @@ package struct BuildMemory: Sendable {
 }
 
 extension BuildMemory {
+  /// Bytes, of a text as 512M, 8G or 1.5GiB; nil for what is none.
+  package static func bytes(of text: String) -> Int? {
+    let digits = text.prefix { $0.isNumber || $0 == "." }
+    let units = ["K": 10, "M": 20, "G": 30, "T": 40]
+    let unit = text.dropFirst(digits.count).uppercased()
+    guard let value = Double(digits), value > 0, value < 1e6,
+      let shift = units.first(where: { [$0.key, $0.key + "B", $0.key + "IB"].contains(unit) })?.value
+    else { return nil }
+    return Int(value * Double(1 << shift))
+  }
+
   /// What builds may take when nobody says: three quarters of the machine's, or of what the process is held to.
   package static let standard = limit() / 4 * 3
 

@@ -43,6 +43,9 @@ package struct BuildOptions: Sendable {
   package var threads: Int
   /// Bytes that a build may take: of more rows it makes several segments.
   package var memory: Int
+  /// The caller has said how many threads, how much memory.
+  private let areThreadsGiven: Bool
+  private let isMemoryGiven: Bool
   /// The rows that a content table has are left for a build in parts.
   package var leavesContent = false
   /// Called from one of the build's threads, often.
@@ -58,8 +61,17 @@ package struct BuildOptions: Sendable {
   ) {
     self.threads = threads > 0 ? threads : Parallel.processorCount
     self.memory = memory ?? BuildMemory.standard
+    (areThreadsGiven, isMemoryGiven) = (threads > 0, memory != nil)
     self.progress = progress
     self.isCancelled = isCancelled
+  }
+
+  /// The same, with these in place of what the caller has not said.
+  package func completed(threads: Int?, memory: Int?) -> BuildOptions {
+    var options = self
+    if !areThreadsGiven, let threads { options.threads = threads }
+    if !isMemoryGiven, let memory { options.memory = memory }
+    return options
   }
 
   /// The same, of one of several segments.

@@ -48,6 +48,19 @@ struct MaintenanceTests {
     #expect(nearest.hits.map(\.id) == sample.nearest(to: sample.vectors[5], k: 10))
   }
 
+  @Test("What an index has set decides, unless the library is told", .timeLimit(.minutes(2)))
+  func settingsOfTheIndexDecide() async throws {
+    let database = try await database(.automatic)
+    try await database.execute("INSERT INTO v(v) VALUES ('merge_after = 300')")
+    try await database.execute("INSERT INTO v(v) VALUES ('threads = 2')")
+    try await insert(0..<400, database)
+    try await until { try await database.index("v").summary().deltaRows == 0 }
+    let summary = try await database.index("v").summary()
+    #expect(summary.rows == 400 && summary.settings == ["merge_after": 300, "threads": 2])
+    _ = try await database.index("v").reindex(IndexChanges(type: .flat))
+    #expect(try await database.index("v").summary().settings == summary.settings)
+  }
+
   @Test(.timeLimit(.minutes(2)))
   func deletedRowsAreWrittenOut() async throws {
     let database = try await database(.automatic(mergeAfter: 100))

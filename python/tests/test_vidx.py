@@ -271,7 +271,7 @@ class StateTests(TestCase):
         self.assertTrue(5 <= segment["code_bytes"] <= 5 + 64)
         self.assertEqual(info, {"name": 'a "b"', "path": self.path, "dimensions": 5, "metric": "l2", "type": "hnsw",
                                 "codec": "int8", "model": None, "m": 6, "ef_construction": 30, "seed": 9, "rows": 100,
-                                "delta_rows": 0, "deleted_rows": 0})
+                                "delta_rows": 0, "deleted_rows": 0, "settings": {}})
         connection = self.connect()
         connection.execute('DELETE FROM "a ""b""" WHERE rowid < 3')
         connection.execute('INSERT INTO "a ""b"""(vector) VALUES (?)', (numpy.ones(5, dtype=numpy.float32),))

@@ -200,7 +200,8 @@ class Index(_vidx.Index):
     def info(self):
         """What the index is and holds: a dict of its name, path, dimensions, metric, type and parameters, codec (as
         asked for), model (None where none is named), rows, segments (file, rows, bytes, codec, code_bytes: those of
-        one vector's code), delta_rows and deleted_rows. All of the state that searches see."""
+        one vector's code), delta_rows, deleted_rows and settings (of maintenance, those that are set). All of the
+        state that searches see."""
         return json.loads(self._info())
 
     def __len__(self):

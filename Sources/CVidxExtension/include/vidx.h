@@ -269,8 +269,8 @@ int vidx_search_batch(vidx_index *index, const float *queries, size_t count, siz
 
 /* What the index is and holds in the state that searches see, as a JSON object: name, path, dimensions, metric, type
  * and its parameters, codec (as asked for, "auto" too), model (null where none is named), rows, segments (file, rows,
- * bytes, the codec they have, code_bytes: those of one vector's code), delta_rows, deleted_rows. `*json` is to be freed
- * by vidx_free. */
+ * bytes, the codec they have, code_bytes: those of one vector's code), delta_rows, deleted_rows, settings (those of
+ * merge_after, threads and memory, in bytes, that are set). `*json` is to be freed by vidx_free. */
 int vidx_info(vidx_index *index, char **json, char **error);
 
 #ifdef __cplusplus

@@ -1,3 +1,5 @@
+import VidxIndexes
+
 /// One option of the command line. An option means the same, and is spelt the same, in every command that takes it.
 struct Option: Equatable, Sendable {
   /// Without the leading dashes.
@@ -131,15 +133,10 @@ struct Arguments: Equatable {
   /// Bytes, as 512M, 8G or 1.5GiB.
   func size(_ option: Option) throws(UsageError) -> Int? {
     guard let text = string(option) else { return nil }
-    let digits = text.prefix { $0.isNumber || $0 == "." }
-    let units = ["K": 10, "M": 20, "G": 30, "T": 40]
-    let unit = text.dropFirst(digits.count).uppercased()
-    guard let value = Double(digits), value > 0, value < 1e6,
-      let shift = units.first(where: { [$0.key, $0.key + "B", $0.key + "IB"].contains(unit) })?.value
-    else {
+    guard let bytes = BuildMemory.bytes(of: text) else {
       throw UsageError("\(option.spelling) \(text): a size expected, such as 512M or 8G")
     }
-    return Int(value * Double(1 << shift))
+    return bytes
   }
 
   func number(_ option: Option) throws(UsageError) -> Double? {

@@ -60,6 +60,12 @@ struct InfoCommand: Command {
       }
       lines.append(line)
     }
+    if !summary.settings.isEmpty {
+      let terms = summary.settings.sorted { $0.key < $1.key }.map { name, value in
+        "\(name) \(name == "memory" ? byteSize(value) : grouped(value))"
+      }
+      lines.append("  settings: \(terms.joined(separator: ", "))")
+    }
     if let unfinished = summary.unfinished { lines.append("  \(unfinished.text)") }
     lines.append("  new: \(grouped(summary.deltaRows)) rows, deleted: \(grouped(summary.tombstones)) rows")
     return lines.joined(separator: "\n")
@@ -119,6 +125,10 @@ struct InfoCommand: Command {
       }
       json.member("delta_rows", summary.deltaRows)
       json.member("tombstones", summary.tombstones)
+      json.key("settings")
+      json.object { json in
+        for (name, value) in summary.settings.sorted(by: { $0.key < $1.key }) { json.member(name, value) }
+      }
       if let unfinished = summary.unfinished {
         json.key("unfinished")
         json.object { json in

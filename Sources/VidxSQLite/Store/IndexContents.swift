@@ -22,6 +22,7 @@ package struct IndexContents: Sendable {
   package let deltaRows: Int
   /// Rows of segments that are deleted or replaced.
   package let deletedRows: Int
+  package let settings: MaintenanceSettings
 }
 
 extension IndexStore {
@@ -44,7 +45,8 @@ extension IndexStore {
   package func contents() throws -> IndexContents {
     IndexContents(
       name: table, segments: segmentsLastSeen, rows: liveCount, deltaRows: delta?.cache.count ?? 0,
-      deletedRows: views.reduce(0) { $0 + $1.index.entryCount - $1.liveCount })
+      deletedRows: views.reduce(0) { $0 + $1.index.entryCount - $1.liveCount },
+      settings: try maintenanceSettings())
   }
 
   private var segmentsLastSeen: [IndexContents.Segment] {

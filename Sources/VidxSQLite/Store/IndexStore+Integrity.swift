@@ -15,6 +15,7 @@ extension IndexStore {
     // On its row the statement holds the read transaction open: all that follows is of one state.
     let revision = try revision(in: statement)
     var check = IntegrityCheck(store: self, revision: revision)
+    do { _ = try maintenanceSettings() } catch let error as StoreError { check.problems.append(error.message) }
     try check.segments()
     try check.tombstones()
     try check.delta()

@@ -8,6 +8,7 @@ extension IndexStore {
   /// The write lock is held throughout. Replaced files stay for readers of older states; see `sweepLongRetired`.
   /// - Throws: `StoreError.inMemory`, `.segment`; `BuildError`; `SQLiteError`.
   package func optimize(options: BuildOptions = BuildOptions()) throws {
+    let options = try completed(options)
     try sweepLongRetired()
     try eachMerge(options) { plan in try merge(plan, options: options) }
   }
@@ -30,6 +31,7 @@ extension IndexStore {
   ///   was.
   package func optimizeOutsideTransaction(options: BuildOptions = BuildOptions()) throws {
     guard connection.isAutocommit else { throw StoreError.insideTransaction(index: table) }
+    let options = try completed(options)
     try eachMerge(options) { plan in try mergeOutsideTransaction(plan, options: options) }
     try sweep()
   }
@@ -39,6 +41,7 @@ extension IndexStore {
   @discardableResult
   package func maintain(_ policy: MergePolicy, options: BuildOptions = BuildOptions()) throws -> Bool {
     guard connection.isAutocommit else { throw StoreError.insideTransaction(index: table) }
+    let options = try completed(options)
     guard let plan = try prepareMerge(choosing: policy.within(options, buildMemory(threads: options.threads))) else {
       return false
     }
@@ -69,6 +72,7 @@ extension IndexStore {
   /// index whose files are missing or damaged; and the triggers are made anew, for the unique keys there are now, and
   /// for a table that was made anew.
   package func rebuild(options: BuildOptions = BuildOptions()) throws {
+    let options = try completed(options)
     guard let content = try contentTable() else {
       // Without a file there is nothing but the delta, which has no structure to build.
       if folder != nil { try merge(prepareMerge(anew: true), options: options) }
@@ -93,6 +97,7 @@ extension IndexStore {
 
   /// Merges what a policy chooses, inside the caller's transaction (SQL: 'merge').
   package func mergeSome(_ policy: MergePolicy, options: BuildOptions = BuildOptions()) throws {
+    let options = try completed(options)
     try sweepLongRetired()
     let policy = policy.within(options, buildMemory(threads: options.threads))
     try merge(prepareMerge(choosing: policy), options: options)

@@ -2,8 +2,8 @@ import CSQLite
 
 /// The tables behind one index, and the statements on them, each compiled once. Not thread safe.
 ///
-///     t_config(key, value)             the definition, the schema version, identity, revision, unfinished build,
-///                                      retired files
+///     t_config(key, value)             the definition, the schema version, identity, revision, settings,
+///                                      unfinished build, retired files
 ///     t_segments(id, file, ...)        the manifest: the segments of the index
 ///     t_delta(id, stamp, vector)       vectors not yet in a segment; id is the row id; f0, f1, ...: filter columns
 ///     t_tombstones(segment, entry)     rows of segments that are dead

@@ -75,8 +75,7 @@ extension VirtualTable {
   private func run(_ command: String) throws {
     switch command.lowercased() {
     case "optimize": try store().optimize(options: registry.buildOptions())
-    case "merge":
-      try merge(.standard(dimensions: store().definition.configuration.dimensions))
+    case "merge": try merge(store().mergePolicy())
     case "rebuild": try store().rebuild(options: registry.buildOptions())
     case "integrity-check":
       let problems = try store().integrityCheck(deep: true)
@@ -84,6 +83,7 @@ extension VirtualTable {
         throw VirtualTableError.damaged(problems: Array(problems.prefix(3)), count: problems.count)
       }
     default:
+      if let setting = try SettingCommand(command) { return try store().set(setting.name, setting.value) }
       guard let rows = Self.rowsOfMerge(command) else { throw VirtualTableError.unknownCommand(command) }
       try merge(MergePolicy(deltaRows: rows))
     }

@@ -12,6 +12,7 @@ internal import VidxSegments
 enum VirtualTableError: Error, Equatable {
   case reservedName(String)
   case unknownCommand(String)
+  case setting(MaintenanceSettings.Name, value: String)
   case commandWithValues
   case commandByUpdate(table: String)
   case readOnlyColumn(Column)
@@ -24,7 +25,9 @@ enum VirtualTableError: Error, Equatable {
   /// 'integrity-check' found something; the first few problems.
   case damaged(problems: [String], count: Int)
 
-  static let commands = ["merge", "optimize", "rebuild", "integrity-check"]
+  static let commands = [
+    "merge", "optimize", "rebuild", "integrity-check", "merge_after = N", "threads = N", "memory = SIZE",
+  ]
 }
 
 extension VirtualTableError: CustomStringConvertible {
@@ -36,6 +39,8 @@ extension VirtualTableError: CustomStringConvertible {
       "unknown command '\(text)'"
         + (nearestSpelling(to: text, among: Self.commands).map { " (did you mean '\($0)'?)" } ?? "")
         + ": known are \(Self.commands.joined(separator: ", "))"
+    case .setting(let name, let value):
+      "\(name.rawValue) cannot be '\(value)': give \(name.values)"
     case .commandWithValues:
       "a command stands alone: INSERT INTO t(t) VALUES('optimize')"
     case .commandByUpdate(let table):

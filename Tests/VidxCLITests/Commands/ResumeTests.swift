@@ -58,4 +58,13 @@ import Testing
     let files = try FileManager.default.contentsOfDirectory(atPath: sandbox.file("t.db-vidx"))
     #expect(files.count == 3, "\(files)")
   }
+
+  @Test func showsSettingsOfMaintenance() throws {
+    try sandbox.write("vectors.npy", Sample(count: 300).npy)
+    try sandbox.succeed("build", "t.db", "--index", "v", "--vectors", "vectors.npy", "--type", "flat")
+    try sandbox.succeed("sql", "t.db", "INSERT INTO v(v) VALUES ('merge_after = 5000'), ('memory = 1G')")
+    #expect(try sandbox.succeed("info", "t.db").output.contains("\n  settings: memory 1.0 GiB, merge_after 5,000\n"))
+    let info = try sandbox.succeed("info", "t.db", "--json").objects()[0]
+    #expect(info["settings"] as? [String: Int] == ["memory": 1 << 30, "merge_after": 5_000])
+  }
 }

@@ -29,6 +29,7 @@ import VidxVectors
   private static let keys = [
     "version", "dimensions", "metric", "index", "m", "ef_construction", "lists", "codec", "seed", "content", "column",
     "filter_columns", "filter:0", "partition:0", "rows_table", "revision", "retired:a-1.seg",
+    "unfinished", "merge_after", "threads", "memory",
   ]
 
   /// Two segments, a delta, tombstones, a filter column; 4 dimensions.

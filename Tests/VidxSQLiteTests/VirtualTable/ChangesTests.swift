@@ -156,7 +156,7 @@ import VidxSQLite
     ("UPDATE v SET distance = 0 WHERE rowid = 1", "distance is not stored"),
     ("UPDATE v SET v = 'optimize' WHERE rowid = 1", "a command is given by INSERT"),
     ("INSERT INTO v(v) VALUES ('optimise')", "did you mean 'optimize'?"),
-    ("INSERT INTO v(v) VALUES ('vacuum')", "known are merge, optimize, rebuild, integrity-check"),
+    ("INSERT INTO v(v) VALUES ('vacuum')", "known are merge, optimize, rebuild, integrity-check, merge_after = N"),
     ("INSERT INTO v(v) VALUES ('merge = 0')", "unknown command 'merge = 0'"),
     ("INSERT INTO v(v) VALUES ('optimize = 5')", "unknown command 'optimize = 5'"),
     ("INSERT INTO v(v, rowid) VALUES ('optimize', 1)", "a command stands alone"),
