@@ -5,11 +5,11 @@ extension IndexStore {
   /// Merges the delta and all segments into one segment, inside the caller's transaction (SQL: 'optimize'); into as few
   /// as can be built within `options.memory`, where that is too small for one.
   ///
-  /// The write lock is held throughout. Replaced files stay for readers of older states; see `sweepLongRetired`.
+  /// The write lock is held throughout. Replaced files stay for readers of older states; see `sweepRetired`.
   /// - Throws: `StoreError.inMemory`, `.segment`; `BuildError`; `SQLiteError`.
   package func optimize(options: BuildOptions = BuildOptions()) throws {
     let options = try completed(options)
-    try sweepLongRetired()
+    try sweepRetired()
     try eachMerge(options) { plan in try merge(plan, options: options) }
   }
 
@@ -98,7 +98,7 @@ extension IndexStore {
   /// Merges what a policy chooses, inside the caller's transaction (SQL: 'merge').
   package func mergeSome(_ policy: MergePolicy, options: BuildOptions = BuildOptions()) throws {
     let options = try completed(options)
-    try sweepLongRetired()
+    try sweepRetired()
     let policy = policy.within(options, buildMemory(threads: options.threads))
     try merge(prepareMerge(choosing: policy), options: options)
   }

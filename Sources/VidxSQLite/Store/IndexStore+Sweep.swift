@@ -1,14 +1,16 @@
+internal import CSQLite
 package import VidxSegments
 
 // When may a segment that no manifest names be removed? (docs/decisions/0002-sweeping-segments.md)
 //
 // - Its writer may be about to name it: it holds the file's lock until its commit, and the sweep locks first.
 // - A reader of an older state may be about to open it. With a rollback journal there is none after a commit, which has
-//   to wait for all readers. With a write-ahead log a checkpoint in mode RESTART succeeds only when no reader is left
-//   on an older state, so files that were unnamed before it are nobody's after it.
+//   to wait for all readers. With a write-ahead log a checkpoint copies all of it only when no reader is left on an
+//   older state, so files that were unnamed before it are nobody's after it.
 // - The transaction that took its name away may yet be rolled back: a sweep runs outside any transaction.
 //
-// Inside a statement nothing can be checkpointed; there, files wait until their retirement is an hour old.
+// Inside a statement another connection sweeps, which is outside of it: it sees what is committed, and can checkpoint.
+// Where there can be none, files wait until their retirement is an hour old.
 
 extension IndexStore {
   /// Removes the files beside the database that no index of it needs. Does nothing while an older reader may, which the
@@ -48,8 +50,9 @@ extension IndexStore {
     // A reader may take its time: the files can wait for the next sweep, whoever sweeps cannot.
     let outcome = connection.withoutWaiting {
       Result { () throws(SQLiteError) in
-        let checkpoint = try connection.prepare("PRAGMA \(schema).wal_checkpoint(RESTART)")
-        return try checkpoint.step() && checkpoint.int64(0) == 0
+        let checkpoint = try connection.prepare("PRAGMA \(schema).wal_checkpoint(PASSIVE)")
+        // Of the frames in the log, all have been copied.
+        return try checkpoint.step() && checkpoint.int64(0) == 0 && checkpoint.int64(1) == checkpoint.int64(2)
       }
     }
     if case .failure(let error) = outcome, error.isBusy || error.isLocked { return false }
@@ -87,13 +90,28 @@ extension IndexStore {
   /// How long a retired file is kept for readers when nothing can prove that there are none, in seconds.
   static let retirement: Int64 = 3_600
 
-  /// Removes files that this index retired more than an hour ago. For the start of maintenance inside a statement.
-  ///
+  /// Removes files that this index has retired, in transactions before this one. For the start of maintenance inside a
+  /// statement.
+  func sweepRetired() throws {
+    let retired = try retiredFiles()
+    if !retired.isEmpty, !sweepElsewhere() { try remove(retired.filter { $0.age > Self.retirement }.map(\.name)) }
+  }
+
+  /// Sweeps on another connection.
+  /// - Returns: false where there can be none: the host has locked the file for itself, or reads it otherwise than plain
+  ///   SQLite does.
+  private func sweepElsewhere() -> Bool {
+    guard let path = connection.filename(schema: schema) else { return false }
+    do {
+      let other = try Connection(path: path, flags: SQLITE_OPEN_READWRITE, busyTimeout: 0)
+      try Self.sweep(other, schema: "main")
+      return true
+    } catch { return false }
+  }
+
   /// Does nothing inside a transaction that was begun explicitly: it may have retired them itself, and be rolled back.
-  func sweepLongRetired() throws {
-    guard let folder, connection.isAutocommit else { return }
-    let old = try retiredFiles().filter { $0.age > Self.retirement }.map(\.name)
-    if old.isEmpty { return }
+  private func remove(_ old: [String]) throws {
+    guard let folder, connection.isAutocommit, !old.isEmpty else { return }
     let named = try Self.namedFiles(connection, schema: schema)
     for name in old where !named.contains(name) {
       // A file that cannot be removed only takes space; the next sweep tries again, and says so.

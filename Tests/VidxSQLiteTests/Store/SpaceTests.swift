@@ -77,15 +77,10 @@ extension TestDatabase {
     }
   }
 
-  /// An hour passes, and the next merge takes away the files that were replaced before.
-  private func waitAnHour(_ connection: Connection) throws {
-    try connection.execute("UPDATE v_config SET value = value - 3601 WHERE key LIKE 'retired:%'")
-    try connection.execute("INSERT INTO v(v) VALUES ('merge')")
-  }
-
+  /// The files that a merge has replaced go with the next.
   private func settle(_ connection: Connection) throws {
     try connection.execute("INSERT INTO v(v) VALUES ('optimize')")
-    try waitAnHour(connection)
+    try connection.execute("INSERT INTO v(v) VALUES ('merge')")
   }
 
   static let layouts =
