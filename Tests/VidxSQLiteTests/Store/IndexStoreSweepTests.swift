@@ -8,8 +8,10 @@ import VidxVectors
 
 /// Which files a sweep takes, and which it leaves.
 struct IndexStoreSweepTests {
-  private func rows(_ range: ClosedRange<Int64>) -> [Int64: [Float]] {
-    IndexStoreTransactionTests.rows(range, seed: 1)
+  private func rows(_ ranges: ClosedRange<Int64>...) -> [Int64: [Float]] {
+    ranges.reduce(into: [:]) { rows, range in
+      rows.merge(IndexStoreTransactionTests.rows(range, seed: 1)) { _, new in new }
+    }
   }
 
   @Test(arguments: ["DELETE", "WAL"])
@@ -103,7 +105,7 @@ struct IndexStoreSweepTests {
     #expect(try database.segmentFiles() == all, "the transaction that has replaced it may be rolled back")
     try connection.execute("ROLLBACK")
     store.rollback()
-    try expectAgreement(IndexStore.open(connection), rows(1...11), seed: 1)
+    try expectAgreement(IndexStore.open(connection), rows(1...5, 6...9, 10...11), seed: 1)
   }
 
   @Test func maintenanceInsideStatementsKeepsWhatAReaderMayNeed() throws {
@@ -144,7 +146,7 @@ struct IndexStoreSweepTests {
     store.rollback()
     try store.optimize(options: .serial)
     #expect(try database.segmentFiles().count == 1)
-    try expectAgreement(store, rows(1...9), seed: 1)
+    try expectAgreement(store, rows(1...5, 6...9), seed: 1)
   }
 
   @Test func theFilesOfADroppedIndexGo() throws {
