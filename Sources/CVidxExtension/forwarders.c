@@ -377,6 +377,11 @@ int sqlite3_txn_state(sqlite3 *a0, const char *a1) {
   return vidx_sqlite->txn_state(a0, a1);
 }
 
+#undef sqlite3_uri_boolean
+int sqlite3_uri_boolean(sqlite3_filename a0, const char *a1, int a2) {
+  return vidx_sqlite->uri_boolean(a0, a1, a2);
+}
+
 #undef sqlite3_user_data
 void *sqlite3_user_data(sqlite3_context *a0) {
   return vidx_sqlite->user_data(a0);
@@ -420,6 +425,11 @@ const unsigned char *sqlite3_value_text(sqlite3_value *a0) {
 #undef sqlite3_value_type
 int sqlite3_value_type(sqlite3_value *a0) {
   return vidx_sqlite->value_type(a0);
+}
+
+#undef sqlite3_vfs_find
+sqlite3_vfs *sqlite3_vfs_find(const char *a0) {
+  return vidx_sqlite->vfs_find(a0);
 }
 
 #undef sqlite3_vtab_collation

@@ -33,9 +33,12 @@ public struct MaintenanceReport: Sendable, Equatable {
   public internal(set) var merges = 0
   /// Why the last one failed; nil when it did not. It is tried again after the next write.
   public internal(set) var lastError: VidxError?
+  /// Why files that a merge has replaced could not be removed; nil when they were. Tried again after the next merge.
+  public internal(set) var lastSweepError: VidxError?
 
   public static func == (one: MaintenanceReport, other: MaintenanceReport) -> Bool {
     one.merges == other.merges && one.lastError?.message == other.lastError?.message
+      && one.lastSweepError?.message == other.lastSweepError?.message
   }
 }
 
@@ -98,7 +101,7 @@ final class MaintenanceState: Sendable {
   }
 
   /// Has replaced files swept until none waits for a reader of an older state: at first after 20 ms, in the end every
-  /// minute.
+  /// minute, for which later calls wait as well.
   /// - Parameter sweep: returns whether files are left.
   func sweepLater(_ sweep: @escaping @Sendable () async throws(VidxError) -> Bool) {
     state.withLock { state in
@@ -109,8 +112,9 @@ final class MaintenanceState: Sendable {
         // Sleeping throws when the database is closed.
         while (try? await Task.sleep(for: pause)) != nil, let self, self.beginsSweep() {
           do throws(VidxError) {
-            if try await sweep() { self.wantsAnotherSweep() }
-          } catch { self.noteSweep(error) }
+            let isLeft = try await sweep()
+            self.noteSweep(isLeft: isLeft, error: nil)
+          } catch { self.noteSweep(isLeft: error.code == .busy, error: error) }
           pause = min(pause * 2, .seconds(60))
         }
       }
@@ -126,10 +130,12 @@ final class MaintenanceState: Sendable {
     }
   }
 
-  private func wantsAnotherSweep() { state.withLock { $0.wantsSweep = true } }
-
-  /// The next merge sweeps again.
-  private func noteSweep(_ error: VidxError) { state.withLock { $0.report.lastError = error } }
+  private func noteSweep(isLeft: Bool, error: VidxError?) {
+    state.withLock { state in
+      state.wantsSweep = state.wantsSweep || isLeft
+      state.report.lastSweepError = error
+    }
+  }
 
   func close() {
     let sweeper = state.withLock { state in

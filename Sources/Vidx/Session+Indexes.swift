@@ -172,13 +172,21 @@ extension Session {
 
   /// The same.
   /// - Returns: whether a reader of an older state has to be waited for.
+  /// - Throws: what kept it from removing one.
   func sweepAwaitsReaders() throws(VidxError) -> Bool {
-    try wrappingErrors { try IndexStore.sweep(connection, schema: "main").awaitsReaders }
+    try wrappingErrors {
+      let result = try IndexStore.sweep(connection, schema: "main")
+      if let failure = result.failures.first { throw failure }
+      return result.awaitsReaders
+    }
   }
 
   /// Sweeps behind work that is done, and is not to fail for it.
-  /// - Returns: whether another sweep is wanted, which says what is wrong.
-  func wantsAnotherSweep() -> Bool { (try? sweepAwaitsReaders()) ?? true }
+  /// - Returns: whether another sweep is wanted, which says what is wrong: this one could not be, or not remove all.
+  func wantsAnotherSweep() -> Bool {
+    if !connection.isAutocommit { return true }
+    return (try? sweepAwaitsReaders()) ?? true
+  }
 
   /// Names of the files in the folder beside the database, those that no index names too.
   package func files() throws(VidxError) -> Set<String> {

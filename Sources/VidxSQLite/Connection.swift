@@ -130,6 +130,19 @@ import VidxIndexes
     return path.isEmpty ? nil : path
   }
 
+  /// Whether another connection to the file of a schema, opened by its name alone, would respect the locks of this one.
+  /// Otherwise it might take a journal that is being written for one that a crash has left.
+  func isOpenedAsUsual(schema: String) -> Bool {
+    var system: UnsafeMutablePointer<sqlite3_vfs>?
+    let code = unsafe withUnsafeMutablePointer(to: &system) {
+      unsafe sqlite3_file_control(handle, schema, SQLITE_FCNTL_VFS_POINTER, $0)
+    }
+    guard code == SQLITE_OK, unsafe system != nil, unsafe system == sqlite3_vfs_find(nil),
+      let name = unsafe sqlite3_db_filename(handle, schema)
+    else { return false }
+    return unsafe sqlite3_uri_boolean(name, "nolock", 0) == 0 && sqlite3_uri_boolean(name, "immutable", 0) == 0
+  }
+
   /// The type that a column of a table is declared with, empty without one; nil when there is no such table or column.
   /// Asks the schema as the connection has read it: no statement is run.
   func declaredType(of column: String, table: String, schema: String) throws(SQLiteError) -> String? {

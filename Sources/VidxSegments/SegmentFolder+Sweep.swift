@@ -61,6 +61,7 @@ extension SegmentFolder {
       // With a rollback journal the commit that took the names away is the removal of a file: lost with the power, the
       // state before it would come back, and want these segments.
       try fileSystem.synchronizeDirectory(parentDirectory(of: path))
+      try synchronizeJournal()
     } catch {
       return result.failures.append(error)
     }
@@ -71,6 +72,26 @@ extension SegmentFolder {
         result.failures.append(error)
       }
     }
+  }
+
+  /// With `journal_mode = TRUNCATE` the commit is that the journal has become empty, which SQLite does not always
+  /// synchronise.
+  private func synchronizeJournal() throws(SegmentError) {
+    guard path.hasSuffix(Self.suffix) else { return }
+    let journal = path.dropLast(Self.suffix.count) + "-journal"
+    do throws(SegmentError) {
+      let file = try OpenFile(String(journal), for: .locking, fileSystem: fileSystem)
+      try fileSystem.complete(.synchronize, file.path) { () throws(SystemCallError) in
+        try fileSystem.synchronize(file.descriptor)
+      }
+    } catch .notFound {}
+  }
+
+  /// Those of some files that no writer holds: the transactions that were to name them have ended.
+  package func withoutWriters(_ names: Set<String>) throws(SegmentError) -> Set<String> {
+    var free: Set<String> = []
+    for name in names where try lockUnlessBusy(name) != nil { free.insert(name) }
+    return free
   }
 
   /// Opens and locks a file; nil when a writer holds it, or when it is gone.

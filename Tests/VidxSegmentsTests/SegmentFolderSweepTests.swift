@@ -53,9 +53,24 @@ struct SegmentFolderSweepTests {
     let published = try writer.publish()
     #expect(folder.sweep { [] } == SweepResult())
     #expect(try names() == ["a-1.seg"])
+    try write("b-1.seg")
+    #expect(try folder.withoutWriters(["a-1.seg", "b-1.seg", "gone.seg"]) == ["b-1.seg"])
     published.release()
-    #expect(folder.sweep { ["a-1.seg"] } == SweepResult())
-    #expect(folder.sweep { [] }.removed == ["a-1.seg"])
+    #expect(try folder.withoutWriters(["a-1.seg", "b-1.seg", "gone.seg"]) == ["a-1.seg", "b-1.seg"])
+    #expect(folder.sweep { ["a-1.seg", "b-1.seg"] } == SweepResult())
+    #expect(folder.sweep { ["b-1.seg"] }.removed == ["a-1.seg"])
+  }
+
+  @Test("A journal that was emptied, and not removed, is synchronised before anything goes", arguments: [true, false])
+  func journalFirst(isThere: Bool) throws {
+    try write("a-1.seg")
+    let journal = String(folder.path.dropLast(SegmentFolder.suffix.count)) + "-journal"
+    if isThere { try directory.write([], to: journal) }
+    let fileSystem = FaultyFileSystem()
+    #expect(SegmentFolder(path: folder.path, fileSystem: fileSystem).sweep { [] }.removed == ["a-1.seg"])
+    let calls = fileSystem.calls.filter { [.synchronize, .remove].contains($0.operation) }
+    #expect(calls.last == .init(.remove, "a-1.seg"))
+    #expect(calls.filter { $0.operation == .synchronize }.count == (isThere ? 2 : 1))
   }
 
   @Test("The names are asked for only when the files are locked, so that no commit falls between")

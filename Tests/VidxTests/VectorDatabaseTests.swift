@@ -240,6 +240,15 @@ import Vidx
     #expect(directory.segments(of: "t.db") == [])
   }
 
+  @Test func droppingAnIndexCanBeUndone() async throws {
+    try await fill().optimize()
+    try await database.execute("BEGIN")
+    try await database.dropIndex("v")
+    try await database.execute("ROLLBACK")
+    #expect(try await database.indexes().map(\.name) == ["v"])
+    #expect(try await database.check() == [])
+  }
+
   @Test func worksInMemory() async throws {
     let memory = try await VectorDatabase(path: ":memory:")
     let index = try await memory.createIndex("v", options: IndexOptions(dimensions: 2, metric: .l2))

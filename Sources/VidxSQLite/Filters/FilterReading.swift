@@ -16,8 +16,8 @@ final class FilterReading {
 
   /// - Parameters:
   ///   - statement: with its values bound.
-  ///   - converting: called once, when it answers something else than whole numbers: gives a statement that is read in
-  ///     its place, with its values bound. Without it, whatever is no row id is an error.
+  ///   - converting: called once, when it answers something else than whole numbers, or too many: gives a statement that
+  ///     is read in its place, with its values bound. Without it both are errors.
   init(
     _ statement: Statement, limit: StatementLimit, converting: (() throws(SQLiteError) -> Statement)? = nil
   ) {
@@ -69,7 +69,7 @@ final class FilterReading {
     try read(upTo: most)
   }
 
-  /// - Returns: whether nothing came that is no row id.
+  /// - Returns: false when something came that is no row id, or too many that are.
   private func readRowIDs(upTo most: Int) throws -> Bool {
     let handle = unsafe statement.handle
     // A host's connection cannot be stopped between rows.
@@ -93,6 +93,7 @@ final class FilterReading {
       if ids.count >= mostRowIDs {
         // A row may have come more than once.
         ids = RowIDs.ascending(ids)
+        guard ids.count < mostRowIDs / 2 || converting == nil else { return false }
         guard ids.count < mostRowIDs / 2 else { throw FilterError.tooManyRows(limit: mostRowIDs) }
       }
       switch unsafe sqlite3_column_type(handle, 0) {

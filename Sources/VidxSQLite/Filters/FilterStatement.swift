@@ -97,6 +97,8 @@ final class FilterStatement {
     return FilterReading(statement, limit: limit) { [self] () throws(SQLiteError) in
       // The next time, too, with whatever values.
       (statement, self.converting) = (converting, nil)
+      // Its own count says nothing of what the other has seen.
+      recompilations = -1
       try Self.bind(values, to: converting)
       return converting
     }

@@ -73,6 +73,7 @@ extension IndexStore {
   /// for a table that was made anew.
   package func rebuild(options: BuildOptions = BuildOptions()) throws {
     let options = try completed(options)
+    try sweepRetired()
     guard let content = try contentTable() else {
       // Without a file there is nothing but the delta, which has no structure to build.
       if folder != nil { try merge(prepareMerge(anew: true), options: options) }

@@ -30,7 +30,10 @@ extension IndexStore {
       return SweepResult()
     }
     let folder = SegmentFolder(databasePath: path)
-    let candidates = try Set(folder.list()).subtracting(namedFiles(connection, schema: schema))
+    let unnamed = try Set(folder.list()).subtracting(namedFiles(connection, schema: schema))
+    if unnamed.isEmpty { return SweepResult() }
+    // One that a writer holds may be named before the readers are asked, be read, and lose its name again behind them.
+    let candidates = try folder.withoutWriters(unnamed).subtracting(namedFiles(connection, schema: schema))
     if candidates.isEmpty { return SweepResult() }
     guard try isLatestStateForAll(connection, schema: schema) else { return SweepResult(awaitsReaders: true) }
     return try folder.sweep {
@@ -98,12 +101,16 @@ extension IndexStore {
   }
 
   /// Sweeps on another connection.
-  /// - Returns: false where there can be none: the host has locked the file for itself, or reads it otherwise than plain
-  ///   SQLite does.
+  /// - Returns: false where there can be none: the host has locked the file for itself, or locks and reads it otherwise
+  ///   than SQLite usually does.
   private func sweepElsewhere() -> Bool {
-    guard let path = connection.filename(schema: schema) else { return false }
+    guard connection.isOpenedAsUsual(schema: schema), let path = connection.filename(schema: schema) else {
+      return false
+    }
     do {
-      let other = try Connection(path: path, flags: SQLITE_OPEN_READWRITE, busyTimeout: 0)
+      // A cache that was shared would be locked by the statement that is running.
+      let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_PRIVATECACHE
+      let other = try Connection(path: path, flags: flags, busyTimeout: 0)
       try Self.sweep(other, schema: "main")
       return true
     } catch { return false }
