@@ -16,8 +16,8 @@ final class FilterReading {
 
   /// - Parameters:
   ///   - statement: with its values bound.
-  ///   - converting: called once, when it answers something else than whole numbers, or too many: gives a statement that
-  ///     is read in its place, with its values bound. Without it both are errors.
+  ///   - converting: called once, when it answers something else than whole numbers, or too many: gives a statement
+  ///     that is read in its place, with its values bound. Without it both are errors.
   init(
     _ statement: Statement, limit: StatementLimit, converting: (() throws(SQLiteError) -> Statement)? = nil
   ) {
