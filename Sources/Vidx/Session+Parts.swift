@@ -2,6 +2,12 @@ package import VidxIndexes
 internal import VidxSQLite
 internal import VidxVectors
 
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Darwin)
+  internal import Darwin
+#endif
+
 // Builds in parts: the rows, and then each segment that memory allows, in a transaction of its own. What is committed
 // stays when the build is interrupted, by whatever, and the same call goes on from there.
 
@@ -35,7 +41,7 @@ extension Session {
       let store = try store(index)
       let reader = try PartReader(self, options, ids: ids, blocks: vectors)
       do {
-        while try store.buildNextPart(options: build, rows: reader.rows) != nil {}
+        while try store.buildNextPart(options: build, rows: reader.rows) != nil { letOthersWrite() }
       } catch BuildError.badVector(_, let id, let reason) {
         // The part knows the row's number in it only.
         throw BuildError.badVector(row: ids.firstIndex(of: id) ?? 0, rowID: id, reason)
@@ -64,11 +70,17 @@ extension Session {
     return try inParts(index, of: count, options, build) {
       if let unfinished {
         try check(unfinished, of: index, source, options)
+        guard try self.store(index).isFollowingItsTable() else {
+          throw VidxError(
+            .badRows,
+            "table \"\(table)\" has been made anew since index \"\(index)\" was begun, and is not followed any more; "
+              + "make the index of what it holds now with vidx rebuild, or drop it: \(try dropStatements(index))")
+        }
       } else {
         _ = try begin(index, options, source, nil, build)
       }
       let store = try store(index)
-      while try store.buildNextPartOfContent(options: build) != nil {}
+      while try store.buildNextPartOfContent(options: build) != nil { letOthersWrite() }
     }
   }
 
@@ -88,6 +100,10 @@ extension Session {
   }
 
   // MARK: Steps
+
+  /// Who waits for the write lock looks for it again after 100 ms at most (SQLite's busy timeout): between two parts,
+  /// of minutes maybe, there is time for it.
+  private func letOthersWrite() { usleep(150_000) }
 
   /// Runs a build in parts, says what of it is done when it is cancelled, and sweeps what killed ones have left.
   private func inParts(

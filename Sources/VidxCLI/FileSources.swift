@@ -4,11 +4,19 @@ import VidxFiles
 /// Vectors of a file, as the façade loads them.
 struct FileVectors: VectorBlocks {
   let file: any VectorFile
+  /// What of the objects of a .jsonl file they are; of no meaning for other files.
+  let field: String
 
   var name: String { file.path }
   var count: Int { file.count }
   var dimensions: Int { file.dimensions }
-  var fingerprint: String { get throws { try FileFingerprint.of(file.path) } }
+  var fingerprint: String {
+    get throws {
+      // In digits: it is stored between tabs.
+      let field = field.utf8.map { String($0, radix: 16) }.joined(separator: ".")
+      return try FileFingerprint.of(file.path) + " field " + field
+    }
+  }
 
   func read(rows: Range<Int>, into destination: UnsafeMutableBufferPointer<Float>) throws {
     try unsafe file.read(rows: rows, into: destination)

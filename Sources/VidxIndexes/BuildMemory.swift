@@ -69,6 +69,12 @@ package struct BuildMemory: Sendable {
   /// How many rows a segment may have to be built within so many bytes.
   package func rows(within bytes: Int) -> Int { max(0, bytes - Self.fixed) / bytesPerRow }
 
+  /// - Throws: `BuildError.tooLittleMemory` for bytes within which no segment could be built.
+  package func check(_ bytes: Int) throws(BuildError) {
+    if rows(within: bytes) >= Self.fewestRows { return }
+    throw .tooLittleMemory(bytes: bytes, needed: self.bytes(rows: Self.fewestRows))
+  }
+
   /// The rows of each segment: as few segments as memory takes, of about equal size.
   /// - Throws: `BuildError.tooLittleMemory`.
   package func parts(of count: Int, within bytes: Int) throws(BuildError) -> [Range<Int>] {

@@ -269,6 +269,8 @@ import VidxSegments
       try session.execute("UPDATE v_config SET value = ? WHERE key = 'unfinished'", [.text(note)])
       let error = try #require(throws: VidxError.self) { try run(session, options(), build(options())) }
       #expect(error.code == .corrupt && error.message.contains("unfinished"), "\(error.message)")
+      let problems = try session.problems(of: "v")
+      #expect(problems.count == 1 && problems[0].contains("unfinished"), "\(problems)")
     }
   }
 }
@@ -335,6 +337,19 @@ import VidxSegments
     try expectAgreement()
     #expect(try session.unfinishedBuild(of: "w") == nil)
     #expect(throws: VidxError.self) { try run() }
+  }
+
+  /// Its rows would be those of two tables.
+  @Test func aTableMadeAnewIsNotGoneOnWith() throws {
+    #expect(throws: VidxError.self) { try run(stoppingAfter: 1) }
+    try session.execute("ALTER TABLE docs RENAME TO old")
+    try session.execute("CREATE TABLE docs(id INTEGER PRIMARY KEY, half INTEGER, v BLOB)")
+    try session.execute("INSERT INTO docs SELECT id, half, v FROM old")
+    try session.execute("DROP TABLE old")
+    let error = try #require(throws: VidxError.self) { try run() }
+    #expect(error.code == .badRows && error.message.contains("vidx rebuild"), "\(error.message)")
+    try session.rebuild("w")
+    try expectAgreement()
   }
 
   @Test("Made anew, it is finished", arguments: ["rebuild", "reindex"])

@@ -188,7 +188,7 @@ struct BuildCommand: Command {
     vectors: String, field: String?, rows: String?, table: String?, _ build: BuildOptions
   ) throws -> Int {
     let vectorField = field ?? Self.vectorField
-    let blocks = FileVectors(file: try VectorFormat.open(vectors, field: vectorField))
+    let blocks = FileVectors(file: try VectorFormat.open(vectors, field: vectorField), field: vectorField)
     // The vector's field is not a column too when both come from one file.
     let source = try rows.map { try FileRows(RowFormat.open($0, excluding: $0 == vectors ? [vectorField] : [])) }
     let options = options(dimensions: blocks.dimensions)

@@ -115,7 +115,7 @@ struct ReindexCommand: Command {
     case .held: return try session.reindex(index, .held, changes, build: build)
     case .column(let column): return try session.reindex(index, .column(column), changes, build: build)
     case .file(let path, let field, let rows):
-      let blocks = FileVectors(file: try VectorFormat.open(path, field: field))
+      let blocks = FileVectors(file: try VectorFormat.open(path, field: field), field: field)
       let ids = try rows.map { try Self.ids(RowFormat.open($0)) } ?? Self.ids(besideVectors: path, field: field)
       do {
         return try session.reindex(index, .vectors(blocks, ids: ids), changes, build: build)

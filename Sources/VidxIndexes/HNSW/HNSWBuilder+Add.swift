@@ -14,7 +14,7 @@ extension HNSWBuilder {
     }
     let upper = upperOrdinals.filter { $0 >= first }
     let progress = ProgressCounter(total: upper.count + 2 * (vectorCount - first), options: options)
-    try insertAll(upper, progress, options)
+    try insertAll(upper, besideLinked: first, progress, options)
     let near = try ListNeighbours(lists, nearest: Self.nearestInLeaf(m: m), bytes, options)
     progress.add(vectorCount - first)
     try link(lists.added, to: near, progress, options)

@@ -22,7 +22,7 @@ extension HNSWBuilder {
     }
     let (upper, members) = (upperOrdinals.count, overlap * vectorCount)
     let progress = ProgressCounter(total: upper + members + vectorCount, options: options)
-    try insertAll(isScattered ? scattered(upperOrdinals) : upperOrdinals, progress, options)
+    try insertAll(isScattered ? scattered(upperOrdinals) : upperOrdinals, besideLinked: 0, progress, options)
     let partition = LeafPartition(overlap: overlap, seed: configuration.seed, bytes: bytes)
     let leaves = try partition.leaves(count: vectorCount, options: options)
     let near = try LeafNeighbours(

@@ -170,10 +170,13 @@ import VidxVectors
   /// - Throws: `BuildError.cancelled`.
   func insertAll(from first: Int, isScattered: Bool = false, options: BuildOptions) throws(BuildError) {
     let order = insertionOrder(from: first, isScattered: isScattered, threads: options.threads)
-    try insertAll(order, ProgressCounter(total: order.count, options: options), options)
+    try insertAll(order, besideLinked: first, ProgressCounter(total: order.count, options: options), options)
   }
 
-  func insertAll(_ order: [UInt32], _ progress: ProgressCounter, _ options: BuildOptions) throws(BuildError) {
+  /// - Parameter linkedCount: vectors that are in the graph.
+  func insertAll(
+    _ order: [UInt32], besideLinked linkedCount: Int, _ progress: ProgressCounter, _ options: BuildOptions
+  ) throws(BuildError) {
     let total = order.count
     if total <= 0 { return }
     let builder = self
@@ -181,7 +184,7 @@ import VidxVectors
     let log = threads > 1 ? InsertionLog(capacity: total, threads: threads) : nil
     let scratches = (0..<threads).map { BuildScratch(self, thread: $0, log: log) }
     // The first nodes go in alone, so that the threads find a graph to work on.
-    let hasGraph = entry.load(ordering: .acquiring) != Self.noEntry && vectorCount - total >= 64
+    let hasGraph = entry.load(ordering: .acquiring) != Self.noEntry && linkedCount >= 64
     let alone = hasGraph ? 0 : min(total, 64)
     for i in 0..<alone { insert(Int(order[i]), scratches[0]) }
     progress.add(alone)

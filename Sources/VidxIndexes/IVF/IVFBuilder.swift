@@ -90,7 +90,7 @@ struct IVFBuilder {
   }
 
   static func centroids(of base: IVFLists) throws(SegmentError) -> VectorMatrix {
-    try base.centroids.verifyAll()
+    try base.verifyCentroids()
     let matrix = VectorMatrix(count: base.listCount, dimensions: base.dimensions)
     for i in 0..<matrix.count { unsafe matrix.setRow(i, to: base.centroids.floats + i * matrix.stride) }
     return matrix

@@ -166,6 +166,19 @@ import VidxVectors
   }
 }
 
+extension IVFLists {
+  /// Sees that centroids can be taken over: no checksum says that they are finite numbers.
+  func verifyCentroids() throws(SegmentError) {
+    try centroids.verifyAll()
+    let stride = VectorLayout.stride(dimensions: dimensions)
+    for list in 0..<listCount {
+      guard unsafe firstNonFinite(centroids.floats + list * stride, count: stride) == nil else {
+        throw .invalidContent(section: .centroids, offset: list * stride * 4, path: starts.path)
+      }
+    }
+  }
+}
+
 /// The lists of an index, nearest to a query first.
 @safe struct RankedLists {
   private let lists: IVFLists

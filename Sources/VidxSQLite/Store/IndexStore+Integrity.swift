@@ -16,11 +16,13 @@ extension IndexStore {
     let revision = try revision(in: statement)
     var check = IntegrityCheck(store: self, revision: revision)
     do { _ = try maintenanceSettings() } catch let error as StoreError { check.problems.append(error.message) }
+    var unfinished: UnfinishedBuild?
+    do { unfinished = try unfinishedBuild() } catch let error as StoreError { check.problems.append(error.message) }
     try check.segments()
     try check.tombstones()
     try check.delta()
     check.rowsLivingTwice()
-    try check.content(deep: deep)
+    try check.content(deep: deep, unfinished)
     return check.problems
   }
 }
@@ -137,7 +139,7 @@ private struct IntegrityCheck {
     }
   }
 
-  mutating func content(deep: Bool) throws {
+  mutating func content(deep: Bool, _ unfinished: UnfinishedBuild?) throws {
     let content: ContentTable
     do {
       guard let table = try store.contentTable() else { return }
@@ -154,7 +156,7 @@ private struct IntegrityCheck {
     let actual = live.map(\.rowID)
     var missing = IndexStore.subtract(actual, from: expected)
     // A build in parts has not come to those behind yet.
-    if let build = try store.unfinishedBuild() { missing.removeAll { $0 > build.lastRowID ?? .min } }
+    if let unfinished { missing.removeAll { $0 > unfinished.lastRowID ?? .min } }
     report(missing, "rows of \(content.name) are missing from index \(store.table)")
     report(
       IndexStore.subtract(expected, from: actual), "rows of index \(store.table) are not in \(content.name)")

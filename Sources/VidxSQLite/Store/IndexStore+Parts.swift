@@ -24,6 +24,11 @@ extension IndexStore {
     }
   }
 
+  /// Whether changes of the content table come to the index: not when the table was dropped and made anew.
+  package func isFollowingItsTable() throws -> Bool {
+    try ContentTable.followed(by: table, schema: schema, connection: connection) != nil
+  }
+
   /// The same of an index that follows a table, whose rows are built by their ids.
   ///
   /// Rows that were written since the build was begun are in the index already, by the table's triggers: they are left

@@ -99,7 +99,15 @@ extension IndexStore {
     for name in MaintenanceSettings.Name.allCases { try set(name, settings[name]) }
   }
 
-  func set(_ name: MaintenanceSettings.Name, _ value: Int?) throws(SQLiteError) {
+  /// - Throws: `BuildError.tooLittleMemory` for a size in which no segment could be built.
+  func run(_ command: SettingCommand) throws {
+    if command.name == .memory, let bytes = command.value {
+      try buildMemory(threads: maintenanceSettings().threads ?? 1).check(bytes)
+    }
+    try set(command.name, command.value)
+  }
+
+  private func set(_ name: MaintenanceSettings.Name, _ value: Int?) throws(SQLiteError) {
     let statement = try tables.statement(value == nil ? .deleteConfig : .writeConfig)
     try statement.bind(name.rawValue, at: 1)
     if let value { try statement.bind(value, at: 2) }

@@ -83,7 +83,7 @@ extension VirtualTable {
         throw VirtualTableError.damaged(problems: Array(problems.prefix(3)), count: problems.count)
       }
     default:
-      if let setting = try SettingCommand(command) { return try store().set(setting.name, setting.value) }
+      if let setting = try SettingCommand(command) { return try store().run(setting) }
       guard let rows = Self.rowsOfMerge(command) else { throw VirtualTableError.unknownCommand(command) }
       try merge(MergePolicy(deltaRows: rows))
     }

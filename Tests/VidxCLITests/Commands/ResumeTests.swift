@@ -59,6 +59,32 @@ import Testing
     #expect(files.count == 3, "\(files)")
   }
 
+  /// Vectors of two fields of one file would be those of two models.
+  @Test func anotherFieldIsAnotherSource() throws {
+    let sample = Sample(count: 2_600).vectors
+    let lines = sample.enumerated().map { row, vector in
+      let one = row == 2_000 ? "\"none\"" : "\(vector)"
+      return "{\"one\": \(one), \"other\": \(vector.map { -$0 })}"
+    }
+    try sandbox.write("rows.jsonl", lines.joined(separator: "\n") + "\n")
+    try sandbox.write("good.npy", Sample(count: 2_600).npy)
+    let memory = try arguments("good.npy")
+    let index = try #require(memory.firstIndex(of: "good.npy"))
+    func command(_ field: String) -> [String] {
+      var words = memory + ["--resume", "--field", field]
+      words[index] = "rows.jsonl"
+      return words
+    }
+    let begun = try sandbox.start(command("one")).wait()
+    #expect(begun.status == 1 && begun.errors.contains("2001"), "\(begun.errors)")
+    #expect(try sandbox.succeed("check", "t.db").output.contains("unfinished"))
+    let other = try sandbox.start(command("other")).wait()
+    #expect(other.status == 1 && other.errors.contains("these are others"), "\(other.errors)")
+    try sandbox.succeed("sql", "t.db", "UPDATE v_config SET value = 'x' WHERE key = 'unfinished'")
+    let check = try sandbox.start(["check", "t.db"]).wait()
+    #expect(check.status == 1 && check.output.contains("unfinished"), "\(check.output)")
+  }
+
   @Test func showsSettingsOfMaintenance() throws {
     try sandbox.write("vectors.npy", Sample(count: 300).npy)
     try sandbox.succeed("build", "t.db", "--index", "v", "--vectors", "vectors.npy", "--type", "flat")
