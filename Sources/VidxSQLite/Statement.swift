@@ -165,7 +165,15 @@ import CVidxSQLite
   package func int64(_ column: Int32) -> Int64 { unsafe sqlite3_column_int64(handle, column) }
   package func double(_ column: Int32) -> Double { unsafe sqlite3_column_double(handle, column) }
 
-  /// The value as text; nil for NULL.
+  /// The value as text; nil for NULL alone. For what is decided by it, when no step follows: a text in UTF-16 has to be
+  /// converted, and where there is no memory for that `text` gives nil, too, and only the next `step` the error.
+  func textOrNull(_ column: Int32) throws(SQLiteError) -> String? {
+    if let text = text(column) { return text }
+    if isNull(column) { return nil }
+    throw lastError(SQLITE_NOMEM)
+  }
+
+  /// The value as text; nil for NULL. See `textOrNull`.
   package func text(_ column: Int32) -> String? {
     guard let bytes = unsafe sqlite3_column_text(handle, column) else { return nil }
     let count = Int(unsafe sqlite3_column_bytes(handle, column))

@@ -15,7 +15,7 @@ extension IndexStore {
     let statement = try connection.prepare(
       "SELECT value FROM \(quoted(identifier: schema)).\(quoted(identifier: table + "_config")) WHERE key = ?1")
     try statement.bind(Self.rowTableKey, at: 1)
-    guard try statement.step(), let name = statement.text(0) else { return nil }
+    guard try statement.step(), let name = try statement.textOrNull(0) else { return nil }
     let keys = try connection.prepare("SELECT name, type FROM pragma_table_info(?1, ?2) WHERE pk > 0")
     try keys.bind(name, at: 1)
     try keys.bind(schema, at: 2)

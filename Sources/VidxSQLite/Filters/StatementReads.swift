@@ -126,7 +126,7 @@ final class CompilationWatch {
       let statement = try connection.prepare("SELECT sql FROM \(schema).sqlite_master WHERE name = ?1 COLLATE NOCASE")
       try statement.bind(table.name, at: 1)
       if try statement.step() {
-        return Self.isStored(definition: statement.text(0) ?? "", isFiltered: isFiltered)
+        return Self.isStored(definition: try statement.textOrNull(0) ?? "", isFiltered: isFiltered)
       }
     }
     // Tables that need no CREATE: SQLite's own, and modules.
@@ -152,7 +152,7 @@ final class CompilationWatch {
       let statement = try connection.prepare(
         "SELECT sql FROM \(quoted(identifier: schema)).sqlite_master WHERE name = ?1 COLLATE NOCASE")
       try statement.bind(table.name, at: 1)
-      if try statement.step() { return !Self.isVirtual(definition: statement.text(0) ?? "") }
+      if try statement.step() { return !Self.isVirtual(definition: try statement.textOrNull(0) ?? "") }
     }
     return false
   }

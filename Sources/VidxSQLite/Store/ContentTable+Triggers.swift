@@ -18,7 +18,7 @@ extension ContentTable {
     let statement = try connection.prepare(
       "SELECT tbl_name FROM \(quoted(identifier: schema)).sqlite_master WHERE type = 'trigger' AND name = ?1")
     try statement.bind(triggerNames(index: index)[0], at: 1)
-    return try statement.step() ? statement.text(0) : nil
+    return try statement.step() ? statement.textOrNull(0) : nil
   }
 
   /// Makes the triggers that keep an index in step with the table.

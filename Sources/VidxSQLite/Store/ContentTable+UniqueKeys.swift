@@ -80,7 +80,7 @@ extension ContentTable {
     let statement = try connection.prepare(
       "SELECT sql FROM \(quoted(identifier: schema)).sqlite_master WHERE type = 'index' AND name = ?1")
     try statement.bind(index, at: 1)
-    guard try statement.step(), let sql = statement.text(0) else { return nil }
+    guard try statement.step(), let sql = try statement.textOrNull(0) else { return nil }
     let text = Array(sql.utf8)
     guard let start = Brackets.start(of: text[...]) else { return nil }
     guard let end = Brackets.end(of: text[(start + 1)...]) else { return nil }

@@ -29,8 +29,8 @@ struct ContentTable {
       WHERE name = ?1 COLLATE NOCASE AND type IN ('table', 'view')
       """)
     try table.bind(name, at: 1)
-    guard try table.step(), let spelling = table.text(0) else { throw refuse(.missing) }
-    if table.text(1) == "view" { throw refuse(.view) }
+    guard try table.step(), let spelling = try table.textOrNull(0) else { throw refuse(.missing) }
+    if try table.textOrNull(1) == "view" { throw refuse(.view) }
     if table.int64(2) != 0 { throw refuse(.virtual) }
     self.name = spelling
 

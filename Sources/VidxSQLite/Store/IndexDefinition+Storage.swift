@@ -118,7 +118,7 @@ private struct DefinitionReader {
     let statement = try tables.statement(.readConfig)
     defer { statement.reset() }
     try statement.bind(key, at: 1)
-    return try statement.step() ? statement.text(0) : nil
+    return try statement.step() ? statement.textOrNull(0) : nil
   }
 }
 

@@ -36,7 +36,7 @@ extension IndexStore {
     let key = try connection.prepare("SELECT name FROM pragma_table_info(?1, ?2) WHERE pk = 1")
     try key.bind(name, at: 1)
     try key.bind(schema, at: 2)
-    guard try key.step(), let column = key.text(0) else { return nil }
+    guard try key.step(), let column = try key.textOrNull(0) else { return nil }
     return try connection.prepare(
       """
       SELECT 1 FROM \(quoted(identifier: schema)).\(quoted(identifier: name)) \

@@ -47,7 +47,7 @@ extension IndexStore {
     let schema = quoted(identifier: schema)
     let mode = try connection.prepare("PRAGMA \(schema).journal_mode")
     guard try mode.step() else { return false }
-    let isWriteAhead = mode.text(0) == "wal"
+    let isWriteAhead = try mode.textOrNull(0) == "wal"
     mode.finalize()
     if !isWriteAhead { return true }
     // A reader may take its time: the files can wait for the next sweep, whoever sweeps cannot.

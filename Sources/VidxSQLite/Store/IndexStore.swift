@@ -94,7 +94,7 @@ package final class IndexStore {
     if let knownTextOrder { return knownTextOrder }
     let statement = try connection.prepare("PRAGMA encoding")
     let order: TextOrder =
-      switch try statement.step() ? statement.text(0) : nil {
+      switch try statement.step() ? statement.textOrNull(0) : nil {
       case "UTF-16le": .utf16LittleEndian
       case "UTF-16be": .utf16BigEndian
       default: .utf8
