@@ -27,6 +27,14 @@ VARIADIC = {
   va_end(arguments);
   return text;
 }""",
+    "sqlite3_log": """void sqlite3_log(int code, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  char *text = vidx_sqlite->vmprintf(format, arguments);
+  va_end(arguments);
+  vidx_sqlite->log(code, "%s", text ? text : "out of memory");
+  vidx_sqlite->free(text);
+}""",
     "sqlite3_vtab_config": """int sqlite3_vtab_config(sqlite3 *db, int op, ...) {
   va_list arguments;
   va_start(arguments, op);

@@ -233,6 +233,16 @@ sqlite3_int64 sqlite3_last_insert_rowid(sqlite3 *a0) {
   return vidx_sqlite->last_insert_rowid(a0);
 }
 
+#undef sqlite3_log
+void sqlite3_log(int code, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  char *text = vidx_sqlite->vmprintf(format, arguments);
+  va_end(arguments);
+  vidx_sqlite->log(code, "%s", text ? text : "out of memory");
+  vidx_sqlite->free(text);
+}
+
 #undef sqlite3_mprintf
 char *sqlite3_mprintf(const char *format, ...) {
   va_list arguments;

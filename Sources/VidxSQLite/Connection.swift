@@ -143,6 +143,13 @@ import VidxIndexes
     return unsafe sqlite3_uri_boolean(name, "nolock", 0) == 0 && sqlite3_uri_boolean(name, "immutable", 0) == 0
   }
 
+  /// `PRAGMA locking_mode = EXCLUSIVE`: the lock of a schema's file is kept, so that no other connection can read it.
+  func isExclusive(schema: String) throws(SQLiteError) -> Bool {
+    let mode = try prepare("PRAGMA \(quoted(identifier: schema)).locking_mode")
+    guard try mode.step() else { return false }
+    return try mode.textOrNull(0) == "exclusive"
+  }
+
   /// The type that a column of a table is declared with, empty without one; nil when there is no such table or column.
   /// Asks the schema as the connection has read it: no statement is run.
   func declaredType(of column: String, table: String, schema: String) throws(SQLiteError) -> String? {

@@ -19,6 +19,9 @@ static inline int vidx_vtab_config(sqlite3 *db, int op, int value) { return sqli
 /* Allocated by SQLite, for zErrMsg. */
 static inline char *vidx_strdup(const char *text) { return sqlite3_mprintf("%s", text); }
 
+/* To the log of errors that a host may have set. */
+static inline void vidx_log(int code, const char *text) { sqlite3_log(code, "%s", text); }
+
 static inline sqlite3_destructor_type vidx_transient(void) { return SQLITE_TRANSIENT; }
 
 #endif

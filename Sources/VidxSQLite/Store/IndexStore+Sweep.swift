@@ -1,4 +1,5 @@
 internal import CSQLite
+internal import CVidxSQLite
 package import VidxSegments
 
 // When may a segment that no manifest names be removed? (docs/decisions/0002-sweeping-segments.md)
@@ -10,7 +11,7 @@ package import VidxSegments
 // - The transaction that took its name away may yet be rolled back: a sweep runs outside any transaction.
 //
 // Inside a statement another connection sweeps, which is outside of it: it sees what is committed, and can checkpoint.
-// Where there can be none, files wait until their retirement is an hour old.
+// Where there can be none, files wait until their retirement is an hour old. Where it meets an error they wait, too.
 
 extension IndexStore {
   /// Removes the files beside the database that no index of it needs. Does nothing while an older reader may, which the
@@ -97,23 +98,34 @@ extension IndexStore {
   /// statement.
   func sweepRetired() throws {
     let retired = try retiredFiles()
-    if !retired.isEmpty, !sweepElsewhere() { try remove(retired.filter { $0.age > Self.retirement }.map(\.name)) }
-  }
-
-  /// Sweeps on another connection.
-  /// - Returns: false where there can be none: the host has locked the file for itself, or locks and reads it otherwise
-  ///   than SQLite usually does.
-  private func sweepElsewhere() -> Bool {
-    guard connection.isOpenedAsUsual(schema: schema), let path = connection.filename(schema: schema) else {
-      return false
-    }
+    if retired.isEmpty { return }
     do {
+      guard let path = try pathForAnotherConnection() else {
+        return try remove(retired.filter { $0.age > Self.retirement }.map(\.name))
+      }
       // A cache that was shared would be locked by the statement that is running.
       let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_PRIVATECACHE
       let other = try Connection(path: path, flags: flags, busyTimeout: 0)
-      try Self.sweep(other, schema: "main")
-      return true
-    } catch { return false }
+      try Self.sweep(other, schema: "main").failures.forEach(note)
+    } catch {
+      // Files that wait for the next sweep are no reason to fail; and an error, a lock of a moment above all, is none
+      // to judge them by their age.
+      note(error)
+    }
+  }
+
+  /// Where another connection finds the database; nil where there can be none: the host has locked the file for itself,
+  /// or locks and reads it otherwise than SQLite usually does.
+  private func pathForAnotherConnection() throws(SQLiteError) -> String? {
+    guard connection.isOpenedAsUsual(schema: schema), try !connection.isExclusive(schema: schema) else { return nil }
+    return connection.filename(schema: schema)
+  }
+
+  /// Writes what kept files from being removed to SQLite's log of errors (`SQLITE_CONFIG_LOG`).
+  private func note(_ error: any Error) {
+    if let error = error as? SQLiteError, error.isBusy || error.isLocked { return }
+    let report = SQLiteReport(error, table: table)
+    unsafe vidx_log(report.code, "replaced segments of \(table) stay until the next sweep: \(report.message)")
   }
 
   /// Does nothing inside a transaction that was begun explicitly: it may have retired them itself, and be rolled back.
@@ -121,8 +133,8 @@ extension IndexStore {
     guard let folder, connection.isAutocommit, !old.isEmpty else { return }
     let named = try Self.namedFiles(connection, schema: schema)
     for name in old where !named.contains(name) {
-      // A file that cannot be removed only takes space; the next sweep tries again, and says so.
-      _ = try? folder.remove(name)
+      // A file that cannot be removed only takes space; the next sweep tries again.
+      do { try folder.remove(name) } catch { note(error) }
     }
   }
 

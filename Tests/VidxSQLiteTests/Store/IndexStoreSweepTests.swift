@@ -150,6 +150,54 @@ struct IndexStoreSweepTests {
     try expectAgreement(store, rows(1...5, 6...9), seed: 1)
   }
 
+  /// An error says nothing about readers: the files stay for the next sweep, however old they are.
+  @Test func anErrorOfTheOtherConnectionIsNoProof() throws {
+    let database = try TestDatabase()
+    let connection = try database.open()
+    try connection.execute("PRAGMA journal_mode = WAL")
+    let store = try IndexStore.make(connection, definition())
+    try store.addSegment(rows(1...5))
+    let reader = try database.open()
+    try reader.execute("BEGIN; SELECT * FROM v_segments")
+    try store.add(rows(6...9))
+    try optimize(store)
+    try connection.execute("UPDATE v_config SET value = value - 3601 WHERE key LIKE 'retired:%'")
+    // For a moment it cannot be opened, as when there are no more descriptors.
+    let hidden = database.path + ".hidden"
+    try FileManager.default.moveItem(atPath: database.path, toPath: hidden)
+    try store.optimize(options: .serial)
+    try FileManager.default.moveItem(atPath: hidden, toPath: database.path)
+    #expect(try database.segmentFiles().count == 2)
+    try expectAgreement(IndexStore.open(reader), rows(1...5), seed: 1)
+    try reader.execute("COMMIT")
+    try store.optimize(options: .serial)
+    #expect(try database.segmentFiles().count == 1)
+    try expectAgreement(store, rows(1...5, 6...9), seed: 1)
+  }
+
+  /// Whoever asks the other connection at such a moment learns nothing.
+  @Test func aLockOfAMomentIsNoProof() throws {
+    let database = try TestDatabase()
+    let connection = try database.open()
+    let store = try IndexStore.make(connection, definition())
+    try store.addSegment(rows(1...5))
+    try store.add(rows(6...9))
+    try optimize(store)
+    try connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    try connection.execute("UPDATE v_config SET value = value - 3601 WHERE key LIKE 'retired:%'")
+    // The lock is kept until the next transaction ends, which is that of the reading statement.
+    try connection.execute("PRAGMA locking_mode = NORMAL")
+    let reading = try connection.prepare("SELECT * FROM v_config")
+    #expect(try reading.step())
+    #expect(throws: SQLiteError.self) { try database.open(busyTimeout: 0).execute("SELECT * FROM v_config") }
+    try store.optimize(options: .serial)
+    #expect(try database.segmentFiles().count == 2)
+    reading.reset()
+    try store.optimize(options: .serial)
+    #expect(try database.segmentFiles().count == 1)
+    try expectAgreement(store, rows(1...5, 6...9), seed: 1)
+  }
+
   /// Another connection, opened by the name alone, would not see the host's locks: it would take the journal that the
   /// host is writing for one that a crash has left, and roll it back.
   @Test("The host's way of locking is not met with another", arguments: ["nolock=1", "vfs=unix-dotfile"])
