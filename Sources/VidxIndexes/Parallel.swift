@@ -15,39 +15,22 @@ package enum Parallel {
   /// Runs `body(worker)` once for each worker 0..<threads, the last on the calling thread, and waits for all.
   package static func run(threads: Int, _ body: @escaping @Sendable (Int) -> Void) {
     let helpers = max(threads, 1) - 1
-    let handles = (0..<helpers).compactMap { worker in start { body(worker) } }
+    let started = (0..<helpers).compactMap { worker in start { body(worker) } }
     body(helpers)
-    for handle in handles { pthread_join(handle, nil) }
+    for thread in started { thread.join() }
   }
 
   /// - Returns: nil when there was no thread to be had, and the work is done.
-  private static func start(_ body: @escaping @Sendable () -> Void) -> pthread_t? {
-    let start = unsafe Unmanaged.passRetained(ThreadStart(body))
-    #if os(Linux)
-      var handle = pthread_t()
-    #else
-      var handle: pthread_t?
-    #endif
-    let status = unsafe pthread_create(
-      &handle, nil,
-      { argument in
-        #if os(Linux)
-          let raw = unsafe argument!
-        #else
-          let raw = argument
-        #endif
-        unsafe Unmanaged<ThreadStart>.fromOpaque(raw).takeRetainedValue().body()
-        return nil
-      }, start.toOpaque())
-    if status == 0 { return handle }
-    unsafe start.takeRetainedValue().body()
+  private static func start(_ body: @escaping @Sendable () -> Void) -> PlainThread? {
+    if let thread = PlainThread(body) { return thread }
+    body()
     return nil
   }
 
   /// Runs `body` here and `other` beside it on a thread of its own, and waits for both.
   static func beside<Value>(_ other: @escaping @Sendable () -> Void, _ body: () throws -> Value) rethrows -> Value {
     let helper = start(other)
-    defer { if let helper { pthread_join(helper, nil) } }
+    defer { helper?.join() }
     return try body()
   }
 
@@ -89,10 +72,5 @@ package enum Parallel {
 
   private final class Counter: Sendable {
     let value = Atomic<Int>(0)
-  }
-
-  private final class ThreadStart: Sendable {
-    let body: @Sendable () -> Void
-    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
   }
 }

@@ -186,11 +186,11 @@ import VidxIndexes
   /// The search that is running is to end.
   var isSearchCancelled: Bool { isInterrupted.load(ordering: .relaxed) || isCancelled?() == true }
 
-  /// Runs the body so that a lock of another connection is an error at once. A borrowed connection waits as it always
-  /// does: its busy handler is the host's.
-  func withoutWaiting<Result>(_ body: () throws -> Result) rethrows -> Result {
+  /// Runs the body so that locks of other connections are waited for no longer than so many milliseconds. A borrowed
+  /// connection waits as it always does: its busy handler is the host's.
+  func waiting<Result>(_ milliseconds: Int32, _ body: () throws -> Result) rethrows -> Result {
     guard let busyTimeout else { return try body() }
-    unsafe _ = sqlite3_busy_timeout(handle, 0)
+    unsafe _ = sqlite3_busy_timeout(handle, min(milliseconds, busyTimeout))
     defer { unsafe _ = sqlite3_busy_timeout(handle, busyTimeout) }
     return try body()
   }

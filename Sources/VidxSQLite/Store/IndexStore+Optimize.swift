@@ -1,6 +1,16 @@
 package import VidxIndexes
 import VidxSegments
 
+/// How a merge outside of any transaction gets along with others.
+package struct MergeManners {
+  /// Tries to get the write lock, in each of which the connection waits as long as it does.
+  var attempts = 10
+  /// Runs the build, which uses no SQLite.
+  var building: (() throws -> Void) throws -> Void = { build in try build() }
+  /// Runs between two tries.
+  var pause: () -> Void = {}
+}
+
 extension IndexStore {
   /// Merges the delta and all segments into one segment, inside the caller's transaction (SQL: 'optimize'); into as few
   /// as can be built within `options.memory`, where that is too small for one.
@@ -33,7 +43,7 @@ extension IndexStore {
     guard connection.isAutocommit else { throw StoreError.insideTransaction(index: table) }
     let options = try completed(options)
     try eachMerge(options) { plan in try mergeOutsideTransaction(plan, options: options) }
-    try sweep()
+    try Self.tidy(connection, schema: schema)
   }
 
   /// Merges what a policy chooses, as `optimizeOutsideTransaction` does everything; and sweeps, if there was anything.
@@ -42,18 +52,27 @@ extension IndexStore {
   package func maintain(_ policy: MergePolicy, options: BuildOptions = BuildOptions()) throws -> Bool {
     guard connection.isAutocommit else { throw StoreError.insideTransaction(index: table) }
     let options = try completed(options)
-    guard let plan = try prepareMerge(choosing: policy.within(options, buildMemory(threads: options.threads))) else {
-      return false
-    }
+    guard let plan = try prepareMerge(choosing: policy, options: options) else { return false }
     try mergeOutsideTransaction(plan, options: options)
-    try sweep()
+    try Self.tidy(connection, schema: schema)
     return true
   }
 
-  private func mergeOutsideTransaction(_ plan: MergePlan, options: BuildOptions) throws {
-    let published = try buildMerge(plan, options: options)
+  /// What a policy finds worth it within the memory of a build.
+  func prepareMerge(choosing policy: MergePolicy, options: BuildOptions) throws -> MergePlan? {
+    try prepareMerge(choosing: policy.within(options, buildMemory(threads: options.threads)))
+  }
+
+  /// Builds what was planned, and commits it.
+  /// - Throws: as `optimizeOutsideTransaction`.
+  func mergeOutsideTransaction(
+    _ plan: MergePlan, options: BuildOptions, _ manners: MergeManners = MergeManners()
+  ) throws {
+    guard connection.isAutocommit else { throw StoreError.insideTransaction(index: table) }
+    var published: [PublishedSegment] = []
+    try manners.building { published = try buildMerge(plan, options: options) }
     do {
-      try withPatience(options) {
+      try withPatience(options, manners) {
         try connection.transaction { try commitMerge(plan, published) }
       }
       for segment in published { segment.release() }
@@ -100,8 +119,7 @@ extension IndexStore {
   package func mergeSome(_ policy: MergePolicy, options: BuildOptions = BuildOptions()) throws {
     let options = try completed(options)
     try sweepRetired()
-    let policy = policy.within(options, buildMemory(threads: options.threads))
-    try merge(prepareMerge(choosing: policy), options: options)
+    try merge(prepareMerge(choosing: policy, options: options), options: options)
   }
 
   private func merge(_ plan: MergePlan?, options: BuildOptions) throws {
@@ -112,14 +130,15 @@ extension IndexStore {
   }
 
   /// Tries again while another connection holds the write lock: what took long to build is not thrown away for it.
-  private func withPatience(_ options: BuildOptions, _ body: () throws -> Void) throws {
-    var attempts = 10
+  private func withPatience(_ options: BuildOptions, _ manners: MergeManners, _ body: () throws -> Void) throws {
+    var attempts = manners.attempts
     while true {
       do {
         return try body()
       } catch let error as SQLiteError where error.isBusy && attempts > 1 && !options.isCancelled() {
         attempts -= 1
       }
+      manners.pause()
     }
   }
 }

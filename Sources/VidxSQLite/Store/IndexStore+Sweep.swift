@@ -23,6 +23,14 @@ extension IndexStore {
     return try Self.sweep(connection, schema: schema)
   }
 
+  /// What follows merges: sweeps, and empties a write-ahead log that has grown large.
+  @discardableResult
+  static func tidy(_ connection: Connection, schema: String) throws -> SweepResult {
+    let result = try sweep(connection, schema: schema)
+    try connection.emptyLog(schema: schema)
+    return result
+  }
+
   /// Sweeps the folder of a schema's database, also when no index is left in it. Not inside a transaction.
   @discardableResult
   package static func sweep(_ connection: Connection, schema: String) throws -> SweepResult {
@@ -52,7 +60,7 @@ extension IndexStore {
     mode.finalize()
     if !isWriteAhead { return true }
     // A reader may take its time: the files can wait for the next sweep, whoever sweeps cannot.
-    let outcome = connection.withoutWaiting {
+    let outcome = connection.waiting(0) {
       Result { () throws(SQLiteError) in
         let checkpoint = try connection.prepare("PRAGMA \(schema).wal_checkpoint(PASSIVE)")
         // Of the frames in the log, all have been copied.
