@@ -41,7 +41,7 @@ package enum SegmentBuilder {
     }
     let target = Target(directory: directory, fileName: fileName, fileSystem: fileSystem)
     let ahead = try vectorsAhead(inheritance, distinct, target, options)
-    let (structure, measured) = try VectorsAhead.write(ahead) {
+    let (structure, measured) = try VectorsAhead.write(ahead, options) { options in
       try measuredStructure(distinct, survivors, inheritance, options)
     }
     let rows = try RowTableWriter(
@@ -51,7 +51,7 @@ package enum SegmentBuilder {
       try filterColumns(survivors, source, rowCount: distinct.rowIDs.count), entryOf: rows.entryOf)
     var writer: SegmentWriter
     if let ahead, measured.isInherited {
-      writer = try ahead.take()
+      writer = ahead.take()
     } else {
       ahead?.drop()
       writer = try target.writer(distinct, measured.coding.codec)
