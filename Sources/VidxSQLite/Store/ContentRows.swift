@@ -72,16 +72,31 @@ final class ContentRows: VectorSource, @unchecked Sendable {
 
 extension ContentTable {
   /// The keys of the rows that have a vector, ascending.
+  func rowIDs() throws(SQLiteError) -> [Int64] {
+    let statement = try keys(after: nil)
+    var result: [Int64] = []
+    while try statement.step() { result.append(statement.int64(0)) }
+    return result
+  }
+
+  /// Reads the keys of the rows that have a vector, ascending.
   /// - Parameter last: only those above it; nil for all.
-  func rowIDs(after last: Int64? = nil) throws(SQLiteError) -> [Int64] {
+  func keys(after last: Int64?) throws(SQLiteError) -> Statement {
     let key = quoted(identifier: key)
     let statement = try connection.prepare(
       "SELECT \(key) FROM \(qualifiedName) WHERE \(quoted(identifier: column)) IS NOT NULL"
         + "\(last == nil ? "" : " AND \(key) > ?1") ORDER BY \(key)")
     if let last { try statement.bind(last, at: 1) }
-    var result: [Int64] = []
-    while try statement.step() { result.append(statement.int64(0)) }
-    return result
+    return statement
+  }
+
+  /// How many these are.
+  func rowCount(after last: Int64?) throws(SQLiteError) -> Int {
+    let statement = try connection.prepare(
+      "SELECT count(*) FROM \(qualifiedName) WHERE \(quoted(identifier: column)) IS NOT NULL"
+        + "\(last == nil ? "" : " AND \(quoted(identifier: key)) > ?1")")
+    if let last { try statement.bind(last, at: 1) }
+    return try statement.step() ? Int(statement.int64(0)) : 0
   }
 
   /// The keys of the rows that have a vector, ascending, and their values in the filter columns.

@@ -37,10 +37,10 @@ extension IndexStore {
     try transaction {
       guard var build = try unfinishedBuild() else { return nil }
       guard let content = try contentTable() else { throw StoreError.damagedDefinition(index: table, key: "content") }
-      let left = Self.subtract(try rowIDs(after: build.lastRowID), from: try content.rowIDs(after: build.lastRowID))
-      guard !left.isEmpty else { return try note(build, isAtEnd: true) }
-      let sizes = try buildMemory(threads: options.threads).parts(of: left.count, within: options.memory)
-      let part = Array(left[sizes[0]])
+      let left = try max(content.rowCount(after: build.lastRowID) - rowCount(after: build.lastRowID), 1)
+      let sizes = try buildMemory(threads: options.threads).parts(of: left, within: options.memory)
+      let (part, isLast) = try nextRows(of: content, after: build.lastRowID, atMost: sizes[0].count)
+      if part.isEmpty { return try note(build, isAtEnd: true) }
       let configuration = definition.configuration
       let source = try ContentRows(
         content, dimensions: configuration.dimensions, metric: configuration.metric, rowIDs: part)
@@ -48,9 +48,9 @@ extension IndexStore {
       try add(source, to: build, of: sizes.count, options)
       build.lastRowID = part.last
       // The table may have grown or shrunk meanwhile.
-      build.total = max(build.total, build.done + left.count)
+      build.total = max(build.total, build.done + max(left, part.count))
       build.done += part.count
-      return try note(build, isAtEnd: sizes.count == 1)
+      return try note(build, isAtEnd: isLast)
     }
   }
 
@@ -70,25 +70,42 @@ extension IndexStore {
     return isAtEnd ? nil : build
   }
 
-  /// The ids of the rows of the index above one, ascending; nil for all.
-  private func rowIDs(after last: Int64?) throws -> [Int64] {
-    try refresh(includingDelta: false) { _ -> [Int64] in
-      var result: [Int64] = []
+  /// The rows of the table above one that the index does not have, the first of them: no more ids are held than a part
+  /// has, however many rows the table has.
+  /// - Returns: their ids, ascending, and whether there are no others.
+  func nextRows(
+    of content: ContentTable, after last: Int64?, atMost count: Int
+  ) throws -> (rowIDs: [Int64], isLast: Bool) {
+    try refresh(includingDelta: false)
+    let keys = try content.keys(after: last)
+    var result: [Int64] = []
+    while try keys.step() {
+      if try place(of: keys.int64(0)) != nil { continue }
+      if result.count == count { return (result, false) }
+      result.append(keys.int64(0))
+    }
+    return (result, true)
+  }
+
+  /// How many rows of the index are above one; nil for all.
+  private func rowCount(after last: Int64?) throws -> Int {
+    try refresh(includingDelta: false) { _ -> Int in
+      var count = 0
       for view in views {
         var position = view.index.entryCount
         while position > 0 {
           position -= 1
           let row = try settling { try view.index.sortedRow(position) }
           if let last, row.rowID <= last { break }
-          if view.isLive(row.entry) { result.append(row.rowID) }
+          if view.isLive(row.entry) { count += 1 }
         }
       }
       let statement = try tables.statement(.deltaIDs)
       defer { statement.reset() }
       while try statement.step() {
-        if last.map({ statement.int64(0) > $0 }) ?? true { result.append(statement.int64(0)) }
+        if last.map({ statement.int64(0) > $0 }) ?? true { count += 1 }
       }
-      return result.sorted()
+      return count
     }
   }
 
