@@ -377,6 +377,11 @@ int sqlite3_table_column_metadata(sqlite3 *a0, const char *a1, const char *a2, c
   return vidx_sqlite->table_column_metadata(a0, a1, a2, a3, a4, a5, a6, a7, a8);
 }
 
+#undef sqlite3_threadsafe
+int sqlite3_threadsafe(void) {
+  return vidx_sqlite->xthreadsafe();
+}
+
 #undef sqlite3_total_changes64
 sqlite3_int64 sqlite3_total_changes64(sqlite3 *a0) {
   return vidx_sqlite->total_changes64(a0);

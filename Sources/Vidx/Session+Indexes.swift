@@ -27,8 +27,8 @@ public struct IndexSummary: Sendable, Equatable {
   /// How far a build in parts has come that is not at its end; nil for none.
   public let unfinished: Unfinished?
 
-  /// How the index is maintained where nobody says otherwise, as far as it is set: `merge_after`, `threads`, and
-  /// `memory` in bytes.
+  /// How the index is maintained where nobody says otherwise, as far as it is set: `merge_after`, `threads`,
+  /// `memory` in bytes, and `maintenance`, 1 where the SQLite extension merges it in the background.
   public let settings: [String: Int]
 
   public struct Unfinished: Sendable, Equatable {

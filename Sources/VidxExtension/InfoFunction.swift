@@ -45,7 +45,9 @@ private enum Description {
       field("segments", "[" + segments.joined(separator: ", ") + "]"), field("delta_rows", "\(content.deltaRows)"),
       field("deleted_rows", "\(content.deletedRows)"),
       field(
-        "settings", "{" + content.settings.list.map { field($0.name, "\($0.value)") }.joined(separator: ", ") + "}"),
+        "settings",
+        "{" + content.settings.list.map { field($0.name, $0.word.map(quoted) ?? "\($0.value)") }.joined(separator: ", ")
+          + "}"),
     ]
     return "{" + fields.joined(separator: ", ") + "}"
   }

@@ -10,9 +10,11 @@ package enum Extension {
   /// - Parameter buildOptions: asked when a statement is about to build an index ('optimize', 'rebuild', CREATE VIRTUAL
   ///   TABLE over a content table).
   /// - Parameter mostRowIDs: that a filter may give.
+  /// - Parameter mergesInBackground: indexes that are set so (`maintenance = background`) are merged without being
+  ///   asked.
   /// - Returns: an SQLite result code; `sqlite3_errmsg` has the details.
   package static func register(
-    on database: OpaquePointer, mostRowIDs: Int = IndexLimits.rowIDs,
+    on database: OpaquePointer, mostRowIDs: Int = IndexLimits.rowIDs, mergesInBackground: Bool = false,
     buildOptions: @escaping () -> BuildOptions = { BuildOptions() }
   ) -> Int32 {
     let code = unsafe ScalarFunctions.register(on: database)
@@ -20,7 +22,11 @@ package enum Extension {
     let log = SearchLog()
     let logCode = unsafe SearchLogFunction.register(on: database, log)
     guard logCode == SQLITE_OK else { return logCode }
+    // SQLite may have been built for one thread.
+    let background = mergesInBackground && sqlite3_threadsafe() != 0 ? BackgroundMerges() : nil
+    let reportCode = unsafe MaintenanceFunction.register(on: database, background)
+    guard reportCode == SQLITE_OK else { return reportCode }
     return unsafe VirtualTableModule.register(
-      on: database, log: log, mostRowIDs: mostRowIDs, buildOptions: buildOptions)
+      on: database, log: log, background: background, mostRowIDs: mostRowIDs, buildOptions: buildOptions)
   }
 }

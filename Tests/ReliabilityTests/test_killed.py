@@ -89,13 +89,16 @@ class Child:
 
 
 class KilledTests(unittest.TestCase):
-    def rounds(self, journal):
+    def rounds(self, journal, settings=()):
         folder = tempfile.mkdtemp(prefix="vidx-killed-", dir=SHM)
         self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
         path = os.path.join(folder, "app.db")
         database = model.connect(path)
         database.execute(f"PRAGMA journal_mode = {journal}")
         model.created().run(database)
+        for setting in settings:
+            for index in ("doc_vectors", "plain"):
+                database.execute(f"INSERT INTO {index}({index}) VALUES(?)", (setting,))
         database.close()
         states = [mine(model.created().after, number) for number in range(WRITERS)]
         chance, committed, under_way = random.Random(7), 0, 0
@@ -127,6 +130,12 @@ class KilledTests(unittest.TestCase):
 
     def test_rollback_journal(self):
         self.rounds("DELETE")
+
+    def test_merges_in_the_background(self):
+        """Each writer has a thread that merges beside it (until a step drops the index), and that dies with it."""
+        for journal in ("WAL", "DELETE"):
+            with self.subTest(journal=journal):
+                self.rounds(journal, ("merge_after = 4", "maintenance = background"))
 
 
 if __name__ == "__main__":

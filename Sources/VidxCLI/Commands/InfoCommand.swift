@@ -62,7 +62,11 @@ struct InfoCommand: Command {
     }
     if !summary.settings.isEmpty {
       let terms = summary.settings.sorted { $0.key < $1.key }.map { name, value in
-        "\(name) \(name == "memory" ? byteSize(value) : grouped(value))"
+        switch name {
+        case "maintenance": "\(name) in the background"
+        case "memory": "\(name) \(byteSize(value))"
+        default: "\(name) \(grouped(value))"
+        }
       }
       lines.append("  settings: \(terms.joined(separator: ", "))")
     }
@@ -127,7 +131,9 @@ struct InfoCommand: Command {
       json.member("tombstones", summary.tombstones)
       json.key("settings")
       json.object { json in
-        for (name, value) in summary.settings.sorted(by: { $0.key < $1.key }) { json.member(name, value) }
+        for (name, value) in summary.settings.sorted(by: { $0.key < $1.key }) {
+          if name == "maintenance" { json.member(name, "background") } else { json.member(name, value) }
+        }
       }
       if let unfinished = summary.unfinished {
         json.key("unfinished")

@@ -73,7 +73,7 @@ struct LastSearch: Equatable {
 
   private static func word(_ value: Bool?) -> String { value.map { $0 ? "true" : "false" } ?? "null" }
 
-  private static func quoted(_ text: String) -> String {
+  static func quoted(_ text: String) -> String {
     var result = "\""
     for scalar in text.unicodeScalars {
       switch scalar {

@@ -124,7 +124,7 @@ extension IndexStore {
 
   /// Where another connection finds the database; nil where there can be none: the host has locked the file for itself,
   /// or locks and reads it otherwise than SQLite usually does.
-  private func pathForAnotherConnection() throws(SQLiteError) -> String? {
+  func pathForAnotherConnection() throws(SQLiteError) -> String? {
     guard connection.isOpenedAsUsual(schema: schema), try !connection.isExclusive(schema: schema) else { return nil }
     return connection.filename(schema: schema)
   }

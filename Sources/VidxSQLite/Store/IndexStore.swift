@@ -28,6 +28,8 @@ package final class IndexStore {
   private var knownTextOrder: TextOrder?
   /// Rows of the content table that the statement under way may remove: see `removeReplaced`.
   var replacing: [Int64: Int] = [:]
+  /// Changes since it was last looked whether merges are wanted: see `BackgroundMerges`.
+  var unseen = UnseenChanges()
   /// Segments published in the open transaction, locked until it ends.
   var unsettledFiles: [PublishedSegment] = []
 

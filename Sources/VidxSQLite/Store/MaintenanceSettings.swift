@@ -8,6 +8,8 @@ package struct MaintenanceSettings: Sendable, Equatable {
   package var threads: Int?
   /// Bytes that a build may take; nil for most of the machine's.
   package var memory: Int?
+  /// The extension merges without being asked: see `BackgroundMerges`. The library has a choice of its own.
+  package var isInBackground = false
 
   package init() {}
 
@@ -16,6 +18,7 @@ package struct MaintenanceSettings: Sendable, Equatable {
     case mergeAfter = "merge_after"
     case threads
     case memory
+    case maintenance
 
     var limits: ClosedRange<Int> {
       switch self {
@@ -23,13 +26,27 @@ package struct MaintenanceSettings: Sendable, Equatable {
       case .threads: 1...1_024
       // Less takes the process itself.
       case .memory: 1 << 24...1 << 50
+      case .maintenance: 1...1
       }
     }
 
     var values: String {
-      self == .memory
-        ? "a size from 16M on, such as 512M or 8G, or auto"
-        : "a whole number from \(limits.lowerBound) to \(limits.upperBound), or auto"
+      switch self {
+      case .mergeAfter, .threads: "a whole number from \(limits.lowerBound) to \(limits.upperBound), or auto"
+      case .memory: "a size from 16M on, such as 512M or 8G, or auto"
+      case .maintenance: "background, or off"
+      }
+    }
+
+    /// - Returns: nil for what is none of the values.
+    func value(of text: String) -> Int? {
+      let number =
+        switch self {
+        case .mergeAfter, .threads: Int(text)
+        case .memory: BuildMemory.bytes(of: text)
+        case .maintenance: text == "background" ? 1 : nil
+        }
+      return number.flatMap { limits.contains($0) ? $0 : nil }
     }
   }
 
@@ -39,6 +56,7 @@ package struct MaintenanceSettings: Sendable, Equatable {
       case .mergeAfter: mergeAfter
       case .threads: threads
       case .memory: memory
+      case .maintenance: isInBackground ? 1 : nil
       }
     }
     set {
@@ -46,13 +64,16 @@ package struct MaintenanceSettings: Sendable, Equatable {
       case .mergeAfter: mergeAfter = newValue
       case .threads: threads = newValue
       case .memory: memory = newValue
+      case .maintenance: isInBackground = newValue != nil
       }
     }
   }
 
   /// Those that are set, by the names of SQL.
-  package var list: [(name: String, value: Int)] {
-    Name.allCases.compactMap { name in self[name].map { (name.rawValue, $0) } }
+  package var list: [(name: String, value: Int, word: String?)] {
+    Name.allCases.compactMap { name in
+      self[name].map { (name.rawValue, $0, name == .maintenance ? "background" : nil) }
+    }
   }
 }
 
@@ -68,12 +89,11 @@ struct SettingCommand: Equatable {
     let parts = text.split(separator: "=", omittingEmptySubsequences: false).map { String($0).trimmed.lowercased() }
     guard parts.count == 2, let name = MaintenanceSettings.Name(rawValue: parts[0]) else { return nil }
     self.name = name
-    if parts[1] == "auto" {
+    if parts[1] == "auto" || (name == .maintenance && parts[1] == "off") {
       value = nil
       return
     }
-    let number = name == .memory ? BuildMemory.bytes(of: parts[1]) : Int(parts[1])
-    guard let number, name.limits.contains(number) else { throw .setting(name, value: parts[1]) }
+    guard let number = name.value(of: parts[1]) else { throw .setting(name, value: parts[1]) }
     value = number
   }
 }

@@ -11,6 +11,8 @@ final class StoreRegistry {
   let buildOptions: () -> BuildOptions
   /// What `vidx_last_search()` tells of.
   let log: SearchLog
+  /// Merges without being asked; nil where that is none of ours.
+  let background: BackgroundMerges?
   private var entries: [Key: Entry] = [:]
 
   /// By bytes: to Swift texts that look the same are equal, and they may be names of two tables.
@@ -29,11 +31,17 @@ final class StoreRegistry {
     var arguments: [String]
   }
 
-  init(connection: Connection, log: SearchLog, buildOptions: @escaping () -> BuildOptions) {
+  init(
+    connection: Connection, log: SearchLog, background: BackgroundMerges?, buildOptions: @escaping () -> BuildOptions
+  ) {
     self.connection = connection
     self.log = log
+    self.background = background
     self.buildOptions = buildOptions
   }
+
+  /// The connection is being closed.
+  deinit { background?.stop() }
 
   /// The index of a new table.
   func create(schema: String, table: String, arguments: [String]) throws -> IndexStore {

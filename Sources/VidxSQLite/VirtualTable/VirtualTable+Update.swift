@@ -8,6 +8,12 @@ extension VirtualTable {
   /// DELETE, INSERT or UPDATE of one row, or a command.
   /// - Returns: the row id of a new row.
   func update(_ values: UpdateValues) throws -> Int64? {
+    let rowID = try unsafe write(values)
+    noteChange()
+    return rowID
+  }
+
+  private func write(_ values: UpdateValues) throws -> Int64? {
     let old = unsafe values[0]
     if values.count == 1 {
       _ = try store().delete(rowID: unsafe sqlite3_value_int64(old))
@@ -83,7 +89,11 @@ extension VirtualTable {
         throw VirtualTableError.damaged(problems: Array(problems.prefix(3)), count: problems.count)
       }
     default:
-      if let setting = try SettingCommand(command) { return try store().run(setting) }
+      if let setting = try SettingCommand(command) {
+        let store = try store()
+        try store.run(setting)
+        return store.unseen.lookAtOnce()
+      }
       guard let rows = Self.rowsOfMerge(command) else { throw VirtualTableError.unknownCommand(command) }
       try merge(MergePolicy(deltaRows: rows))
     }

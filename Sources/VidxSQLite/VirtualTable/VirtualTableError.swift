@@ -27,6 +27,7 @@ enum VirtualTableError: Error, Equatable {
 
   static let commands = [
     "merge", "optimize", "rebuild", "integrity-check", "merge_after = N", "threads = N", "memory = SIZE",
+    "maintenance = background",
   ]
 }
 

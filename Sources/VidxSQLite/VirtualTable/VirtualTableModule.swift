@@ -10,11 +10,13 @@ enum VirtualTableModule {
   /// Adds the module to a connection, with a registry of its own that goes when the connection does.
   /// - Returns: an SQLite result code.
   static func register(
-    on database: OpaquePointer, log: SearchLog, mostRowIDs: Int, buildOptions: @escaping () -> BuildOptions
+    on database: OpaquePointer, log: SearchLog, background: BackgroundMerges?, mostRowIDs: Int,
+    buildOptions: @escaping () -> BuildOptions
   ) -> Int32 {
     let connection = unsafe Connection(borrowing: database)
     connection.mostRowIDs = mostRowIDs
-    let registry = StoreRegistry(connection: connection, log: log, buildOptions: buildOptions)
+    let registry = StoreRegistry(
+      connection: connection, log: log, background: background, buildOptions: buildOptions)
     // When this fails, SQLite has called the destructor.
     return unsafe sqlite3_create_module_v2(database, name, module, Unmanaged.passRetained(registry).toOpaque()) {
       registry in
@@ -140,7 +142,7 @@ enum VirtualTableModule {
       }
     }
     unsafe module.xBegin = { table in unsafe VirtualTableHandle.attempt(table) { $0.openStore?.begin() } }
-    unsafe module.xCommit = { table in unsafe VirtualTableHandle.attempt(table) { $0.openStore?.commit() } }
+    unsafe module.xCommit = { table in unsafe VirtualTableHandle.attempt(table) { $0.commit() } }
     unsafe module.xRollback = { table in unsafe VirtualTableHandle.attempt(table) { $0.openStore?.rollback() } }
     unsafe module.xSavepoint = { table, level in
       unsafe VirtualTableHandle.attempt(table) { $0.openStore?.savepoint(level) }

@@ -81,6 +81,7 @@ struct MaintenanceSettingsTests {
     ("threads = many", "threads cannot be 'many'"), ("merge_after = -1", "merge_after cannot be '-1'"),
     ("memory = 5", "memory cannot be '5': give a size from 16M on, such as 512M or 8G, or auto"),
     ("memory = 20M", "memory"), ("memory = 999999T", "memory cannot be '999999t'"),
+    ("maintenance = on", "maintenance cannot be 'on': give background, or off"), ("maintenance = 1", "cannot be '1'"),
     ("thread = 2", "unknown command 'thread = 2' (did you mean 'threads"),
   ])
   func areRefused(_ command: String, _ message: String) throws {
