@@ -97,8 +97,8 @@ def merge(path):
                 if not is_locked(error):
                     raise
             merged = database.execute(names).fetchone() != before
-            # Waits for readers of the log, up to the timeout.
-            busy = database.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()[0]
+            # Waits for readers of the log, up to the timeout. The file's size then says what has come since.
+            busy = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
             os.write(sys.stdout.fileno(), b"m" * merged + b"c" * (not busy))
 
 
@@ -243,7 +243,7 @@ class Soak:
         while (now := time.monotonic() - begin) < self.seconds:
             self.searches.one(names[self.searches.count % 2])
             if now >= next_kill and now < self.seconds / 2:
-                next_kill = now + 10
+                next_kill = now + min(30, self.seconds / 20)
                 one = self.chance.choice(self.workers)
                 one.kill()
                 one.begin()
