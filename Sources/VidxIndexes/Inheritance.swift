@@ -94,6 +94,7 @@ struct Inheritance {
   func sample(_ distinct: DistinctVectors, _ options: BuildOptions) throws -> SearchSample {
     let new = SearchSample.spread(Self.questions, over: survivors.count..<distinct.count)
     let old = SearchSample.spread(Self.questions - new.count, over: 0..<survivors.count)
-    return try SearchSample(distinct, positions: new + old, options: options)
+    return try SearchSample(
+      distinct, positions: new + old, depth: SearchSample.k + Calibrator.apart, options: options)
   }
 }

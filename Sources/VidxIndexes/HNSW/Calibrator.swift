@@ -4,7 +4,7 @@ import VidxVectors
 /// Measures a finished graph: which efSearch and slack reach which recall, and how far estimates are off.
 ///
 /// The questions are vectors of the index that are taken out of the graph for their own search: marked as met before
-/// it starts, so that no path leads over them.
+/// it starts, so that no path leads over them. `Calibration.apart` is measured with their nearest taken out, too.
 struct Calibrator {
   let layers: GraphLayers
   let reranker: Reranker
@@ -20,6 +20,8 @@ struct Calibrator {
   private static let slacks: [Float] = [0.01, 0.02, 0.03, 0.045, 0.06, 0.08, 0.1, 0.13, 0.17, 0.22, 0.3, 0.4, 0.6, 1]
   /// What a slack may cost of the recall that its efSearch reaches without.
   private static let allowedLoss = 0.004
+  /// Of the nearest of a question, so many are taken out with it for `Calibration.apart`.
+  static let apart = 4
 
   /// What a setting reached, as sums over the questions.
   private struct Outcome {
@@ -35,6 +37,7 @@ struct Calibrator {
     calibration.spare = SearchSample.spare(sample.depthNeeded(by: reranker.coded, refined: false))
     calibration.margin = margin()
     try measureSteps(questions, &calibration)
+    calibration.apart = try measureApart(questions, calibration)
     return calibration
   }
 
@@ -77,6 +80,18 @@ struct Calibrator {
       calibration.append(step)
       if step.recall >= 0.9995 { break }
     }
+  }
+
+  private func measureApart(
+    _ questions: [Question], _ calibration: Calibration
+  ) throws(BuildError) -> Calibration.Apart {
+    let (few, many) = Calibration.Apart.efs
+    let recalls = [few, many].map { ef in
+      let outcome = measure(ef: UInt32(ef), slack: .infinity, questions, calibration, apart: Self.apart)
+      return Float(outcome.found) / Float(questions.count * Self.k)
+    }
+    if options.isCancelled() { throw .cancelled }
+    return Calibration.Apart(few: recalls[0], many: recalls[1])
   }
 
   private func step(ef: UInt32, slack: Float, _ outcome: Outcome, _ count: Int) -> Calibration.Step {
@@ -135,8 +150,9 @@ struct Calibrator {
     return best
   }
 
+  /// - Parameter apart: how many of the nearest of each question are taken out with it.
   private func measure(
-    ef: UInt32, slack: Float, _ questions: [Question], _ calibration: Calibration
+    ef: UInt32, slack: Float, _ questions: [Question], _ calibration: Calibration, apart: Int = 0
   ) -> Outcome {
     let total = Locked(Outcome())
     let (layers, reranker) = (self.layers, self.reranker)
@@ -149,7 +165,7 @@ struct Calibrator {
         let limits = WalkLimits(
           ef: Int(ef) + calibration.spare, slack: slack, k: Self.k, zero: calibration.zero(of: question.query))
         let margin = calibration.margin(of: question.query)
-        let answer = Self.answer(question, limits, layers, reranker, margin: margin, scratch)
+        let answer = Self.answer(question, limits, layers, reranker, margin: margin, apart: apart, scratch)
         outcome.found += answer.found
         outcome.distances += answer.distances
       }
@@ -166,18 +182,19 @@ struct Calibrator {
 
   private static func answer(
     _ question: Question, _ limits: WalkLimits, _ layers: GraphLayers, _ reranker: Reranker, margin: Float,
-    _ scratch: SearchScratch
+    apart: Int, _ scratch: SearchScratch
   ) -> Outcome {
     var counters = SearchCounters()
     let walk = unsafe GraphWalk(layers, reranker.coded, scratch.prepare(question.query), scratch)
     let result = Result { () throws(SegmentError) in
-      let count = try walk.searchBase(limits, excluding: question.position, counters: &counters)
+      let excluded = [question.position] + question.nearest.prefix(apart).map { Int($0.rowID) }
+      let count = try walk.searchBase(limits, excluding: excluded, counters: &counters)
       return unsafe try reranker.rank(
         question.query.floats, k: k, of: count, margin: margin, walk.query, scratch, &counters)
     }
     // Memory needs no verifying, so nothing can be thrown.
     guard case .success(let count) = result else { return Outcome() }
-    let limit = question.nearest[min(k, question.nearest.count) - 1].score
+    let limit = question.nearest[min(apart + k, question.nearest.count) - 1].score
     var found = 0
     for i in 0..<min(k, count) where unsafe scratch.pool[i].score <= limit { found += 1 }
     return Outcome(found: found, distances: counters.distanceComputations)

@@ -98,11 +98,11 @@ extension GraphWalk {
   ///
   /// The pool is one sorted array of candidates; those whose links were followed carry a mark. Each step follows the
   /// nearest unmarked one: gathers its unvisited neighbours, scores them as one block, merges the near ones in.
-  /// - Parameter excluded: an ordinal that is taken for no node of the graph; nil: none.
+  /// - Parameter excluded: ordinals that are taken for no nodes of the graph.
   /// - Returns: how many candidates the pool holds.
   @inline(never)
   func searchBase(
-    _ limits: WalkLimits, excluding excluded: Int? = nil, counters: inout SearchCounters
+    _ limits: WalkLimits, excluding excluded: [Int] = [], counters: inout SearchCounters
   ) throws(SegmentError) -> Int {
     let start = try descend(&counters)
     let ef = limits.ef
@@ -127,7 +127,7 @@ extension GraphWalk {
     let last = limits.slack < .infinity ? limits.k &- 1 : Int.max
     let factor = 1 + limits.slack
     let shift = limits.slack * limits.zero
-    if let excluded { unsafe visited[excluded] = epoch }
+    for ordinal in excluded { unsafe visited[ordinal] = epoch }
     unsafe poolScores[0] = start.score
     unsafe tags[0] = start.tag
     unsafe visited[Int(start.tag)] = epoch
@@ -157,7 +157,7 @@ extension GraphWalk {
     counters.nodesScored += computed
     counters.bytesRead += expansions * degree * 4
     // The node a walk starts from is in the pool even when it is excluded.
-    if let excluded { return pool.remove(UInt32(excluded), count: count) }
+    if excluded.contains(Int(start.tag)) { return pool.remove(start.tag, count: count) }
     return count
   }
 }

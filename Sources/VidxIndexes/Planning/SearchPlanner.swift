@@ -100,7 +100,7 @@ struct SearchPlanner {
     exact = Self.exact(index, passing, k: k, costs)
     if parameters.isExact { return }
     if case .hnsw(let found) = index.structure {
-      let limits = found.limits(parameters, k: k)
+      let limits = found.limits(parameters, k: k, isFiltered: index.isSelective(filter))
       graph = Self.graph(found, limits, k: k, share: share, costs)
     }
     if let found = index.lists, let reach = found.reach, index.usesReach(parameters, filter) {
@@ -206,7 +206,8 @@ extension SegmentIndex {
     return parameters.targetRecall != nil || isSelective(filter)
   }
 
-  private func isSelective(_ filter: EntryFilter?) -> Bool {
+  /// Whether a filter lets only some of the rows pass that there are.
+  func isSelective(_ filter: EntryFilter?) -> Bool {
     guard let filter, !filter.isOfLiveRows else { return false }
     return filter.ordinalCount < vectorCount
   }
