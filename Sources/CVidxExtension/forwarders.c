@@ -98,6 +98,11 @@ int sqlite3_clear_bindings(sqlite3_stmt *a0) {
   return vidx_sqlite->clear_bindings(a0);
 }
 
+#undef sqlite3_close
+int sqlite3_close(sqlite3 *a0) {
+  return vidx_sqlite->close(a0);
+}
+
 #undef sqlite3_close_v2
 int sqlite3_close_v2(sqlite3 *a0) {
   return vidx_sqlite->close_v2(a0);
@@ -156,6 +161,11 @@ int sqlite3_create_module_v2(sqlite3 *a0, const char *a1, const sqlite3_module *
 #undef sqlite3_db_filename
 sqlite3_filename sqlite3_db_filename(sqlite3 *a0, const char *a1) {
   return vidx_sqlite->db_filename(a0, a1);
+}
+
+#undef sqlite3_db_mutex
+sqlite3_mutex *sqlite3_db_mutex(sqlite3 *a0) {
+  return vidx_sqlite->db_mutex(a0);
 }
 
 #undef sqlite3_db_readonly

@@ -19,14 +19,19 @@ extension Connection {
     let schema = quoted(identifier: schema)
     let outcome = waiting(Self.patience) {
       Result {
-        // Copies what it can without keeping writers from writing; little is left to the second.
-        try prepare("PRAGMA \(schema).wal_checkpoint(PASSIVE)").run()
+        // Copies what it can without keeping writers from writing: the second is to have little left.
+        let copying = try prepare("PRAGMA \(schema).wal_checkpoint(PASSIVE)")
+        guard try copying.step(), copying.int64(1) - copying.int64(2) <= Self.mostLeft else { return }
+        copying.finalize()
         try prepare("PRAGMA \(schema).wal_checkpoint(TRUNCATE)").run()
       }
     }
     if case .failure(let error as SQLiteError) = outcome, error.isBusy || error.isLocked { return }
     try outcome.get()
   }
+
+  /// So many pages of the log are copied while writers wait.
+  private static let mostLeft: Int64 = 1_024
 
   /// So long, in milliseconds, writers wait for readers.
   private static let patience: Int32 = 100

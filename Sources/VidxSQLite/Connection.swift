@@ -144,10 +144,16 @@ import VidxIndexes
   }
 
   /// `PRAGMA locking_mode = EXCLUSIVE`: the lock of a schema's file is kept, so that no other connection can read it.
+  /// Where an authorizer of the host's lets nobody ask, another connection will find out: the lock is there, too.
   func isExclusive(schema: String) throws(SQLiteError) -> Bool {
-    let mode = try prepare("PRAGMA \(quoted(identifier: schema)).locking_mode")
-    guard try mode.step() else { return false }
-    return try mode.textOrNull(0) == "exclusive"
+    do {
+      let mode = try prepare("PRAGMA \(quoted(identifier: schema)).locking_mode")
+      guard try mode.step() else { return false }
+      return try mode.textOrNull(0) == "exclusive"
+    } catch {
+      guard error.isUnauthorized else { throw error }
+      return false
+    }
   }
 
   /// The type that a column of a table is declared with, empty without one; nil when there is no such table or column.

@@ -31,6 +31,12 @@ package struct SQLiteError: Error, Equatable, Sendable {
   package var isLocked: Bool { code == SQLITE_LOCKED }
   /// `sqlite3_interrupt` stopped the statement.
   package var isInterrupt: Bool { code == SQLITE_INTERRUPT }
+  /// The host's authorizer forbids it.
+  var isUnauthorized: Bool { code == SQLITE_AUTH }
+  /// With these SQLite may roll the whole transaction back (lang_transaction.html, "Response To Errors").
+  var mayUndoTransaction: Bool {
+    [SQLITE_FULL, SQLITE_IOERR, SQLITE_NOMEM, SQLITE_BUSY, SQLITE_INTERRUPT, SQLITE_CORRUPT].contains(code)
+  }
 }
 
 extension SQLiteError: CustomStringConvertible {

@@ -44,7 +44,7 @@ struct Calibrator {
   /// What was measured of the graph that this one has grown from, if searches of the sample find about as much by it.
   /// - Parameter first: of the vectors that the older graph did not have.
   /// - Throws: `BuildError.cancelled`.
-  /// - Complexity: two searches a question.
+  /// - Complexity: four searches a question.
   func confirmed(_ old: Calibration, from first: Int) throws(BuildError) -> Calibration? {
     var calibration = old
     calibration.longest = max(old.longest, longestVector(from: first))
@@ -59,6 +59,7 @@ struct Calibrator {
       let chance = 2 * (2 * expected * (1 - expected) / answers).squareRoot() + 0.01
       if Double(outcome.found) / answers < expected - chance { return nil }
     }
+    if answers > 0 { calibration.apart = try measureApart(sample.questions, calibration) }
     return calibration
   }
 

@@ -50,12 +50,26 @@ final class BackgroundMerges: Sendable {
   var buildProgress: BuildProgress? { progress.withLock { $0 } }
 
   /// What keeps the connection from finding out whether something is to be merged.
-  func note(_ error: any Error) {
-    state.withLock { $0.report.error = "\(error)" }
+  func note(_ error: any Error) { note("\(error)") }
+
+  private func note(_ error: String) {
+    state.withLock { $0.report.error = error }
   }
+
+  /// SQLite may have been set to a single thread when it was started (`SQLITE_CONFIG_SINGLETHREAD`), which it tells by
+  /// giving no mutex where one is asked for.
+  private static let hasMutexes: Bool = {
+    var handle: OpaquePointer?
+    let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_FULLMUTEX
+    let code = unsafe sqlite3_open_v2(":memory:", &handle, flags, nil)
+    defer { unsafe _ = sqlite3_close(handle) }
+    return unsafe code == SQLITE_OK && sqlite3_db_mutex(handle) != nil
+  }()
 
   /// A commit has changed much of an index of this file.
   func request(_ path: String) {
+    guard Self.hasMutexes else { return note("this SQLite is set to a single thread") }
+    ForkGate.install()
     let last = state.withLock { state -> PlainThread? in
       if isToStop { return nil }
       if !state.due.contains(path) { state.due.append(path) }
@@ -127,7 +141,7 @@ final class BackgroundMerges: Sendable {
       do {
         if try merge(name, connection) { hasMerged = true }
       } catch {
-        if try connection.indexNames().contains(name) { first = first ?? error }
+        if try patiently({ try connection.indexNames() }).contains(name) { first = first ?? error }
       }
     }
     if !isToStop { try tidy(path, connection, hasMerged: hasMerged) }
@@ -170,7 +184,7 @@ final class BackgroundMerges: Sendable {
   /// Removes what nobody needs any more, also what a reader needed the last time.
   private func tidy(_ path: String, _ connection: Connection, hasMerged: Bool) throws {
     guard hasMerged || state.withLock({ $0.unswept.contains(path) }) else { return }
-    let swept = try IndexStore.tidy(connection, schema: "main")
+    let swept = try IndexStore.tidy(connection, schema: "main") { isToStop }
     state.withLock { state in
       if swept.awaitsReaders { state.unswept.insert(path) } else { state.unswept.remove(path) }
     }

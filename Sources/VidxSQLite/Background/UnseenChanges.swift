@@ -35,7 +35,8 @@ struct UnseenChanges {
 
 extension VirtualTable {
   /// Sees now and then whether the index wants to be merged without being asked.
-  func noteChange() {
+  /// - Throws: an error with which SQLite may have undone the transaction.
+  func noteChange() throws {
     guard let background = registry.background, let store = openStore, store.folder != nil, store.unseen.count()
     else { return }
     do {
@@ -44,6 +45,7 @@ extension VirtualTable {
         wantMerge: settings.isInBackground && store.pathForAnotherConnection() != nil,
         mergeAfter: store.mergePolicy().deltaRows)
     } catch {
+      if let error = error as? SQLiteError, error.mayUndoTransaction { throw error }
       // The row is written all the same.
       background.note(error)
       store.unseen.note(wantMerge: false, mergeAfter: .max)

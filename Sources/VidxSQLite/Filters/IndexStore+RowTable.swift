@@ -19,7 +19,9 @@ extension IndexStore {
     let keys = try connection.prepare("SELECT name, type FROM pragma_table_info(?1, ?2) WHERE pk > 0")
     try keys.bind(name, at: 1)
     try keys.bind(schema, at: 2)
-    guard try keys.step(), let key = keys.text(0), keys.text(1)?.uppercased() == "INTEGER", try !keys.step() else {
+    guard try keys.step(), let key = try keys.textOrNull(0),
+      try keys.textOrNull(1)?.uppercased() == "INTEGER", try !keys.step()
+    else {
       throw FilterError.noRowTable(index: table, table: name)
     }
     return RowTable(name: name, key: key)

@@ -69,8 +69,8 @@ extension ContentTable {
     try statement.bind(schema, at: 2)
     var columns: [UniqueKey.Column] = []
     while try statement.step() {
-      guard let name = statement.text(0) else { return nil }
-      columns.append(UniqueKey.Column(name: name, collation: statement.text(1) ?? "BINARY"))
+      guard let name = try statement.textOrNull(0) else { return nil }
+      columns.append(UniqueKey.Column(name: name, collation: try statement.textOrNull(1) ?? "BINARY"))
     }
     return columns
   }

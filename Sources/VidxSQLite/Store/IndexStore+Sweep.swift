@@ -25,10 +25,12 @@ extension IndexStore {
 
   /// What follows merges: sweeps, and empties a write-ahead log that has grown large.
   @discardableResult
-  static func tidy(_ connection: Connection, schema: String) throws -> SweepResult {
-    let result = try sweep(connection, schema: schema)
-    try connection.emptyLog(schema: schema)
-    return result
+  static func tidy(
+    _ connection: Connection, schema: String, isCancelled: () -> Bool = { false }
+  ) throws -> SweepResult {
+    let result = Result { try sweep(connection, schema: schema) }
+    if !isCancelled() { try connection.emptyLog(schema: schema) }
+    return try result.get()
   }
 
   /// Sweeps the folder of a schema's database, also when no index is left in it. Not inside a transaction.

@@ -9,7 +9,7 @@ extension VirtualTable {
   /// - Returns: the row id of a new row.
   func update(_ values: UpdateValues) throws -> Int64? {
     let rowID = try unsafe write(values)
-    noteChange()
+    try noteChange()
     return rowID
   }
 

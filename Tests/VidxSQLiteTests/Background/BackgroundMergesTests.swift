@@ -57,6 +57,20 @@ struct BackgroundMergesTests {
       """)
   }
 
+  /// The database's files that this process has open.
+  private func descriptors() throws -> [String] {
+    #if os(Linux)
+      let numbers = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")
+      // Of other tests' some are closed by now.
+      let names = numbers.compactMap {
+        try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)")
+      }
+      return names.filter { $0.hasPrefix(database.path) }
+    #else
+      return []
+    #endif
+  }
+
   private struct Report: Decodable {
     var running: Bool
     var stage: String?
@@ -198,7 +212,8 @@ struct BackgroundMergesTests {
       try connection.execute(Self.on)
       try until { try told(connection).stage != nil }
     }
-    // The thread is gone by now, and so is what it was building.
+    // The thread is gone by now, with its connection, and so is what it was building.
+    #expect(try descriptors() == [])
     #expect(try database.segmentFiles() == [])
     let connection = try Connection(path: database.path)
     #expect(try segments(connection) == [])

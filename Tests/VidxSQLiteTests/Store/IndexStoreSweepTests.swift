@@ -175,6 +175,24 @@ struct IndexStoreSweepTests {
     try expectAgreement(store, rows(1...5, 6...9), seed: 1)
   }
 
+  /// An authorizer may let nobody ask how the file is locked: the other connection meets the lock, if there is one.
+  @Test func sweepsUnderAnAuthorizerThatAllowsNoPragma() throws {
+    let database = try TestDatabase()
+    let connection = try database.open()
+    try connection.execute("PRAGMA journal_mode = WAL")
+    let store = try IndexStore.make(connection, definition())
+    try store.addSegment(rows(1...5))
+    unsafe sqlite3_set_authorizer(
+      connection.handle, { _, action, _, _, _, _ in action == SQLITE_PRAGMA ? SQLITE_DENY : SQLITE_OK }, nil)
+    defer { unsafe sqlite3_set_authorizer(connection.handle, nil, nil) }
+    for last in 6...8 {
+      try store.add(rows(Int64(last)...Int64(last)))
+      try store.optimize(options: .serial)
+    }
+    // The latest, and the one before it, which goes with the next.
+    #expect(try database.segmentFiles().count == 2)
+  }
+
   /// Whoever asks the other connection at such a moment learns nothing.
   @Test func aLockOfAMomentIsNoProof() throws {
     let database = try TestDatabase()
