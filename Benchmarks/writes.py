@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Measures writes of vidx, sqlite-vec and pgvector in turns: single commits, bulk loads, searches beside a writer,
-and merges.
+opening after a crash, and merges.
 
     writes.py [--data NAME] [--rows N] [--rounds N]     prints tables; raw results go to .build/bench/writes.jsonl
     writes.py --only merge --data resampled:n=110000    a merge of 10,000 rows into 100,000, beside a rebuild
@@ -8,6 +8,8 @@ and merges.
 All write rows and vectors through Python, one statement a row: vidx and sqlite-vec through the same SQLite library and
 settings, pgvector through psycopg. Each round begins with empty databases on this machine's disk. `latency`: a search
 process asks without pause while a writer inserts and merges at full speed, against the same searches without a writer.
+`crash`: a process that has inserted 100,000 rows (--crashed) in transactions of 1,000 is killed, and another opens the
+database: until it knows the number of rows, and the first search, which reads all new vectors.
 `merge`: the last `--merged` rows are inserted into an index of the others (100,000 at most) and merged ('optimize'),
 then all are built anew ('rebuild'), round after round; and the recall@10 of both at default settings.
 """
@@ -16,6 +18,7 @@ import argparse
 import multiprocessing
 import os
 import shutil
+import signal
 import statistics
 import time
 
@@ -200,6 +203,53 @@ def latency(base, queries, arguments, writer, folder):
     print(f"p99 beside a writer: {busy[1] / quiet[1]:.1f} times the quiet one")
 
 
+def insert_and_die(folder, base, rows):
+    """The process of `crash`: killed with a transaction open."""
+    engine = SQLite(folder, "vidx", "NORMAL", base.shape[1])
+    for first in range(0, rows, 1_000):
+        engine.begin()
+        for row in range(first, min(first + 1_000, rows)):
+            engine.database.execute("INSERT INTO v(rowid, vector) VALUES (?, ?)",
+                                    (row + 1, base[row % len(base)].tobytes()))
+        engine.commit()
+    engine.begin()
+    engine.database.execute("INSERT INTO v(rowid, vector) VALUES (?, ?)", (rows + 1, base[0].tobytes()))
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def open_and_search(folder, query, pipe):
+    """-> seconds until the rows are counted, and of the first search; in a process that has nothing in memory yet."""
+    begin = time.perf_counter()
+    engine = SQLite(folder, "vidx", "NORMAL", len(query))
+    rows = engine.database.execute("SELECT count(*) FROM v").fetchone()[0]
+    opened = time.perf_counter() - begin
+    engine.database.execute("SELECT rowid FROM v WHERE vector MATCH ? AND k = 10", (query.tobytes(),)).fetchall()
+    pipe.send((rows, opened, time.perf_counter() - begin - opened))
+
+
+def crash(base, queries, arguments, writer, folder):
+    times = []
+    for number in range(arguments.rounds):
+        place = os.path.join(folder, f"crash{number}")
+        os.makedirs(place)
+        killed = multiprocessing.Process(target=insert_and_die, args=(place, base, arguments.crashed))
+        killed.start()
+        killed.join()
+        ours, theirs = multiprocessing.Pipe()
+        opener = multiprocessing.Process(target=open_and_search, args=(place, queries[0], theirs))
+        opener.start()
+        rows, opened, searched = ours.recv()
+        opener.join()
+        if killed.exitcode != -signal.SIGKILL or rows != arguments.crashed:
+            raise SystemExit(f"{rows} rows of {arguments.crashed} after exit code {killed.exitcode}")
+        times.append((opened, searched))
+        writer.write("crash", rows=rows, open_seconds=opened, first_search_seconds=searched)
+        shutil.rmtree(place)
+    opened, searched = (1e3 * statistics.median(one) for one in zip(*times))
+    print(f"after a crash with {arguments.crashed:,} new rows: opened and counted in {opened:.1f} ms; "
+          f"the first search {searched:.0f} ms")
+
+
 def recall(engine, queries):
     """recall@10 at default settings; rows as near as the tenth count as well as any."""
     statement = "SELECT distance FROM v WHERE vector MATCH ? AND k = 10"
@@ -249,8 +299,9 @@ def main():
     parser.add_argument("--data", default=datasets.available()[0])
     parser.add_argument("--rows", type=int, default=3_000)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", choices=("rates", "latency", "merge"), help="only this; otherwise all")
+    parser.add_argument("--only", choices=("rates", "latency", "crash", "merge"), help="only this; otherwise all")
     parser.add_argument("--merged", type=int, default=10_000, help="rows of `merge`")
+    parser.add_argument("--crashed", type=int, default=100_000, help="rows of `crash`")
     parser.add_argument("--seconds", type=float, default=5, help="of each measurement of latency")
     arguments = parser.parse_args()
     data = datasets.prepare(arguments.data)
@@ -264,6 +315,8 @@ def main():
             rates(base, arguments, writer, folder)
         if arguments.only in (None, "latency"):
             latency(base, queries, arguments, writer, folder)
+        if arguments.only in (None, "crash"):
+            crash(base, queries, arguments, writer, folder)
         if arguments.only in (None, "merge"):
             merge(base, queries, arguments, writer, folder)
     finally:
