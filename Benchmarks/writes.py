@@ -7,7 +7,8 @@ opening after a crash, and merges.
 
 All write rows and vectors through Python, one statement a row: vidx and sqlite-vec through the same SQLite library and
 settings, pgvector through psycopg. Each round begins with empty databases on this machine's disk. `latency`: a search
-process asks without pause while a writer inserts and merges at full speed, against the same searches without a writer.
+process asks without pause while a writer inserts and merges at full speed, against the same searches without a writer;
+merges take one thread, as those in the background do, or all.
 `crash`: a process that has inserted 100,000 rows (--crashed) in transactions of 1,000 is killed, and another opens the
 database: until it knows the number of rows, and the first search, which reads all new vectors.
 `merge`: the last `--merged` rows are inserted into an index of the others (100,000 at most) and merged ('optimize'),
@@ -152,9 +153,10 @@ def rates(base, arguments, writer, folder):
                 print(f"{synchronous}, {what}: {statistics.median(ratios):.2f} times {other}")
 
 
-def write_and_merge(folder, base, rows, stop):
+def write_and_merge(folder, base, rows, threads, stop):
     """The writer of `latency`: transactions of 100 rows, and 'merge' after every ten."""
     engine = SQLite(folder, "vidx", "NORMAL", base.shape[1])
+    engine.database.execute(f"INSERT INTO v(v) VALUES ('threads = {threads}')")
     row = rows
     while not stop.is_set():
         engine.begin()
@@ -189,18 +191,19 @@ def latency(base, queries, arguments, writer, folder):
     engine.commit()
     engine.database.execute("INSERT INTO v(v) VALUES ('optimize')")
     percentiles(engine, queries, 1)
-    quiet = percentiles(engine, queries, arguments.seconds)
-    stop = multiprocessing.Event()
-    process = multiprocessing.Process(target=write_and_merge, args=(place, base, rows, stop))
-    process.start()
-    percentiles(engine, queries, 1)
-    busy = percentiles(engine, queries, arguments.seconds)
-    stop.set()
-    process.join()
-    for name, (p50, p99) in (("quiet", quiet), ("beside a writer", busy)):
-        print(f"search of {rows:,} rows, {name}: p50 {p50:.0f} us, p99 {p99:.0f} us")
+    found = {"quiet": percentiles(engine, queries, arguments.seconds)}
+    for threads in (1, "auto"):
+        stop = multiprocessing.Event()
+        process = multiprocessing.Process(target=write_and_merge, args=(place, base, rows, threads, stop))
+        process.start()
+        percentiles(engine, queries, 1)
+        found[f"beside a writer, threads = {threads}"] = percentiles(engine, queries, arguments.seconds)
+        stop.set()
+        process.join()
+    for name, (p50, p99) in found.items():
+        print(f"search of {rows:,} rows, {name}: p50 {p50:.0f} us, p99 {p99:.0f} us, "
+              f"{p99 / found['quiet'][1]:.1f} times the quiet one")
         writer.write("write_latency", state=name, rows=rows, p50_us=p50, p99_us=p99)
-    print(f"p99 beside a writer: {busy[1] / quiet[1]:.1f} times the quiet one")
 
 
 def insert_and_die(folder, base, rows):
