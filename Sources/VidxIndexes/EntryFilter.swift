@@ -36,6 +36,13 @@ package import VidxVectors
     ordinalCount = set.count
   }
 
+  /// As `entries.contains`, for loops: what another module has is not inlined.
+  @inline(__always)
+  func passes(_ entry: Int) -> Bool {
+    precondition(entry >= 0 && entry < entries.capacity, "entry \(entry) outside 0..<\(entries.capacity)")
+    return unsafe entries.words[entry >> 6] >> UInt64(entry & 63) & 1 != 0
+  }
+
   /// What of each list passes; nil without lists.
   /// - Throws: when the starts of the lists are damaged, which only searches by lists read.
   /// - Complexity: O(vectors / 64 + lists) the first time.

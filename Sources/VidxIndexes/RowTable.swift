@@ -6,10 +6,13 @@ import VidxVectors
   let entryCount: Int
   let vectorCount: Int
   private let rowIDs: Section
-  private let sortedRowIDs: Section
-  private let sortedEntries: Section
-  private let entryStarts: Section?
+  let sortedRowIDs: Section
+  let sortedEntries: Section
+  let entryStarts: Section?
   private let norms: Section?
+  /// Of the ids in order, and of the entries that are the first of a vector.
+  let idRanks = RowRanks()
+  let vectorRanks = RowRanks()
 
   init(_ file: SegmentFile) throws(SegmentError) {
     let entries = file.description.entryCount
@@ -47,8 +50,8 @@ import VidxVectors
   /// The entries of the rows that have this vector, ascending by row id.
   func entries(ordinal: Int) throws(SegmentError) -> Range<Int> {
     guard let entryStarts else { return ordinal..<(ordinal + 1) }
-    let start = Int(try entryStarts.load(UInt32.self, at: ordinal))
-    let end = Int(try entryStarts.load(UInt32.self, at: ordinal + 1))
+    let starts = SectionReader<UInt32>(entryStarts)
+    let (start, end) = (Int(try starts.at(ordinal)), Int(try starts.at(ordinal + 1)))
     guard start < end else { throw .invalidContent(section: .entryStarts, offset: 0, path: entryStarts.path) }
     return start..<end
   }
@@ -67,61 +70,6 @@ import VidxVectors
     return low
   }
 
-  /// Puts the vectors of entries into `ordinals`; zero vectors have none.
-  /// - Complexity: O(entries x log(how unevenly rows share vectors)).
-  func insertOrdinals(of entries: RowSet, into ordinals: RowSet) throws(SegmentError) {
-    guard let entryStarts else { preconditionFailure("entries are ordinals") }
-    let starts = SectionReader<UInt32>(entryStarts)
-    let searchable = Int(try starts.at(vectorCount))
-    let perEntry = Double(vectorCount) / Double(max(searchable, 1))
-    var ordinal = -1
-    // Of the entries of `ordinal`.
-    var end = 0
-    try entries.forEach { (entry) throws(SegmentError) in
-      if entry >= searchable { return }
-      if entry >= end {
-        // Every vector has an entry at least: the one that is looked for is no farther on than the entry.
-        let first = ordinal + 1
-        let last = min(first + (entry - end), vectorCount - 1)
-        let guess = min(first + Int(Double(entry - end) * perEntry), last)
-        ordinal = try Self.owner(of: entry, in: first...last, guess: guess, starts)
-        end = Int(try starts.at(ordinal + 1))
-      }
-      ordinals.insert(ordinal)
-    }
-  }
-
-  /// The vector that has an entry, looked for at growing distances from a guess: what rows share differs little from
-  /// one stretch to the next, and what is near the guess is in a cache when the guess is.
-  @inline(__always)
-  private static func owner(
-    of entry: Int, in ordinals: ClosedRange<Int>, guess: Int, _ starts: SectionReader<UInt32>
-  ) throws(SegmentError) -> Int {
-    var (low, high) = (guess, guess + 1)
-    var step = 8
-    if Int(try starts.at(guess)) <= entry {
-      while high <= ordinals.upperBound, Int(try starts.at(high)) <= entry {
-        low = high
-        high += step
-        step *= 2
-      }
-      high = min(high, ordinals.upperBound + 1)
-    } else {
-      high = guess
-      low = max(guess - step, ordinals.lowerBound)
-      while low > ordinals.lowerBound, Int(try starts.at(low)) > entry {
-        step *= 2
-        high = low
-        low = max(low - step, ordinals.lowerBound)
-      }
-    }
-    while high - low > 1 {
-      let middle = (low + high) / 2
-      if Int(try starts.at(middle)) <= entry { low = middle } else { high = middle }
-    }
-    return low
-  }
-
   /// The length of an entry's vector before it was normalised; 1 where nothing was changed.
   func norm(entry: Int) throws(SegmentError) -> Float {
     guard let norms else { return 1 }
@@ -133,20 +81,6 @@ import VidxVectors
   func entry(rowID: Int64) throws(SegmentError) -> Int? {
     var cursor = 0
     return try find(rowID, from: &cursor, SectionReader(sortedRowIDs), SectionReader(sortedEntries))
-  }
-
-  /// Puts the entries of ascending row ids into `set` and returns how many there were.
-  /// - Complexity: O(ids x log gap): one pass, galloping from each id to the next.
-  func insertEntries(ofSortedRowIDs ids: UnsafeBufferPointer<Int64>, into set: RowSet) throws(SegmentError) -> Int {
-    var found = 0
-    var cursor = 0
-    let table = (ids: SectionReader<Int64>(sortedRowIDs), entries: SectionReader<UInt32>(sortedEntries))
-    for i in 0..<ids.count {
-      guard let entry = unsafe try find(ids[i], from: &cursor, table.ids, table.entries) else { continue }
-      set.insert(entry)
-      found += 1
-    }
-    return found
   }
 
   /// The places, among the ids in order, of the row ids in a range.
@@ -174,7 +108,7 @@ import VidxVectors
 
   /// Finds a row id at or behind `cursor`, and leaves the cursor at the place where it is or would be.
   @inline(__always)
-  private func find(
+  func find(
     _ id: Int64, from cursor: inout Int, _ rowIDs: SectionReader<Int64>, _ entries: SectionReader<UInt32>
   ) throws(SegmentError) -> Int? {
     if cursor >= entryCount { return nil }

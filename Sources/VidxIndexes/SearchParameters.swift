@@ -43,19 +43,22 @@ package struct SearchParameters: Sendable, Equatable {
   }
 
   /// These settings for a search without a filter that finds the candidates of one for k rows.
-  package func findingCandidates(_ count: Int, k: Int, kind: IndexKind) -> SearchParameters {
+  /// - Parameter rowCount: of the index.
+  package func findingCandidates(_ count: Int, k: Int, kind: IndexKind, of rowCount: Int) -> SearchParameters {
     var parameters = self
     if let efSearch { parameters.efSearch = efSearch + max(count - k, 0) }
     let recall = targetRecall ?? Self.leastFilteredRecall
     // Lists leave the margin for questions unlike the indexed vectors themselves (`SegmentIndex.reachBase`).
     parameters.targetRecall = kind == .hnsw ? 1 - Self.shareOfMisses * (1 - recall) : recall
     // What a walk keeps is moved at each insertion: so many are sooner found by scoring all.
-    if count > Self.mostWalked, kind == .hnsw { parameters.exact = true }
+    if count > max(Self.mostWalked, rowCount / Self.walkedShare), kind == .hnsw { parameters.exact = true }
     return parameters
   }
 
-  /// Candidates that a graph is walked for.
+  /// Candidates that a graph is walked for: of 84,594 rows 5,000 took as long as scoring all of them, of a million
+  /// 25,000.
   private static let mostWalked = 4_096
+  private static let walkedShare = 40
 }
 
 /// What one search did.

@@ -1,3 +1,4 @@
+private import CVidxKernels
 import VidxSegments
 
 /// A section seen as an array, for many reads in a row: whether all of it has been verified is asked once.
@@ -19,5 +20,12 @@ import VidxSegments
     guard index >= 0, index < readyCount else { return try section.load(Element.self, at: index) }
     return unsafe base.baseAddress.unsafelyUnwrapped.loadUnaligned(
       fromByteOffset: index &* MemoryLayout<Element>.stride, as: Element.self)
+  }
+
+  /// Has an element fetched that will be read soon.
+  @inline(__always)
+  func prefetch(_ index: Int) {
+    guard index >= 0, index < readyCount, let start = unsafe base.baseAddress else { return }
+    unsafe vidx_prefetch(start + index &* MemoryLayout<Element>.stride)
   }
 }

@@ -145,7 +145,7 @@ extension SegmentIndex {
       if count == k, unsafe candidate.score > hits[k - 1].score { break }
       var taken = 0
       for entry in try rows.entries(ordinal: Int(candidate.tag & ~Candidate.expanded)) {
-        if let filter, !filter.entries.contains(entry) { continue }
+        if let filter, !filter.passes(entry) { continue }
         unsafe insert(Hit(score: candidate.score, rowID: try rows.rowID(entry: entry)), hits, &count, k: k)
         taken += 1
         // Entries of one vector ascend by row id: more than k of them cannot matter.

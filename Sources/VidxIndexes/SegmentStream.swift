@@ -31,7 +31,7 @@ package final class SegmentStream {
   package func next() throws(SegmentError) -> Hit? {
     while true {
       while let entry = pending.popFirst() {
-        if let filter, !filter.entries.contains(entry) { continue }
+        if let filter, !filter.passes(entry) { continue }
         counters.rowsScored += 1
         return Hit(score: score, rowID: try index.rows.rowID(entry: entry))
       }

@@ -91,8 +91,11 @@ extension SegmentIndex {
   ) throws(SegmentError) {
     try scratch.scored(count)
     unsafe try scoreBlock(query, scratch.ids, count, scratch.scores)
-    for i in 0..<count where unsafe scratch.scores[i] <= nearest.threshold {
-      try unsafe offer(Int(scratch.ids[i]), scratch.scores[i], filter, &nearest)
+    let (ids, scores) = unsafe (scratch.ids, scratch.scores)
+    var threshold = nearest.threshold
+    for i in 0..<count where unsafe scores[i] <= threshold {
+      try unsafe offer(Int(ids[i]), scores[i], filter, &nearest)
+      threshold = nearest.threshold
     }
   }
 
@@ -102,7 +105,7 @@ extension SegmentIndex {
   ) throws(SegmentError) {
     var taken = 0
     for entry in try rows.entries(ordinal: ordinal) {
-      if let filter, !filter.entries.contains(entry) { continue }
+      if let filter, !filter.passes(entry) { continue }
       nearest.offer(Hit(score: score, rowID: try rows.rowID(entry: entry)))
       taken += 1
       // Entries of one vector ascend by row id: more than k of them cannot matter.

@@ -143,10 +143,11 @@ extension RowSet {
   func count(in range: Range<Int>) -> Int {
     precondition(range.lowerBound >= 0 && range.upperBound <= capacity, "\(range) outside 0..<\(capacity)")
     if range.isEmpty { return 0 }
-    let last = (range.upperBound - 1) >> 6
-    var total = 0
-    for i in range.lowerBound >> 6...last { total += word(i, in: range).nonzeroBitCount }
-    return total
+    let (first, last) = (range.lowerBound >> 6, (range.upperBound - 1) >> 6)
+    let start = word(first, in: range).nonzeroBitCount
+    if first == last { return start }
+    let whole = last - first > 1 ? unsafe Int(vidx_count_bits(words + first + 1, last - first - 1)) : 0
+    return start + whole + word(last, in: range).nonzeroBitCount
   }
 
   /// Copies the members of a range, ascending, at most `limit`, and moves the start of the range behind them.
@@ -156,7 +157,11 @@ extension RowSet {
     precondition(range.lowerBound >= 0 && range.upperBound <= capacity, "\(range) outside 0..<\(capacity)")
     var count = 0
     while !range.isEmpty {
-      let index = range.lowerBound >> 6
+      var index = range.lowerBound >> 6
+      let last = (range.upperBound - 1) >> 6
+      // Of a filter that passes little, most words are empty.
+      while index < last, unsafe words[index] == 0 { index &+= 1 }
+      if index << 6 > range.lowerBound { range = index << 6..<range.upperBound }
       var bits = word(index, in: range)
       while bits != 0 {
         let position = index << 6 + bits.trailingZeroBitCount

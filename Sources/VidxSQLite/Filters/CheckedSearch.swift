@@ -45,6 +45,7 @@ final class CheckedSearch {
   private let limit: StatementLimit
   private let trace: FilterTrace?
   private let nearest: (Int) throws -> Candidates
+  private let expected: (Int) throws -> Double
   private var whole = SearchedWhole()
   /// Whether a row passes, of those checked.
   private var passes: [Int64: Bool] = [:]
@@ -56,9 +57,10 @@ final class CheckedSearch {
   ///   - searchedCount: rows that are searched; nil for all.
   ///   - trace: gets what was done.
   ///   - nearest: the nearest of them, as many as asked for.
+  ///   - expected: nanoseconds that finding so many is expected to take.
   init(
     k: Int, rowCount: Int, searchedCount: Int?, _ run: FilterRun, _ check: RowCheck, _ trace: FilterTrace?,
-    nearest: @escaping (Int) throws -> Candidates
+    nearest: @escaping (Int) throws -> Candidates, expected: @escaping (Int) throws -> Double
   ) {
     self.k = k
     self.rowCount = rowCount
@@ -70,6 +72,7 @@ final class CheckedSearch {
     limit = run.limit
     self.trace = trace
     self.nearest = nearest
+    self.expected = expected
   }
 
   /// Steps that reading all rows may take before anything else is tried: those of about 1,100 rows of an index.
@@ -98,7 +101,7 @@ final class CheckedSearch {
     var wanted = begun?.count ?? min(Self.firstCount(k: k, statement.history), mostWanted)
     while wanted <= rowCount / 4 {
       if asks, begun == nil { return .wants(wanted) }
-      let (answer, nanoseconds) = try candidates(wanted, begun)
+      let answer = try candidates(wanted, begun)
       begun = nil
       guard let found = try passing(of: answer.hits) else { break }
       // Fewer than were asked for: these are all there are, or all within the distance.
@@ -110,10 +113,10 @@ final class CheckedSearch {
       }
       let rate = Double(found.count + 1) / Double(answer.hits.count + 2)
       let needed = min(max(Int(Double(k) / rate * Self.spare), 2 * wanted), mostWanted)
-      // A search for more costs about as much more, the checks likewise.
+      // As many checks as there are more candidates; these are searched for anew.
       let steps =
-        Double(checkSteps) * Double(needed) / Double(max(passes.count, 1)) + nanoseconds / Self.nanosecondsPerStep
-        * Double(needed) / Double(wanted)
+        Double(checkSteps) * Double(needed) / Double(max(passes.count, 1))
+        + (try expected(needed)) / Self.nanosecondsPerStep
       wanted = needed
       if Int(steps) > statement.history.unfinishedSteps, try readSome(Int(steps)) { return .read }
     }
@@ -138,7 +141,7 @@ final class CheckedSearch {
   }
 
   /// - Parameter begun: those, if they have been found.
-  private func candidates(_ count: Int, _ begun: Candidates?) throws -> (answer: StoreAnswer, nanoseconds: Double) {
+  private func candidates(_ count: Int, _ begun: Candidates?) throws -> StoreAnswer {
     try limit.check(statement.connection)
     let found = try trace.timing(
       { try begun ?? nearest(count) },
@@ -148,7 +151,7 @@ final class CheckedSearch {
     try limit.check(statement.connection)
     whole.plan = found.answer.plan
     whole.counters += found.answer.counters
-    return (found.answer, found.nanoseconds)
+    return found.answer
   }
 
   /// - Returns: whether all rows have been read.

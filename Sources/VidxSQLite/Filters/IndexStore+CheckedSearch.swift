@@ -107,6 +107,8 @@ extension IndexStore {
       k: request.k, rowCount: liveCount, searchedCount: rows?.passingCount, run, check, trace
     ) { count in
       try self.nearest(count, request, among: rows)
+    } expected: { count in
+      try self.nanoseconds(self.finding(count, request, among: rows), among: rows)
     }
     return try search.outcome(first.found, asks: first.areAsked && rows == nil)
   }
@@ -133,18 +135,28 @@ extension IndexStore {
   private func nearest(
     _ count: Int, _ request: StoreRequest, among rows: PreparedFilter?
   ) throws -> CheckedSearch.Candidates {
+    let whole = finding(count, request, among: rows)
+    let answer = try search(whole)
+    return CheckedSearch.Candidates(
+      count: count, answer: answer, nanoseconds: try nanoseconds(whole, among: rows))
+  }
+
+  private func finding(_ count: Int, _ request: StoreRequest, among rows: PreparedFilter?) -> StoreRequest {
     var whole = request
     whole.k = count
     whole.prepared = rows
     whole.parameters = request.parameters.findingCandidates(
-      count, k: request.k, kind: definition.configuration.kind)
-    let answer = try search(whole)
-    let nanoseconds = try views.reduce(0.0) { sum, view in
+      count, k: request.k, kind: definition.configuration.kind, of: liveCount)
+    return whole
+  }
+
+  /// What a search is expected to take.
+  private func nanoseconds(_ whole: StoreRequest, among rows: PreparedFilter?) throws -> Double {
+    try views.reduce(0.0) { sum, view in
       guard let passing = try settling({ try passing(rows, in: view) }) else { return sum }
-      let estimates = view.index.estimates(k: count, parameters: whole.parameters, filter: passing.rows)
+      let estimates = view.index.estimates(k: whole.k, parameters: whole.parameters, filter: passing.rows)
       return sum + (estimates.first?.nanoseconds ?? 0)
     }
-    return CheckedSearch.Candidates(count: count, answer: answer, nanoseconds: nanoseconds)
   }
 
   private func answer(

@@ -1,5 +1,7 @@
-/// Filters that were resolved, to be used again while they are right; those used longest ago make room. Not thread
-/// safe.
+/// Filters that were resolved, to be used again while they are right. When it is full, those used longest ago make
+/// room, for what is kept the second time only: filters that nobody asks for twice would have all others forgotten, and
+/// the memory of each come from the system anew. (The doorkeeper of TinyLFU: Einziger, Friedman and Manes 2017, 3.4.)
+/// Not thread safe.
 final class RowSetCache {
   /// What a resolved filter was read from. Equal as long as nothing has been committed.
   struct Stamp: Equatable {
@@ -25,6 +27,8 @@ final class RowSetCache {
   /// Hash values of the texts and values that were asked for in this state. Two that share one do no harm: rows are
   /// read then.
   private var asked: (stamp: Stamp, hashes: Set<Int>)?
+  /// Of those that found no room.
+  private var refused: (stamp: Stamp, hashes: Set<Int>)?
   private static let askedLimit = 4_096
 
   /// - Parameter limit: bytes that the filters may take together.
@@ -46,8 +50,7 @@ final class RowSetCache {
   func keep(_ filter: PreparedFilter, for text: FilterText, _ stamp: Stamp) {
     remove(text)
     let size = filter.byteCount + text.byteCount
-    if size > limit { return }
-    if byteCount + size > limit { makeRoom(for: size, stamp) }
+    if size > limit || byteCount + size > limit && !makeRoom(for: text, size, stamp) { return }
     uses += 1
     entries[text] = Entry(stamp: stamp, filter: filter, lastUse: uses, byteCount: size)
     byteCount += size
@@ -67,14 +70,21 @@ final class RowSetCache {
   }
 
   /// At once for some hundred filters to come: looking for the oldest takes longer than a search.
-  private func makeRoom(for size: Int, _ stamp: Stamp) {
-    // What is of another state will not be asked for again, whatever its text.
-    for (text, entry) in entries where entry.stamp != stamp { remove(text) }
-    if byteCount + size <= limit { return }
+  /// - Returns: false when it is not worth while: nobody has asked for the text before.
+  private func makeRoom(for text: FilterText, _ size: Int, _ stamp: Stamp) -> Bool {
+    if refused?.stamp != stamp {
+      // What is of another state will not be asked for again, whatever its text.
+      for (text, entry) in entries where entry.stamp != stamp { remove(text) }
+      refused = (stamp, [])
+    }
+    if byteCount + size <= limit { return true }
+    if refused?.hashes.count ?? 0 >= Self.askedLimit { refused = (stamp, []) }
+    if refused?.hashes.insert(text.hashValue).inserted == true { return false }
     for (text, _) in entries.map({ ($0.key, $0.value.lastUse) }).sorted(by: { $0.1 < $1.1 }) {
       remove(text)
-      if byteCount + size <= limit / 4 * 3 { return }
+      if byteCount + size <= limit / 4 * 3 { break }
     }
+    return true
   }
 
   private func remove(_ text: FilterText) {

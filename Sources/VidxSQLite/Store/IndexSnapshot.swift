@@ -190,7 +190,8 @@ package final class IndexSnapshot: @unchecked Sendable {
 
   /// The nearest rows without a filter, `count` of them, searched as thoroughly as the k nearest under one would be.
   func candidates(_ count: Int, for request: StoreRequest) throws(StoreError) -> CheckedSearch.Candidates {
-    let parameters = request.parameters.findingCandidates(count, k: request.k, kind: configuration.kind)
+    let parameters = request.parameters.findingCandidates(
+      count, k: request.k, kind: configuration.kind, of: rowCount)
     let memory = SearchMemory()
     var report = SearchReport()
     let prepared = unsafe request.query.withUnsafeBufferPointer { vector in

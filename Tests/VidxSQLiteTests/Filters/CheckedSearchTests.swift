@@ -158,6 +158,64 @@ import VidxVectors
     }
   }
 
+  /// A search for candidates that takes longer than reading is not begun.
+  @Test(arguments: [true, false]) func readsWhatIsSoonerThanMoreCandidates(isDear: Bool) throws {
+    let (store, vectors) = try make(.flat)
+    let text = condition("free = 5")
+    try store.connection.transaction(isImmediate: false) {
+      let stamp = try store.beginFilter()
+      try store.run(text, StatementLimit(seconds: nil), stamp, kept: { _ in Issue.record("nothing is kept") }) { run in
+        let check = try #require(try run.statement.rowCheck(text, of: store))
+        var counts: [Int] = []
+        let search = CheckedSearch(
+          k: 10, rowCount: Self.rowCount, searchedCount: nil, run, check, nil
+        ) { count in
+          counts.append(count)
+          let answer = try store.search(StoreRequest(query: vectors[1] ?? [], k: count))
+          return CheckedSearch.Candidates(count: count, answer: answer, nanoseconds: 1_000)
+        } expected: { count in
+          #expect(count > 30)
+          return isDear ? 1e9 : 0
+        }
+        let outcome = try search.outcome(nil, asks: false)
+        guard case .read = outcome else {
+          Issue.record("\(outcome) of 0.1 %")
+          return
+        }
+        #expect(isDear ? counts == [30] : counts.count > 1)
+      }
+    }
+  }
+
+  @Test func manyCandidatesAreWalkedForOfManyRows() {
+    let parameters = SearchParameters(targetRecall: 0.95)
+    for (count, rows, isExact) in [
+      (4_096, 80_000, false), (4_097, 80_000, true), (20_000, 1_000_000, false), (30_000, 1_000_000, true),
+    ] {
+      #expect(parameters.findingCandidates(count, k: 10, kind: .hnsw, of: rows).isExact == isExact)
+      #expect(!parameters.findingCandidates(count, k: 10, kind: .ivfflat, of: rows).isExact)
+    }
+  }
+
+  /// What several searches took to read is expected of the next, but for every sixteenth, and as long as it is so.
+  @Test func remembersWhatReadingTook() {
+    var history = FilterHistory()
+    for steps in [50_000, 40_000, 60_000, 45_000, 50_000, 50_000, 50_000] { history.finished(steps: steps) }
+    #expect(history.unfinishedSteps == 16_000)
+    history.finished(steps: 70_000)
+    #expect(history.unfinishedSteps == 40_000)
+    var assumed: [Int] = []
+    for _ in 0..<32 {
+      history.checked(40, k: 10)
+      assumed.append(history.unfinishedSteps)
+    }
+    #expect(assumed.count { $0 == 16_000 } == 2 && assumed.count { $0 == 40_000 } == 30)
+    history.finished(steps: 5_000)
+    #expect(history.unfinishedSteps == 5_000 && history.candidatesPerRow == 2)
+    history.finished(steps: 900)
+    #expect(history.unfinishedSteps == 900)
+  }
+
   /// A SELECT in brackets is not run as a whole for the rows that are checked: the row goes into its joins.
   @Test(arguments: ["%", "free >= 0 AND %", "%\nAND label BETWEEN 0 AND 30 AND % AND (1 OR 0) -- AND"])
   func checksJoinsRowByRow(frame: String) throws {
@@ -335,6 +393,8 @@ import VidxVectors
             while ContinuousClock.now < end {}
             let answer = try store.search(StoreRequest(query: vectors[1] ?? [], k: count))
             return CheckedSearch.Candidates(count: count, answer: answer, nanoseconds: 0)
+          } expected: { _ in
+            0
           }
           // None, where the machine was busy with other things.
           defer { #expect(searches <= 1) }

@@ -198,7 +198,10 @@ import VidxVectors
     let cache = RowSetCache(limit: 8 * (filter.byteCount + texts[0].byteCount))
     for text in texts.prefix(8) { cache.keep(filter, for: text, stamp) }
     #expect(cache.filter(texts[0], stamp) != nil && cache.count == 8)
-    // A quarter of the room at once.
+    // What comes once finds no room.
+    cache.keep(filter, for: texts[8], stamp)
+    #expect(cache.filter(texts[8], stamp) == nil && cache.count == 8)
+    // The second time a quarter of it is made at once.
     cache.keep(filter, for: texts[8], stamp)
     #expect(
       texts.map { cache.filter($0, stamp) != nil } == [true] + .init(repeating: false, count: 3)
@@ -207,6 +210,9 @@ import VidxVectors
     later.main = 2
     #expect(cache.filter(texts[0], later) == nil && cache.filter(texts[0], stamp) == nil)
     #expect(cache.byteCount == 5 * (filter.byteCount + texts[0].byteCount))
+    // What is of another state makes room at once.
+    for text in texts.prefix(4) { cache.keep(filter, for: text, later) }
+    #expect(cache.count == 4 && texts.prefix(4).allSatisfy { cache.filter($0, later) != nil })
   }
 
   @Test func rowIDsAscend() {
