@@ -65,10 +65,10 @@ import VidxIndexes
     if code != SQLITE_OK { throw lastError(code, sql: sql) }
   }
 
-  /// Maps as much of the database as SQLite may (2 GiB, unless it was compiled otherwise), as segments are mapped, and
-  /// lets 16 MiB of other pages be kept instead of its 2. Rows near to each other in an index of vectors lie anywhere in
-  /// their table, and a page that has to be read from the file costs three times what checking a row does; and a
-  /// `HeaderMark` costs no system call.
+  /// Maps as much of the database as SQLite may (2 GiB, unless it was compiled otherwise), as segments are mapped,
+  /// and lets 16 MiB of other pages be kept instead of its 2. Rows near to each other in an index of vectors lie
+  /// anywhere in their table, and a page that has to be read from the file costs three times what checking a row does;
+  /// and a `HeaderMark` costs no system call.
   package func keepPagesAtHand() throws(SQLiteError) {
     try execute("PRAGMA mmap_size = 1099511627776")
     try execute("PRAGMA cache_size = -16384")
