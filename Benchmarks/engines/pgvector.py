@@ -88,7 +88,7 @@ class Peer(Engine):
                  {"ef": 320, "tuples": 40_000}, {"ef": 320, "tuples": 200_000}, {"ef": 640, "tuples": 1_000_000}]
         plain = [{"ef": ef} for ef in (40, 80, 160, 320, 640, 1000)]
         probed = [{"probes": probes} for probes in (1, 2, 4, 8, 16, 32, 64, 100)]
-        lists = max(100, shape.rows // 1000)  # a list for a thousand rows, as pgvector advises up to a million
+        lists = max(100, min(shape.rows // 1000, int(shape.rows**0.5)))  # as pgvector advises
         return [
             Configuration("HNSW", {"index": "hnsw", "m": 16, "ef_construction": 200}, (
                 *modes(("no iterative scan",), plain), *modes(("strict", "relaxed", "planner free"), graph))),

@@ -6,7 +6,7 @@ final class RowRanks: Sendable {
   private struct State {
     var lookups = 0
     var made: RankedBits?
-    /// It cannot be made: positions lie too far apart.
+    /// It cannot be made: the table is damaged somewhere. Who looks for a row there will find that out.
     var isImpossible = false
   }
 
@@ -17,18 +17,19 @@ final class RowRanks: Sendable {
   /// - Parameters:
   ///   - lookups: how many rows are looked for now.
   ///   - count: rows of the table.
-  ///   - make: nil where it cannot be made.
-  /// - Returns: nil as long as it does not pay.
+  ///   - make: tried once; throws when the table is damaged.
+  /// - Returns: nil as long as it does not pay, and where it cannot be made.
   func ranks(
-    for lookups: Int, of count: Int, _ make: () throws(SegmentError) -> RankedBits?
-  ) throws(SegmentError) -> RankedBits? {
-    try state.withLock { (state) throws(SegmentError) in
+    for lookups: Int, of count: Int, _ make: () throws(SegmentError) -> RankedBits
+  ) -> RankedBits? {
+    state.withLock { state in
       if state.made != nil || state.isImpossible { return state.made }
       state.lookups += lookups
       if state.lookups < count / Self.share { return nil }
-      state.made = try make()
-      state.isImpossible = state.made == nil
+      do throws(SegmentError) { state.made = try make() } catch { state.isImpossible = true }
       return state.made
     }
   }
+
+  var isMade: Bool { state.withLock { $0.made != nil } }
 }

@@ -12,13 +12,14 @@ extension RowTable {
     let table = SectionReader<Int64>(sortedRowIDs)
     let (first, last) = (try table.at(0), try table.at(entryCount - 1))
     let (span, overflow) = last.subtractingReportingOverflow(first)
+    // So many distinct ids between these two are all there are. (That they are distinct is for `problems` to say.)
     if !overflow, span == Int64(entryCount - 1) {
       return unsafe try insertEntries(of: ids, into: set) { id in
         let (place, overflow) = id.subtractingReportingOverflow(first)
         return !overflow && place >= 0 && place <= span ? Int(place) : nil
       }
     }
-    if !overflow, let places = try places(from: first, span: span, lookups: ids.count) {
+    if !overflow, let places = places(from: first, span: span, lookups: ids.count) {
       return unsafe try insertEntries(of: ids, into: set) { id in
         let (place, overflow) = id.subtractingReportingOverflow(first)
         return overflow ? nil : places.rank(ofMember: Int(place))
@@ -55,13 +56,19 @@ extension RowTable {
   private static var ahead: Int { 16 }
 
   /// Which ids from the first on there are; nil where it does not pay, or they lie too far apart.
-  private func places(from first: Int64, span: Int64, lookups: Int) throws(SegmentError) -> RankedBits? {
-    if span / Self.mostGap >= Int64(entryCount) { return nil }
-    return try idRanks.ranks(for: lookups, of: entryCount) { () throws(SegmentError) in
+  private func places(from first: Int64, span: Int64, lookups: Int) -> RankedBits? {
+    if span < 0 || span / Self.mostGap >= Int64(entryCount) { return nil }
+    return idRanks.ranks(for: lookups, of: entryCount) { () throws(SegmentError) in
+      try sortedRowIDs.verifyAll()
       let ids = SectionReader<Int64>(sortedRowIDs)
       return try RankedBits(capacity: Int(span) + 1) { (insert) throws(SegmentError) in
-        for i in 0..<entryCount where !insert(Int(try ids.at(i) &- first)) {
-          throw SegmentError.invalidContent(section: .sortedRowIDs, offset: i * 8, path: sortedRowIDs.path)
+        var last = -1
+        for i in 0..<entryCount {
+          let place = Int(try ids.at(i) &- first)
+          guard place > last, insert(place) else {
+            throw SegmentError.invalidContent(section: .sortedRowIDs, offset: i * 8, path: sortedRowIDs.path)
+          }
+          last = place
         }
       }
     }
@@ -77,7 +84,7 @@ extension RowTable {
     guard let entryStarts else { preconditionFailure("entries are ordinals") }
     let starts = SectionReader<UInt32>(entryStarts)
     let searchable = Int(try starts.at(vectorCount))
-    guard let owners = try owners(starts, searchable, lookups: entries.count) else {
+    guard let owners = owners(entryStarts, searchable, lookups: entries.count) else {
       return try insertOrdinals(of: entries, into: ordinals, starts, searchable)
     }
     for i in 0..<(searchable + 63) / 64 {
@@ -92,13 +99,13 @@ extension RowTable {
   }
 
   /// Which entries are the first of their vector; nil where it does not pay.
-  private func owners(
-    _ starts: SectionReader<UInt32>, _ searchable: Int, lookups: Int
-  ) throws(SegmentError) -> RankedBits? {
-    try vectorRanks.ranks(for: lookups, of: vectorCount) { () throws(SegmentError) in
-      try RankedBits(capacity: searchable) { (insert) throws(SegmentError) in
+  private func owners(_ section: Section, _ searchable: Int, lookups: Int) -> RankedBits? {
+    vectorRanks.ranks(for: lookups, of: vectorCount) { () throws(SegmentError) in
+      try section.verifyAll()
+      let starts = SectionReader<UInt32>(section)
+      return try RankedBits(capacity: searchable) { (insert) throws(SegmentError) in
         for i in 0..<vectorCount where !insert(Int(try starts.at(i))) {
-          throw SegmentError.invalidContent(section: .entryStarts, offset: i * 4, path: entryStarts?.path ?? "")
+          throw SegmentError.invalidContent(section: .entryStarts, offset: i * 4, path: section.path)
         }
       }
     }

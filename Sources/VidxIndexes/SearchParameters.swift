@@ -51,13 +51,14 @@ package struct SearchParameters: Sendable, Equatable {
     // Lists leave the margin for questions unlike the indexed vectors themselves (`SegmentIndex.reachBase`).
     parameters.targetRecall = kind == .hnsw ? 1 - Self.shareOfMisses * (1 - recall) : recall
     // What a walk keeps is moved at each insertion: so many are sooner found by scoring all.
-    if count > max(Self.mostWalked, rowCount / Self.walkedShare), kind == .hnsw { parameters.exact = true }
+    let mostWalked = min(max(Self.mostWalked.lowerBound, rowCount / Self.walkedShare), Self.mostWalked.upperBound)
+    if count > mostWalked, kind == .hnsw { parameters.exact = true }
     return parameters
   }
 
   /// Candidates that a graph is walked for: of 84,594 rows 5,000 took as long as scoring all of them, of a million
-  /// 25,000.
-  private static let mostWalked = 4_096
+  /// 25,000. No more of more rows: what a walk takes grows with their square.
+  private static let mostWalked = 4_096...25_000
   private static let walkedShare = 40
 }
 

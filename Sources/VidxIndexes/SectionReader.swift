@@ -22,10 +22,11 @@ import VidxSegments
       fromByteOffset: index &* MemoryLayout<Element>.stride, as: Element.self)
   }
 
-  /// Has an element fetched that will be read soon.
+  /// Has an element fetched that will be read soon, verified or not.
   @inline(__always)
   func prefetch(_ index: Int) {
-    guard index >= 0, index < readyCount, let start = unsafe base.baseAddress else { return }
-    unsafe vidx_prefetch(start + index &* MemoryLayout<Element>.stride)
+    let offset = index &* MemoryLayout<Element>.stride
+    guard index >= 0, unsafe offset < base.count, let start = unsafe base.baseAddress else { return }
+    unsafe vidx_prefetch(start + offset)
   }
 }

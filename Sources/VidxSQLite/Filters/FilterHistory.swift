@@ -4,7 +4,7 @@ struct FilterHistory {
   /// Reading all rows is not expected to be over after so many steps of SQLite's machine, whatever the values; 0 where
   /// it may be over at once.
   var unfinishedSteps: Int {
-    takesNothingForGranted ? knownUnfinished : max(knownUnfinished, reads.least ?? 0)
+    assumesLittle ? knownUnfinished : max(knownUnfinished, min(reads.least ?? 0, Self.mostOfSeveral))
   }
   /// Checking rows one by one takes too many steps: the text has to be run as a whole for each.
   private(set) var isCheckDear = false
@@ -16,11 +16,13 @@ struct FilterHistory {
   private var reads = Recent()
   private var searches = 0
 
-  /// So many steps are assumed of other values after one search: some 0.25 ms. More after several that agree.
+  /// So many steps are assumed of other values after one search, some 0.25 ms, and after several that agree.
   private static let mostAssumed = 16_000
-  /// Every so many searches nothing is taken for granted: a way that is not tried is not known any longer.
-  private static let period = 16
-  private var takesNothingForGranted: Bool { searches % Self.period == 0 }
+  private static let mostOfSeveral = 128_000
+  /// Every so many searches no more is assumed than after one: a way that is not tried is not known any longer. (A
+  /// prime: who asks for two kinds of values in turns meets both.)
+  private static let period = 17
+  private var assumesLittle: Bool { searches % Self.period == 0 }
 
   /// All rows were read.
   mutating func finished(steps: Int) {

@@ -29,6 +29,8 @@ final class RowSetCache {
   private var asked: (stamp: Stamp, hashes: Set<Int>)?
   /// Of those that found no room.
   private var refused: (stamp: Stamp, hashes: Set<Int>)?
+  /// Of the last that was asked for again.
+  private var repeated: Int?
   private static let askedLimit = 4_096
 
   /// - Parameter limit: bytes that the filters may take together.
@@ -61,7 +63,9 @@ final class RowSetCache {
   /// - Returns: whether that was noted before, in the same state.
   func noteUse(_ text: FilterText, _ stamp: Stamp) -> Bool {
     if asked?.stamp != stamp || asked?.hashes.count ?? 0 >= Self.askedLimit { asked = (stamp, []) }
-    return asked?.hashes.insert(text.hashValue).inserted == false
+    if asked?.hashes.insert(text.hashValue).inserted == true { return false }
+    repeated = text.hashValue
+    return true
   }
 
   /// The filter was asked for, now or in an earlier state.
@@ -70,7 +74,7 @@ final class RowSetCache {
   }
 
   /// At once for some hundred filters to come: looking for the oldest takes longer than a search.
-  /// - Returns: false when it is not worth while: nobody has asked for the text before.
+  /// - Returns: false when it is not worth while: nobody has asked for the text before, as far as is known.
   private func makeRoom(for text: FilterText, _ size: Int, _ stamp: Stamp) -> Bool {
     if refused?.stamp != stamp {
       // What is of another state will not be asked for again, whatever its text.
@@ -78,8 +82,12 @@ final class RowSetCache {
       refused = (stamp, [])
     }
     if byteCount + size <= limit { return true }
-    if refused?.hashes.count ?? 0 >= Self.askedLimit { refused = (stamp, []) }
-    if refused?.hashes.insert(text.hashValue).inserted == true { return false }
+    let hash = text.hashValue
+    guard repeated == hash || refused?.hashes.remove(hash) != nil else {
+      if refused?.hashes.count ?? 0 >= Self.askedLimit { refused = (stamp, []) }
+      refused?.hashes.insert(hash)
+      return false
+    }
     for (text, _) in entries.map({ ($0.key, $0.value.lastUse) }).sorted(by: { $0.1 < $1.1 }) {
       remove(text)
       if byteCount + size <= limit / 4 * 3 { break }

@@ -124,7 +124,7 @@ extension IndexStore {
       guard conditions.allSatisfy({ $0.passes(statement.columnValue(Int32(1 + $0.column))) }) else { continue }
       ids.append(statement.int64(0))
     }
-    return ids
+    return RowIDs.ascending(ids)
   }
 }
 

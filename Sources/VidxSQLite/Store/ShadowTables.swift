@@ -159,8 +159,9 @@ final class ShadowTables {
     case .deltaIDsAndValues: "SELECT id\(filterNames { ", \($0)" }) FROM \(name("delta")) ORDER BY id"
     case .deltaSince:
       "SELECT id, vector\(filterNames { ", \($0)" }) FROM \(name("delta")) WHERE stamp > ?1 ORDER BY stamp"
-    case .deltaIDs: "SELECT id FROM \(name("delta")) ORDER BY id"
-    case .deltaIDsUntil: "SELECT id FROM \(name("delta")) WHERE stamp <= ?1 ORDER BY id"
+    // In no order: for these SQLite reads the index of stamps and ids, a hundredth of the table with its vectors.
+    case .deltaIDs: "SELECT id FROM \(name("delta"))"
+    case .deltaIDsUntil: "SELECT id FROM \(name("delta")) WHERE stamp <= ?1"
     case .deltaHighest: "SELECT max(id) FROM \(name("delta"))"
     case .deltaCount: "SELECT count(*) FROM \(name("delta"))"
     case .deltaRows: "SELECT id, vector\(filterNames { ", \($0)" }) FROM \(name("delta")) ORDER BY id"

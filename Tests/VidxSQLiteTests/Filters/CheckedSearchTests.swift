@@ -191,13 +191,14 @@ import VidxVectors
     let parameters = SearchParameters(targetRecall: 0.95)
     for (count, rows, isExact) in [
       (4_096, 80_000, false), (4_097, 80_000, true), (20_000, 1_000_000, false), (30_000, 1_000_000, true),
+      (20_000, 10_000_000, false), (30_000, 10_000_000, true),
     ] {
       #expect(parameters.findingCandidates(count, k: 10, kind: .hnsw, of: rows).isExact == isExact)
       #expect(!parameters.findingCandidates(count, k: 10, kind: .ivfflat, of: rows).isExact)
     }
   }
 
-  /// What several searches took to read is expected of the next, but for every sixteenth, and as long as it is so.
+  /// What several searches took to read is expected of the next, but for every seventeenth, and as long as it is so.
   @Test func remembersWhatReadingTook() {
     var history = FilterHistory()
     for steps in [50_000, 40_000, 60_000, 45_000, 50_000, 50_000, 50_000] { history.finished(steps: steps) }
@@ -205,15 +206,17 @@ import VidxVectors
     history.finished(steps: 70_000)
     #expect(history.unfinishedSteps == 40_000)
     var assumed: [Int] = []
-    for _ in 0..<32 {
+    for _ in 0..<34 {
       history.checked(40, k: 10)
       assumed.append(history.unfinishedSteps)
     }
-    #expect(assumed.count { $0 == 16_000 } == 2 && assumed.count { $0 == 40_000 } == 30)
+    #expect(assumed.count { $0 == 16_000 } == 2 && assumed.count { $0 == 40_000 } == 32)
     history.finished(steps: 5_000)
     #expect(history.unfinishedSteps == 5_000 && history.candidatesPerRow == 2)
     history.finished(steps: 900)
     #expect(history.unfinishedSteps == 900)
+    for _ in 0..<8 { history.finished(steps: 9_000_000) }
+    #expect(history.unfinishedSteps == 128_000)
   }
 
   /// A SELECT in brackets is not run as a whole for the rows that are checked: the row goes into its joins.

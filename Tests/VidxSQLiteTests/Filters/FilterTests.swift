@@ -211,8 +211,12 @@ import VidxVectors
     #expect(cache.filter(texts[0], later) == nil && cache.filter(texts[0], stamp) == nil)
     #expect(cache.byteCount == 5 * (filter.byteCount + texts[0].byteCount))
     // What is of another state makes room at once.
-    for text in texts.prefix(4) { cache.keep(filter, for: text, later) }
-    #expect(cache.count == 4 && texts.prefix(4).allSatisfy { cache.filter($0, later) != nil })
+    for text in texts.prefix(8) { cache.keep(filter, for: text, later) }
+    #expect(cache.count == 8 && texts.prefix(8).allSatisfy { cache.filter($0, later) != nil })
+    // Asked for twice, though only read the second time.
+    #expect(!cache.noteUse(texts[8], later) && cache.noteUse(texts[8], later))
+    cache.keep(filter, for: texts[8], later)
+    #expect(cache.filter(texts[8], later) != nil)
   }
 
   @Test func rowIDsAscend() {
