@@ -213,6 +213,7 @@ extension HNSWGraph {
   func lookahead(_ parameters: SearchParameters) -> Int {
     if let ef = parameters.efSearch { return ef }
     guard let recall = parameters.targetRecall else { return SearchParameters.defaultEfSearch }
-    return max(calibration.ef(recall: Calibration.aim(for: recall)), calibration.k)
+    return max(
+      calibration.ef(recall: Calibration.aim(for: recall)), calibration.ef(missing: 1 - recall), calibration.k)
   }
 }

@@ -23,7 +23,7 @@ extension IndexStore {
     var values: [FilterValue] = []
     do {
       while try reader.step() {
-        guard reader.text(0) == "array" else { throw SearchTermsError.parameters("it is no array") }
+        guard try reader.textOrNull(0) == "array" else { throw SearchTermsError.parameters("it is no array") }
         values.append(try Self.value(in: reader))
       }
     } catch let error as SQLiteError where error.code & 0xFF == SQLITE_ERROR {
@@ -32,13 +32,13 @@ extension IndexStore {
     return values
   }
 
-  private static func value(in reader: Statement) throws(SearchTermsError) -> FilterValue {
-    let kind = reader.text(1) ?? ""
-    if ["array", "object"].contains(kind) { throw .parameters("an \(kind) is in it") }
+  private static func value(in reader: Statement) throws -> FilterValue {
+    let kind = try reader.textOrNull(1) ?? ""
+    if ["array", "object"].contains(kind) { throw SearchTermsError.parameters("an \(kind) is in it") }
     return switch reader.type(2) {
     case .integer: .integer(reader.int64(2))
     case .real: .real(reader.double(2))
-    case .text: .text(reader.text(2) ?? "")
+    case .text: .text(try reader.textOrNull(2) ?? "")
     case .blob, .null: .null
     }
   }

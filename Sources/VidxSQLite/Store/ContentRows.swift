@@ -60,6 +60,8 @@ final class ContentRows: VectorSource, @unchecked Sendable {
         throw StoreError.contentRow(
           table: content.name, rowID: rowIDs[row], reason: "it changed while the index was being built")
       }
+      // A text that finds no memory to be converted would be taken for an empty one.
+      if statement.type(1) == .text { _ = try statement.textOrNull(1) }
       let vector = try content.vector(statement, column: 1, rowID: rowIDs[row], dimensions: dimensions, metric: metric)
       unsafe (destination + (row - rows.lowerBound) * dimensions).update(from: vector, count: dimensions)
     }

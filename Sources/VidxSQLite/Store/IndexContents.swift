@@ -34,7 +34,7 @@ extension IndexStore {
     defer { manifest.reset() }
     var segments: [IndexContents.Segment] = []
     while try manifest.step() {
-      let file = manifest.text(1) ?? ""
+      let file = try manifest.textOrNull(1) ?? ""
       guard let index = try? openSegment(file, entryCount: manifest.int64(2)) else { continue }
       segments.append(IndexContents.Segment(file, index))
     }

@@ -51,8 +51,8 @@ extension IndexDefinition {
     guard version <= Self.schemaVersion else {
       throw StoreError.newerSchema(index: tables.table, found: version, supported: Self.schemaVersion)
     }
-    let metric = try reader.value("metric") { $0.text(0).flatMap(Metric.init(rawValue:)) }
-    let kind = try reader.value("index") { $0.text(0).flatMap(IndexKind.init(name:)) }
+    let metric = try reader.value("metric") { try $0.textOrNull(0).flatMap(Metric.init(rawValue:)) }
+    let kind = try reader.value("index") { try $0.textOrNull(0).flatMap(IndexKind.init(name:)) }
     let configuration = IndexConfiguration(
       dimensions: try reader.int("dimensions", in: IndexLimits.dimensions), metric: metric, kind: kind,
       m: try reader.int("m", in: IndexLimits.m),
@@ -74,11 +74,11 @@ extension IndexDefinition {
 private struct DefinitionReader {
   let tables: ShadowTables
 
-  func value<Value>(_ key: String, _ read: (Statement) -> Value?) throws -> Value {
+  func value<Value>(_ key: String, _ read: (Statement) throws -> Value?) throws -> Value {
     let statement = try tables.statement(.readConfig)
     defer { statement.reset() }
     try statement.bind(key, at: 1)
-    guard try statement.step(), let value = read(statement) else {
+    guard try statement.step(), let value = try read(statement) else {
       throw StoreError.damagedDefinition(index: tables.table, key: key)
     }
     return value

@@ -45,7 +45,7 @@ private struct IntegrityCheck {
     defer { manifest.reset() }
     var names = Set<String>()
     while try manifest.step() {
-      let fileName = manifest.text(1) ?? ""
+      let fileName = try manifest.textOrNull(1) ?? ""
       guard names.insert(fileName).inserted, views[manifest.int64(0)] == nil else {
         problems.append(StoreError.repeatedSegment(index: store.table, file: fileName).message)
         continue

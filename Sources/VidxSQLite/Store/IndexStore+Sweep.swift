@@ -89,9 +89,9 @@ extension IndexStore {
     // The outer statement holds the read transaction: all manifests are of one state.
     while try manifests.step() {
       let files = try connection.prepare(
-        "SELECT file FROM \(schemaName).\(quoted(identifier: manifests.text(0) ?? ""))")
+        "SELECT file FROM \(schemaName).\(quoted(identifier: try manifests.textOrNull(0) ?? ""))")
       while try files.step() {
-        if let file = files.text(0) { names.insert(file) }
+        if let file = try files.textOrNull(0) { names.insert(file) }
       }
     }
     return names
@@ -166,7 +166,7 @@ extension IndexStore {
     let statement = try tables.statement(.retired)
     defer { statement.reset() }
     var result: [(name: String, age: Int64)] = []
-    while try statement.step() { result.append((statement.text(0) ?? "", statement.int64(1))) }
+    while try statement.step() { result.append((try statement.textOrNull(0) ?? "", statement.int64(1))) }
     return result
   }
 }

@@ -21,7 +21,7 @@ extension IndexStore {
     var views: [SegmentView] = []
     var (ids, names) = (Set<Int64>(), Set<String>())
     while try manifest.step() {
-      let fileName = manifest.text(1) ?? ""
+      let fileName = try manifest.textOrNull(1) ?? ""
       // The table does not allow it, but somebody may have made another table.
       guard ids.insert(manifest.int64(0)).inserted, names.insert(fileName).inserted else {
         throw StoreError.repeatedSegment(index: table, file: fileName)

@@ -55,7 +55,7 @@ extension IndexStore {
     defer { statement.reset() }
     try statement.bind(Self.unfinishedKey, at: 1)
     guard try statement.step() else { return nil }
-    guard let build = statement.text(0).flatMap({ UnfinishedBuild(text: $0) }) else {
+    guard let build = try statement.textOrNull(0).flatMap({ UnfinishedBuild(text: $0) }) else {
       throw StoreError.damagedDefinition(index: table, key: Self.unfinishedKey)
     }
     return build
