@@ -58,6 +58,17 @@ def chosen(evaluate, count, targets=TARGETS):
     return sorted(set(found[1:]))
 
 
+def further(evaluate, count, numbers, targets=TARGETS):
+    """Numbers of settings beyond `numbers` that are to be measured, for the targets that none of these reaches."""
+    found = []
+    for target in targets:
+        known = sorted({*numbers, *found})
+        if all(evaluate(number) < target for number in known):
+            number = least(evaluate, count, target, known[-1])
+            found.append(count - 1 if number is None else number)
+    return sorted(set(found) - set(numbers))
+
+
 class Way:
     """One mode of a contender in one cell, with the points that are measured."""
 
@@ -136,14 +147,18 @@ class Run:
         return way.known[number]
 
     def seek(self, way, cell, k, others):
-        """Chooses the points of a way. One like another takes the settings of that, if it has any."""
+        """Chooses the points of a way. One like another takes the settings of that, if it has any, and looks for
+        further ones of its own where these do not reach what they reach there."""
         facts = {**way.contender.facts(), "mode": way.mode, "cell": cell.name, "k": k}
         beside = next((o for o in others if o.contender is way.contender and o.mode == way.like and o.points), None)
         try:
             if beside:
+                numbers = []
                 for point in beside.points:
-                    number = way.settings.index({**point["setting"], "mode": way.mode, LIKE: way.like})
-                    way.points.append(self.point(way, number, cell, k, point))
+                    numbers.append(way.settings.index({**point["setting"], "mode": way.mode, LIKE: way.like}))
+                    way.points.append(self.point(way, numbers[-1], cell, k, point))
+                found = further(lambda i: self.point(way, i, cell, k)["recall"], len(way.settings), numbers)
+                way.points += [self.point(way, number, cell, k) for number in found]
                 return
             if way.settings[0].get(ALL):
                 numbers = range(len(way.settings))

@@ -168,6 +168,14 @@ class SeekingTests(unittest.TestCase):
         self.assertEqual(filters.chosen([0.1, 0.5, 0.96, 0.97].__getitem__, 4), [2, 3])
         self.assertEqual(filters.chosen([0.3].__getitem__, 1), [0])
 
+    def test_settings_of_another_way_that_do_not_do_are_not_the_last(self):
+        recalls = [0.5, 0.93, 0.96, 0.97, 0.995, 0.999]
+        self.assertEqual(filters.further(recalls.__getitem__, 6, [1, 4]), [])
+        self.assertEqual(filters.further(recalls.__getitem__, 6, [0]), [2, 4])
+        self.assertEqual(filters.further(recalls.__getitem__, 6, [1, 2]), [4])
+        self.assertEqual(filters.further([0.9, 0.96, 0.97].__getitem__, 3, [0]), [1, 2])
+        self.assertEqual(filters.further([0.9, 0.96].__getitem__, 2, [1]), [])
+
 
 def line(engine, mode, recall, qps, cell="1 %", run="r", **more):
     return {"kind": "filtered", "dataset": "d", "run": run, "k": 10, "cell": cell, "engine": engine,
