@@ -31,7 +31,7 @@ package import VidxVectors
       return
     }
     let set = RowSet(capacity: index.vectorCount)
-    try index.rows.insertOrdinals(of: entries, into: set)
+    try index.rows.insertOrdinals(of: entries, count: entryCount, into: set)
     ordinals = set
     ordinalCount = set.count
   }

@@ -8,7 +8,6 @@
   private let words: UnsafeMutablePointer<UInt64>
   /// How many members lie before each word.
   private let ranks: UnsafeMutablePointer<UInt32>
-  private let wordCount: Int
 
   /// - Parameters:
   ///   - capacity: at most 2^32 members fit.
@@ -22,7 +21,6 @@
     let ranks = UnsafeMutablePointer<UInt32>.allocate(capacity: max(count, 1))
     unsafe ranks.initialize(repeating: 0, count: max(count, 1))
     self.capacity = capacity
-    wordCount = count
     unsafe self.words = words
     unsafe self.ranks = ranks
     try fill { position in

@@ -77,14 +77,14 @@ extension RowTable {
   /// With so many ids missing for each that there is, the ranks take as much as the ids.
   private static var mostGap: Int64 { 32 }
 
-  /// Puts the vectors of entries into `ordinals`; zero vectors have none.
+  /// Puts the vectors of `count` entries into `ordinals`; zero vectors have none.
   /// - Complexity: O(entryCount / 64 + entries) where many were looked for before (`RowRanks`); otherwise O(entries x
   ///   log(how unevenly rows share vectors)).
-  func insertOrdinals(of entries: RowSet, into ordinals: RowSet) throws(SegmentError) {
+  func insertOrdinals(of entries: RowSet, count: Int, into ordinals: RowSet) throws(SegmentError) {
     guard let entryStarts else { preconditionFailure("entries are ordinals") }
     let starts = SectionReader<UInt32>(entryStarts)
     let searchable = Int(try starts.at(vectorCount))
-    guard let owners = owners(entryStarts, searchable, lookups: entries.count) else {
+    guard let owners = owners(entryStarts, searchable, lookups: count) else {
       return try insertOrdinals(of: entries, into: ordinals, starts, searchable)
     }
     for i in 0..<(searchable + 63) / 64 {

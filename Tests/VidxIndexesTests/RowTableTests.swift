@@ -65,7 +65,7 @@ import VidxVectors
       #expect(expected.count >= places.count)
       if !shares { continue }
       let ordinals = RowSet(capacity: index.vectorCount)
-      try index.rows.insertOrdinals(of: set, into: ordinals)
+      try index.rows.insertOrdinals(of: set, count: set.count, into: ordinals)
       #expect(try members(ordinals) == Set(expected.compactMap { try index.rows.ordinal(entry: $0) }).sorted())
       if share == 1_000 { #expect(index.rows.vectorRanks.isMade) }
     }
@@ -97,7 +97,7 @@ import VidxVectors
     let path = try SegmentIndexDamageTests.forge(index.file, .entryStarts, starts, folder)
     let forged = try SegmentIndex(SegmentFile(path: path))
     let (set, ordinals) = (RowSet(capacity: forged.entryCount, full: true), RowSet(capacity: forged.vectorCount))
-    for _ in 0..<2 { try forged.rows.insertOrdinals(of: set, into: ordinals) }
+    for _ in 0..<2 { try forged.rows.insertOrdinals(of: set, count: set.count, into: ordinals) }
     #expect(!forged.rows.vectorRanks.isMade && ordinals.count > 0)
   }
 
