@@ -125,18 +125,22 @@ class Worker:
         return self.engine.arguments(queries, k), self.engine.search
 
     def told(self, setting, k, at_most=None):
-        """What the engine says of each filtered search: how often which plan, and means of its counters."""
+        """What the engine says of each filtered search: how often which plan, means of its counters, and the distance
+        computations of every one."""
         self.engine.use(setting)
         arguments, search = self.asked(k, at_most, filtered=True)
-        plans, sums = {}, {}
+        plans, sums, distances = {}, {}, []
         for argument in arguments:
             search(argument, k)
-            for name, value in self.engine.told().items():
+            said = self.engine.told()
+            distances += [said["distance_computations"]] if "distance_computations" in said else []
+            for name, value in said.items():
                 if isinstance(value, str):
                     plans[value] = plans.get(value, 0) + 1
                 else:
                     sums[name] = sums.get(name, 0) + value / len(arguments)
-        return {"plans": plans, "means": {name: round(value, 2) for name, value in sums.items()}}
+        return {"plans": plans, "means": {name: round(value, 2) for name, value in sums.items()},
+                "distances": distances}
 
     def write(self, answers, k, path):
         rows = np.full((len(answers), k), -1, np.int64)

@@ -215,6 +215,16 @@ class FilterTablesTests(unittest.TestCase):
         lines.append(line("vidx", filter_tables.ON_REQUEST, 1.0, [125.0]))
         self.assertIn("1.20 (graph)", filter_tables.regret(self.grid(lines), "vidx"))
 
+    def test_regret_of_queries_is_the_worst_over_the_best_plan_of_each(self):
+        lines = [line("vidx", "declared columns", 1.0, [100.0], distances=[300, 50] + [100] * 98),
+                 line("vidx", "plan: exact", 1.0, [120.0], distances=[100] * 100),
+                 line("vidx", "plan: graph", 1.0, [150.0], distances=[150] + [25] + [200] * 98),
+                 line("vidx", "plan: graph", 0.9, [900.0], distances=[1] * 100)]
+        self.assertIn("2.00, 3.00", filter_tables.regret_of_queries(self.grid(lines), "vidx"))
+        for one in lines:
+            del one["distances"]
+        self.assertIsNone(filter_tables.regret_of_queries(self.grid(lines), "vidx"))
+
     def test_the_filters_own_cost_is_what_a_miss_adds(self):
         lines = [line("vidx", "cached row set", 1.0, [100.0], p50_us=20.0),
                  line("vidx", "ad hoc predicate", 1.0, [50.0], p50_us=100.0)]
