@@ -95,6 +95,6 @@ struct Inheritance {
     let new = SearchSample.spread(Self.questions, over: survivors.count..<distinct.count)
     let old = SearchSample.spread(Self.questions - new.count, over: 0..<survivors.count)
     return try SearchSample(
-      distinct, positions: new + old, depth: SearchSample.k + Calibrator.apart, options: options)
+      distinct, positions: new + old, depth: Calibrator.yardstick, options: options)
   }
 }

@@ -25,8 +25,6 @@ package struct SearchParameters: Sendable, Equatable {
   /// Of the misses that they are allowed, searches under a filter aim at this share: of questions unlike the indexed
   /// vectors (a user's words against descriptions) two to three times as many were missed as of those measured with.
   static let shareOfMisses = 0.15
-  /// The same for walks, whose questions were unlike the vectors (`Calibration.apart`).
-  static let shareOfWalksMisses = 0.3
 
   /// Every row that passes is scored: `exact` says so, or a target of 1, or the plan.
   package var isExact: Bool { exact || (targetRecall ?? 0) >= 1 || plan == .exact }

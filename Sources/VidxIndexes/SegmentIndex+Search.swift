@@ -104,7 +104,7 @@ extension SegmentIndex {
     _ graph: HNSWGraph, _ query: PreparedQuery, k: Int, _ parameters: SearchParameters, filter: EntryFilter?,
     _ way: SearchPlanner.Way, into hits: UnsafeMutablePointer<Hit>, counters: inout SearchCounters
   ) throws(SegmentError) -> SegmentOutcome? {
-    let limits = graph.limits(parameters, k: k, isFiltered: isSelective(filter))
+    let limits = graph.limits(parameters, k: k)
     let scratch = self.scratch.take(parameters.stop)
     defer { self.scratch.give(scratch) }
     let walk = unsafe GraphWalk(graph.layers, coded, scratch.prepare(query), scratch)

@@ -21,7 +21,7 @@ struct Calibration: Sendable, Equatable {
     var distances: Float
   }
 
-  /// What walks find of questions that lie apart from the vectors: those of the steps without their four nearest.
+  /// What walks find of questions that lie apart from the vectors: those of the steps without their near-duplicates.
   ///
   /// What people ask lies as far from the vectors as these from each other where they have no near-duplicates. Among a
   /// million vectors, twelve around each real one, what found 0.99 for vectors of the index found 0.89 for other texts.
@@ -179,18 +179,14 @@ extension HNSWGraph {
   /// efSearch goes before the target and means what it does everywhere: the walk ends when the pool is used up. Who
   /// asks for a recall gets the slack that reaches it, which is a statement about most queries: where the graph is thin
   /// (points on a line), the few that need a detour would miss.
-  ///
-  /// - Parameter isFiltered: not all rows are wanted. What passes may lie farther than what recall was measured for, so
-  ///   searches under filters aim at a part of the misses that they are allowed.
-  func limits(_ parameters: SearchParameters, k: Int, isFiltered: Bool = false) -> WalkLimits {
+  func limits(_ parameters: SearchParameters, k: Int) -> WalkLimits {
     guard parameters.efSearch == nil, let recall = parameters.targetRecall else {
       // The last of many is missed more often than the last of ten: at 100 of 100 candidates recall@100 was 0.948.
       let ef = parameters.efSearch ?? max(SearchParameters.defaultEfSearch, k + k / 5)
       return WalkLimits(ef: max(ef, k) + calibration.spare)
     }
     let measured = calibration.k
-    let share = isFiltered ? SearchParameters.shareOfWalksMisses : 1
-    let ef = max(calibration.ef(recall: Calibration.aim(for: recall)), calibration.ef(missing: share * (1 - recall)))
+    let ef = max(calibration.ef(recall: Calibration.aim(for: recall)), calibration.ef(missing: 1 - recall))
     // The slack was measured from the 10th nearest: for fewer rows it counts from there too, for more from the k-th.
     // Of the higher recalls many rows take half as many candidates more than were measured (0.987 for 0.99 without).
     let more = max(k - measured, 0)

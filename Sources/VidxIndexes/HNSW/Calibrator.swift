@@ -1,6 +1,12 @@
 import VidxSegments
 import VidxVectors
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
 /// Measures a finished graph: which efSearch and slack reach which recall, and how far estimates are off.
 ///
 /// The questions are vectors of the index that are taken out of the graph for their own search: marked as met before
@@ -21,7 +27,9 @@ struct Calibrator {
   /// What a slack may cost of the recall that its efSearch reaches without.
   private static let allowedLoss = 0.004
   /// Of the nearest of a question, so many are taken out with it for `Calibration.apart`.
-  static let apart = 4
+  static let apart = 4...24
+  /// The neighbour of a question that says how near the others are: half as far or less is a near-duplicate.
+  static let yardstick = 100
 
   /// What a setting reached, as sums over the questions.
   private struct Outcome {
@@ -87,12 +95,41 @@ struct Calibrator {
     _ questions: [Question], _ calibration: Calibration
   ) throws(BuildError) -> Calibration.Apart {
     let (few, many) = Calibration.Apart.efs
+    let apart = Self.nearDuplicates(questions, calibration)
     let recalls = [few, many].map { ef in
-      let outcome = measure(ef: UInt32(ef), slack: .infinity, questions, calibration, apart: Self.apart)
+      let outcome = measure(ef: UInt32(ef), slack: .infinity, questions, calibration, apart: apart)
       return Float(outcome.found) / Float(questions.count * Self.k)
     }
     if options.isCancelled() { throw .cancelled }
     return Calibration.Apart(few: recalls[0], many: recalls[1])
+  }
+
+  /// How many near-duplicates a question has, the median, within the bounds of `apart`: nearer than half of what a
+  /// hundredth neighbour is far, in squares, which the scores of most metrics are. In few dimensions about as many are
+  /// so near anyway, as the growth from the 75th to the 100th shows: those are none.
+  ///
+  /// Of 84,594 real turns 4, as many as are taken out at least; of a million, twelve around each real one, 14.
+  static func nearDuplicates(_ questions: [SearchSample.Question], _ calibration: Calibration) -> Int {
+    var (counts, expected): ([Int], [Float]) = ([], [])
+    for question in questions {
+      guard question.nearest.count >= yardstick else { return apart.lowerBound }
+      let zero = calibration.zero(of: question.query)
+      let squares = question.nearest.prefix(yardstick).map { hit in
+        let distance = max(hit.score + zero, 0)
+        return question.query.metric == .l1 ? distance * distance : distance
+      }
+      let (before, last) = (squares[yardstick * 3 / 4 - 1], squares[yardstick - 1])
+      counts.append(squares.count { $0 < last / 2 })
+      // The number within a distance grows with a power of it, half of the dimension for squares.
+      let power = before > 0 && before < last ? log(Float(4) / 3) / log(last / before) : .infinity
+      expected.append(Float(yardstick) * exp2(-power))
+    }
+    if counts.isEmpty { return apart.lowerBound }
+    counts.sort()
+    expected.sort()
+    let (count, anyway) = (counts[counts.count / 2], expected[counts.count / 2])
+    if anyway > Float(count) * 2 / 3 { return apart.lowerBound }
+    return min(max(count, apart.lowerBound), apart.upperBound)
   }
 
   private func step(ef: UInt32, slack: Float, _ outcome: Outcome, _ count: Int) -> Calibration.Step {

@@ -100,7 +100,7 @@ struct SearchPlanner {
     exact = Self.exact(index, passing, k: k, costs)
     if parameters.isExact { return }
     if case .hnsw(let found) = index.structure {
-      let limits = found.limits(parameters, k: k, isFiltered: index.isSelective(filter))
+      let limits = found.limits(parameters, k: k)
       graph = Self.graph(found, limits, k: k, share: share, costs)
     }
     if let found = index.lists, let reach = found.reach, index.usesReach(parameters, filter) {

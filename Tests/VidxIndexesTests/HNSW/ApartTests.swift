@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 import VidxSegments
 import VidxVectors
@@ -51,6 +52,34 @@ import VidxVectors
     #expect(wouldFind < 0.9, "vectors of the index alone as questions: efSearch \(alone), \(wouldFind)")
   }
 
+  /// What is nearer than half of what the hundredth is far, in squares; of most questions.
+  @Test(arguments: [Metric.l2, .cosine, .l1])
+  func asManyAreTakenOutAsAreNearDuplicates(_ metric: Metric) throws {
+    func questions(_ clones: Int, metric: Metric) throws -> [SearchSample.Question] {
+      let query = try PreparedQuery([1, 0, 0, 0], dimensions: 4, metric: metric)
+      let zero: Float = metric == .cosine ? 1 : 0
+      // Near: a fifth of the rest's squared distance.
+      let near: Float = metric == .l1 ? Float(0.2).squareRoot() : 0.2
+      return (0..<9).map { number in
+        let own = number < 4 ? 0 : clones
+        let nearest = (0..<150).map { Hit(score: ($0 < own ? near : 1) - zero, rowID: Int64($0)) }
+        return SearchSample.Question(position: number, query: query, nearest: nearest)
+      }
+    }
+    for (clones, expected) in [(0, 4), (3, 4), (14, 14), (60, Calibrator.apart.upperBound)] {
+      #expect(try Calibrator.nearDuplicates(questions(clones, metric: metric), Calibration()) == expected)
+    }
+    let few = try questions(14, metric: metric).map {
+      SearchSample.Question(position: $0.position, query: $0.query, nearest: Array($0.nearest.prefix(50)))
+    }
+    #expect(Calibrator.nearDuplicates(few, Calibration()) == 4, "too few are known")
+    // Of points in a room that many are so near anyway.
+    let evenly = (1...100).map { Hit(score: Float(pow(Double($0) / 100, 2.0 / 3)), rowID: Int64($0)) }
+    let query = try PreparedQuery([1, 0, 0, 0], dimensions: 4, metric: .l2)
+    let question = SearchSample.Question(position: 0, query: query, nearest: evenly)
+    #expect(Calibrator.nearDuplicates([question], Calibration()) == 4)
+  }
+
   @Test func missesFallWithAPowerOfTheCandidates() {
     var calibration = Calibration()
     #expect(calibration.ef(missing: 0.05) == 0, "not measured")
@@ -60,16 +89,5 @@ import VidxVectors
     #expect((79...81).contains(calibration.ef(missing: 0.04)))
     #expect(calibration.ef(missing: 0.01) == 320)
     #expect(calibration.ef(missing: 1e-9) == 1_600, "ten times what was measured is the most")
-  }
-
-  @Test func walksUnderFiltersAimHigher() throws {
-    let folder = TemporaryFolder()
-    let index = try Self.build(folder)
-    guard case .hnsw(let graph) = index.structure else { return #expect(Bool(false), "no graph") }
-    let parameters = SearchParameters(targetRecall: 0.99)
-    let whole = graph.limits(parameters, k: 10), part = graph.limits(parameters, k: 10, isFiltered: true)
-    #expect(part.ef > whole.ef)
-    let plain = SearchParameters()
-    #expect(graph.limits(plain, k: 10) == graph.limits(plain, k: 10, isFiltered: true))
   }
 }

@@ -12,7 +12,7 @@ import VidxSQLite
       """
       CREATE TABLE rows(id INTEGER PRIMARY KEY, e BLOB, a INTEGER, b TEXT, tags TEXT);
       WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)
-      INSERT INTO rows SELECT i, vector(json_array(i * 7919 % 3001, i * 104729 % 2503, i % 17)), i % 10,
+      INSERT INTO rows SELECT i, vector(json_array((i * i * 31 + i * 7919) % 3001, (i * i * 17 + i * 104729) % 2503, i % 17)), i % 10,
         nullif('name ' || (i % 7), 'name 3'), json_array('t' || (i % 5), 't' || (i % 3)) FROM n;
       CREATE TABLE grades(row INTEGER, grade REAL);
       INSERT INTO grades SELECT id, id % 100 / 100.0 FROM rows WHERE id % 2;
