@@ -1,3 +1,4 @@
+import CVidxKernels
 import Synchronization
 import VidxSegments
 
@@ -22,9 +23,25 @@ package enum Parallel {
 
   /// - Returns: nil when there was no thread to be had, and the work is done.
   private static func start(_ body: @escaping @Sendable () -> Void) -> PlainThread? {
-    if let thread = PlainThread(body) { return thread }
+    if let thread = PlainThread(isPolite: unsafe pthread_getspecific(considerate) != nil, body) { return thread }
     body()
     return nil
+  }
+
+  /// Set on threads whose helpers are polite.
+  private static let considerate: pthread_key_t = {
+    var key = pthread_key_t()
+    unsafe precondition(pthread_key_create(&key, nil) == 0, "the process has no thread-specific key left")
+    return key
+  }()
+
+  /// Runs the body here, with helpers that leave the processors to others: for work that somebody waits for, beside
+  /// which searches go first.
+  package static func considerately<Result>(_ body: () throws -> Result) rethrows -> Result {
+    let before = unsafe pthread_getspecific(considerate)
+    unsafe pthread_setspecific(considerate, UnsafeRawPointer(bitPattern: 1))
+    defer { unsafe pthread_setspecific(considerate, before) }
+    return try body()
   }
 
   /// Runs `body` here and `other` beside it on a thread of its own, and waits for both.
@@ -32,6 +49,37 @@ package enum Parallel {
     let helper = start(other)
     defer { helper?.join() }
     return try body()
+  }
+
+  /// Runs the body on a thread that leaves the processors to others, as those do which it starts, and waits for it.
+  package static func politely(_ body: () throws -> Void) throws {
+    try withoutActuallyEscaping(body) { body in
+      let errand = Errand(body)
+      guard let thread = PlainThread(leavesSignals: true, isPolite: true, { errand.run() }) else { return try body() }
+      thread.join()
+      if let error = errand.error { throw error }
+    }
+  }
+
+  // @unchecked: whoever makes it waits for the one thread that runs it.
+  private final class Errand: @unchecked Sendable {
+    private let body: () throws -> Void
+    private(set) var error: (any Error)?
+
+    init(_ body: @escaping () throws -> Void) { self.body = body }
+
+    func run() {
+      // Where threads do not have the priority of those that start them.
+      do { try Parallel.considerately(body) } catch { self.error = error }
+    }
+  }
+
+  /// One turn of waiting for a lock that is held for moments. After many, whoever holds it has lost its processor,
+  /// perhaps to this very thread.
+  @inline(__always)
+  static func pause(_ turns: inout Int) {
+    turns += 1
+    if turns & 1_023 != 0 { vidx_pause() } else { sched_yield() }
   }
 
   /// Calls `body(worker, range)` for consecutive chunks of 0..<count, handed out to the workers as they come.

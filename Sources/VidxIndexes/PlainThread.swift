@@ -9,10 +9,12 @@
 @safe package struct PlainThread: @unchecked Sendable {
   private let handle: pthread_t
 
-  /// - Parameter leavesSignals: signals from outside are for the other threads of the process.
+  /// - Parameters:
+  ///   - leavesSignals: signals from outside are for the other threads of the process.
+  ///   - isPolite: it, and the threads that it starts, leave the processors to others that want them, all but a tenth.
   /// - Returns: nil when there is no thread to be had.
-  package init?(leavesSignals: Bool = false, _ body: @escaping @Sendable () -> Void) {
-    let start = unsafe Unmanaged.passRetained(Start(body))
+  package init?(leavesSignals: Bool = false, isPolite: Bool = false, _ body: @escaping @Sendable () -> Void) {
+    let start = unsafe Unmanaged.passRetained(Start(body, isPolite: isPolite))
     #if os(Linux)
       var handle = pthread_t()
     #else
@@ -28,7 +30,7 @@
         #else
           let raw = argument
         #endif
-        unsafe Unmanaged<Start>.fromOpaque(raw).takeRetainedValue().body()
+        unsafe Unmanaged<Start>.fromOpaque(raw).takeRetainedValue().run()
         return nil
       }, start.toOpaque())
     if leavesSignals { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
@@ -46,6 +48,19 @@
 
   package func join() { pthread_join(handle, nil) }
 
+  /// Of the calling thread. That cannot be taken back without privileges: hence threads of their own.
+  private static func lowerPriority() {
+    #if os(Linux)
+      // There, 0 is the thread, not the process; one that has less already keeps it.
+      let process = __priority_which_t(PRIO_PROCESS.rawValue)
+      errno = 0
+      let now = getpriority(process, 0)
+      if errno == 0 { setpriority(process, 0, max(now, 10)) }
+    #else
+      pthread_set_qos_class_self_np(QOS_CLASS_UTILITY, 0)
+    #endif
+  }
+
   /// A new thread blocks what the one that makes it does. Faults are of the thread that runs into them.
   private static func blockSignals(_ before: inout sigset_t) {
     var signals = sigset_t()
@@ -55,7 +70,17 @@
   }
 
   private final class Start: Sendable {
-    let body: @Sendable () -> Void
-    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+    private let body: @Sendable () -> Void
+    private let isPolite: Bool
+
+    init(_ body: @escaping @Sendable () -> Void, isPolite: Bool) {
+      self.body = body
+      self.isPolite = isPolite
+    }
+
+    func run() {
+      if isPolite { lowerPriority() }
+      body()
+    }
   }
 }

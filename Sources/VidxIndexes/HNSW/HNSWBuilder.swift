@@ -140,10 +140,11 @@ import VidxVectors
   /// What `isUnchanged` compares; waits for the end of a rewriting that has begun.
   @inline(__always)
   func version(_ ordinal: Int) -> UInt32 {
+    var turns = 0
     while true {
       let word = unsafe locks[ordinal].load(ordering: .acquiring)
       if word & 2 == 0 { return word &>> 1 }
-      vidx_pause()
+      Parallel.pause(&turns)
     }
   }
 
@@ -162,7 +163,8 @@ import VidxVectors
 
   private static func acquire(_ word: borrowing Atomic<UInt32>) {
     while word.bitwiseOr(1, ordering: .acquiring).oldValue & 1 != 0 {
-      while word.load(ordering: .relaxed) & 1 != 0 { vidx_pause() }
+      var turns = 0
+      while word.load(ordering: .relaxed) & 1 != 0 { Parallel.pause(&turns) }
     }
   }
 

@@ -51,7 +51,8 @@ import VidxVectors
   /// Enters a vector whose inserter has looked at the first `known` entries.
   /// - Returns: false when there are more by now; look at them and try again.
   func enter(_ ordinal: Int, _ thread: Int, known: Int) -> Bool {
-    while entering.exchange(1, ordering: .acquiring) != 0 { vidx_pause() }
+    var turns = 0
+    while entering.exchange(1, ordering: .acquiring) != 0 { Parallel.pause(&turns) }
     defer { entering.store(0, ordering: .releasing) }
     if count.load(ordering: .relaxed) != known { return false }
     unsafe position(thread).pointee.store(known, ordering: .sequentiallyConsistent)

@@ -171,7 +171,9 @@ final class BackgroundMerges: Sendable {
     let policy = try store.mergePolicy()
     guard let plan = try patiently({ try store.prepareMerge(choosing: policy, options: options) }) else { return false }
     do {
-      let manners = MergeManners(attempts: Self.attempts, building: ForkGate.outside, pause: ForkGate.pause)
+      let manners = MergeManners(
+        attempts: Self.attempts, building: { build in try ForkGate.outside { try Parallel.politely(build) } },
+        pause: ForkGate.pause)
       try store.mergeOutsideTransaction(plan, options: options, manners)
     } catch StoreError.overtaken {
       // Another process has merged it.

@@ -9,6 +9,9 @@ package struct MergeManners {
   var building: (() throws -> Void) throws -> Void = { build in try build() }
   /// Runs between two tries.
   var pause: () -> Void = {}
+
+  /// Of merges that nobody waits for: searches go first.
+  static var polite: MergeManners { MergeManners(building: { build in try Parallel.politely(build) }) }
 }
 
 extension IndexStore {
@@ -53,7 +56,7 @@ extension IndexStore {
     guard connection.isAutocommit else { throw StoreError.insideTransaction(index: table) }
     let options = try completed(options)
     guard let plan = try prepareMerge(choosing: policy, options: options) else { return false }
-    try mergeOutsideTransaction(plan, options: options)
+    try mergeOutsideTransaction(plan, options: options, .polite)
     try Self.tidy(connection, schema: schema)
     return true
   }
@@ -119,7 +122,9 @@ extension IndexStore {
   package func mergeSome(_ policy: MergePolicy, options: BuildOptions = BuildOptions()) throws {
     let options = try completed(options)
     try sweepRetired()
-    try merge(prepareMerge(choosing: policy, options: options), options: options)
+    let plan = try prepareMerge(choosing: policy, options: options)
+    // The write lock is held meanwhile, so this thread is as quick as any; others are there for searches first.
+    try Parallel.considerately { try merge(plan, options: options) }
   }
 
   private func merge(_ plan: MergePlan?, options: BuildOptions) throws {
