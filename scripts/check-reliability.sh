@@ -3,7 +3,7 @@
 # processes, on the vidx of `make build`. Needs a C compiler and a Python that loads SQLite extensions; Linux only.
 #
 #   scripts/check-reliability.sh [test_killed ...]
-#     VIDX_ROUNDS, VIDX_STEPS, VIDX_POINTS, VIDX_SEEDS: longer, and others
+#     VIDX_ROUNDS, VIDX_STEPS, VIDX_POINTS, VIDX_EVERY, VIDX_SEEDS: longer, and others
 #   scripts/check-reliability.sh --soak SECONDS [DIMENSIONS]
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -337,6 +337,11 @@ void sqlite3_set_auxdata(sqlite3_context *a0, int a1, void *a2, void (*a3)(void*
   vidx_sqlite->set_auxdata(a0, a1, a2, a3);
 }
 
+#undef sqlite3_set_last_insert_rowid
+void sqlite3_set_last_insert_rowid(sqlite3 *a0, sqlite3_int64 a1) {
+  vidx_sqlite->set_last_insert_rowid(a0, a1);
+}
+
 #undef sqlite3_sql
 const char *sqlite3_sql(sqlite3_stmt *a0) {
   return vidx_sqlite->sql(a0);

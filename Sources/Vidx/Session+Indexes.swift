@@ -233,8 +233,10 @@ extension Session {
   // MARK: Names
 
   /// The store of an index, which must exist.
-  func store(_ name: String) throws(VidxError) -> IndexStore {
+  /// - Parameter isRead: the rows of the index are going to be read; not only what it is.
+  func store(_ name: String, isRead: Bool = true) throws(VidxError) -> IndexStore {
     do {
+      if isRead { try bulk.flush() }
       let mark = CommitMark(connection, schema: "main")
       if mark == nil || mark != storesMark {
         let (version, markRead) = try markedSchemaVersion()

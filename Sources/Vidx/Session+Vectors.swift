@@ -25,7 +25,7 @@ extension Session {
   private func write(
     _ verb: String, _ id: Value, _ vector: [Float], _ values: [String: Value], _ model: String?, into index: String
   ) throws(VidxError) {
-    let store = try store(index)
+    let store = try store(index, isRead: false)
     for name in values.keys { _ = try filterColumn(name, of: store) }
     // The model once more: another process may have changed the index over since it was checked.
     let own = ["rowid", "vector"] + (model == nil ? [] : ["model"])
@@ -56,7 +56,7 @@ extension Session {
 
   /// Refuses here what the index would refuse, with a typed error: through SQL it would be a text.
   private func checkVector(_ vector: [Float], _ model: String?, for index: String) throws(VidxError) {
-    let store = try store(index)
+    let store = try store(index, isRead: false)
     try wrappingErrors { try store.check(model: model) }
     let dimensions = store.definition.configuration.dimensions
     guard vector.count == dimensions else {

@@ -102,7 +102,10 @@ import VidxIndexes
   package var changes: Int64 { Int64(unsafe sqlite3_changes(handle)) }
   /// Rows changed since the connection was opened, those of statements that were undone too.
   package var totalChanges: Int64 { unsafe sqlite3_total_changes64(handle) }
-  package var lastInsertRowID: Int64 { unsafe sqlite3_last_insert_rowid(handle) }
+  package var lastInsertRowID: Int64 {
+    get { unsafe sqlite3_last_insert_rowid(handle) }
+    set { unsafe sqlite3_set_last_insert_rowid(handle, newValue) }
+  }
   /// No BEGIN and no SAVEPOINT is open: each statement is its own transaction.
   package var isAutocommit: Bool { unsafe sqlite3_get_autocommit(handle) != 0 }
 

@@ -52,6 +52,9 @@ extension VirtualTable {
     }
   }
 
+  /// The transaction is about to be committed.
+  func sync() throws { try openStore?.sync() }
+
   /// The transaction is committed.
   func commit() {
     guard let store = openStore else { return }

@@ -104,12 +104,16 @@ extension IndexStore {
   }
 
   /// Builds and publishes a segment from rows known to be distinct.
-  func buildSegment(_ source: any VectorSource, base: GrowthBase?, options: BuildOptions) throws -> PublishedSegment {
+  /// - Parameter configuration: nil for the index's.
+  func buildSegment(
+    _ source: any VectorSource, configuration: IndexConfiguration? = nil, base: GrowthBase?, options: BuildOptions
+  ) throws -> PublishedSegment {
     guard let folder else { throw StoreError.inMemory(index: table) }
     let columns = FilteredSource(source, columnCount: definition.filterColumns.count)
     return try settling {
       try SegmentBuilder.build(
-        columns, configuration: definition.configuration, base: base, options: options, directory: folder.path,
+        columns, configuration: configuration ?? definition.configuration, base: base, options: options,
+        directory: folder.path,
         fileName: SegmentFolder.fileName(index: table, identifier: .random()))
     }
   }

@@ -40,7 +40,8 @@ extension IndexStore {
     if folder == nil { throw StoreError.inMemory(index: table) }
     return try refresh(includingDelta: false) { revision in
       let delta = try readDeltaRows()
-      let isSettled = delta.rowIDs.isEmpty && views.count <= 1 && !views.contains(where: \.hasTombstones)
+      let isSettled =
+        delta.rowIDs.isEmpty && views.count <= 1 && !views.contains { $0.hasTombstones || isUnbuilt($0) }
       if isSettled && !(anew && !views.isEmpty) { return nil }
       if anew { return try plan(of: views, delta, revision, anew: true) }
       let policy = MergePolicy(mostRows: mostRows)
@@ -60,7 +61,10 @@ extension IndexStore {
   }
 
   private func rowsOfSegments() -> [MergePolicy.Segment] {
-    views.map { MergePolicy.Segment(live: $0.liveCount, dead: $0.index.entryCount - $0.liveCount) }
+    views.map {
+      MergePolicy.Segment(
+        live: $0.liveCount, dead: $0.index.entryCount - $0.liveCount, isUnbuilt: isUnbuilt($0))
+    }
   }
 
   /// Rows of the delta, as the database has them.
@@ -76,8 +80,8 @@ extension IndexStore {
     let parts = chosen.map {
       MergePlan.Part(id: $0.id, fileName: $0.fileName, index: $0.index, live: $0.liveEntries())
     }
-    let largest = anew ? nil : chosen.max { $0.liveCount < $1.liveCount }
-    let base = largest.flatMap { $0.liveCount == 0 ? nil : $0 }
+    let grown = anew ? [] : chosen.filter { $0.liveCount > 0 && !isUnbuilt($0) }
+    let base = grown.max { $0.liveCount < $1.liveCount }
     let growth = try base.map { view in
       GrowthBase(index: view.index, live: try settling { try view.filter() })
     }

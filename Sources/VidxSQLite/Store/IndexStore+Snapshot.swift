@@ -22,6 +22,12 @@ extension IndexStore {
   /// - Parameter body: reads more of the same state, inside the same read transaction.
   @discardableResult
   func refresh<Result>(includingDelta: Bool, _ body: (Revision) throws -> Result = { $0 }) throws -> Result {
+    try flush()
+    return try refreshToWritten(includingDelta: includingDelta, body)
+  }
+
+  /// The same, without the rows that the open transaction keeps in memory.
+  func refreshToWritten<Result>(includingDelta: Bool, _ body: (Revision) throws -> Result) throws -> Result {
     let statement = try tables.statement(.readRevision)
     defer { statement.reset() }
     let revision = try revision(in: statement)
@@ -35,6 +41,7 @@ extension IndexStore {
   /// Brings the caches up to the state the connection sees; costs no transaction while nothing has been committed since
   /// the last time, where the header of the file can tell.
   func refreshToSearch() throws {
+    try flush()
     let mark = CommitMark(connection, schema: schema)
     if let mark, mark == searchedMark, settled != nil, let delta, !delta.isUncommitted { return }
     searchedMark = nil
@@ -46,6 +53,7 @@ extension IndexStore {
   /// The revision in the database, without bringing caches up to it.
   /// - Parameter body: runs inside the read transaction that the revision is read in.
   func readRevision<Result>(_ body: (Revision) throws -> Result = { $0 }) throws -> Result {
+    try flush()
     let statement = try tables.statement(.readRevision)
     defer { statement.reset() }
     return try body(revision(in: statement))

@@ -5,24 +5,35 @@ import VidxSegments
 /// The caches know from the revision whether they still hold, also when nobody tells; a rollback only gives back memory
 /// early. What matters is the end: it settles the fate of segments published in the transaction.
 extension IndexStore {
+  /// Tells nothing: SQLite may connect to the table anew in the middle of a transaction, and begin once more.
   package func begin() {}
 
-  package func savepoint(_ depth: Int32) {}
+  /// A savepoint is about to be opened.
+  package func savepoint(_ depth: Int32) throws { try flush() }
 
   package func release(_ depth: Int32) {}
 
-  package func rollbackTo(_ depth: Int32) { forgetUncommitted() }
+  package func rollbackTo(_ depth: Int32) {
+    // All of them are younger than any savepoint.
+    forgetPending()
+    forgetUncommitted()
+  }
+
+  /// The transaction is about to be committed.
+  package func sync() throws { try flush() }
 
   /// The transaction is committed: files published in it are named in the manifest, or garbage that a sweep may take.
   package func commit() {
     for file in unsettledFiles { file.release() }
     unsettledFiles = []
     replacing = [:]
+    forgetPending()
   }
 
   /// The transaction is rolled back: nothing names the files published in it.
   package func rollback() {
     replacing = [:]
+    forgetPending()
     for file in unsettledFiles {
       do throws(SegmentError) {
         try file.discard()
@@ -47,6 +58,13 @@ extension IndexStore {
       if isOutermost { rollback() } else { rollbackTo(0) }
       throw error
     }
+  }
+
+  private func forgetPending() {
+    pending = nil
+    isHalfWritten = false
+    inserts = 0
+    transactions += 1
   }
 
   private func forgetUncommitted() {

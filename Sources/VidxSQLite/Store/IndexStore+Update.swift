@@ -113,7 +113,7 @@ extension IndexStore {
     return try value(rowID, at: place, column: column)
   }
 
-  private var nulls: [ColumnValue] { definition.filterColumns.map { _ in .null } }
+  var nulls: [ColumnValue] { definition.filterColumns.map { _ in .null } }
 
   /// A row with what is to change in it.
   private func changed(
@@ -137,15 +137,22 @@ extension IndexStore {
   }
 
   private func nextRowID() throws -> Int64 {
-    var highest: Int64 = 0
+    let highest = try max(highestRowID() ?? 0, 0)
+    guard highest < .max else { throw StoreError.rowIDsExhausted(index: table) }
+    return highest + 1
+  }
+
+  /// Of the rows in segments, dead ones included, and of the delta; nil when there are none.
+  func highestRowID() throws -> Int64? {
+    var highest: Int64?
     for view in views where view.index.entryCount > 0 {
-      highest = max(highest, try settling { try view.index.sortedRow(view.index.entryCount - 1).rowID })
+      let last = try settling { try view.index.sortedRow(view.index.entryCount - 1).rowID }
+      highest = max(highest ?? last, last)
     }
     let statement = try tables.statement(.deltaHighest)
     defer { statement.reset() }
-    if try statement.step() { highest = max(highest, statement.int64(0)) }
-    guard highest < .max else { throw StoreError.rowIDsExhausted(index: table) }
-    return highest + 1
+    if try statement.step(), !statement.isNull(0) { highest = max(highest ?? .min, statement.int64(0)) }
+    return highest
   }
 }
 

@@ -30,6 +30,14 @@ package final class IndexStore {
   var replacing: [Int64: Int] = [:]
   /// Changes since it was last looked whether merges are wanted: see `BackgroundMerges`.
   var unseen = UnseenChanges()
+  /// Rows of the open transaction that are in no table yet, and how many it has inserted: see `insertInBulk`.
+  var pending: PendingRows?
+  var inserts = 0
+  /// Some of those may be written: nothing but undoing the transaction puts that right.
+  var isHalfWritten = false
+  /// Counts what ends them.
+  var transactions = 0
+  var bulkPolicy = BulkPolicy()
   /// Segments published in the open transaction, locked until it ends.
   var unsettledFiles: [PublishedSegment] = []
 
@@ -108,8 +116,9 @@ package final class IndexStore {
   /// How many rows the index holds, those with a zero vector included.
   /// - Complexity: O(delta) at most, and no vector is read.
   package func rowCount() throws -> Int {
-    try refresh(includingDelta: false) { revision in
-      let settledCount = settled?.liveCount ?? 0
+    // SQLite asks for it while it compiles statements, which is no time to write.
+    try refreshToWritten(includingDelta: false) { revision in
+      let settledCount = (settled?.liveCount ?? 0) + (pending?.count ?? 0)
       if let delta, delta.token == revision.token { return settledCount + delta.cache.count }
       return try settledCount + deltaCount()
     }
@@ -118,6 +127,7 @@ package final class IndexStore {
   /// Drops the shadow tables and the triggers. The segments' files stay until a sweep: the transaction may yet be
   /// rolled back. The store must not be used afterwards.
   package func destroy() throws {
+    pending = nil
     try ContentTable.dropTriggers(index: table, schema: schema, connection: connection)
     try tables.drop()
     forgetCaches()
@@ -125,6 +135,7 @@ package final class IndexStore {
 
   /// Gives the index another name. Segments keep their file names, whose first part is for people only.
   package func rename(to newTable: String) throws {
+    try flush()
     let content = try definition.content == nil ? nil : contentTable()
     try ContentTable.dropTriggers(index: table, schema: schema, connection: connection)
     try tables.rename(to: newTable)

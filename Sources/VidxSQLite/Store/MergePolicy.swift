@@ -10,6 +10,9 @@ package struct MergePolicy: Sendable, Equatable {
   /// Rows of the delta from which on it is merged.
   package var deltaRows: Int
   package var factor = 4
+  /// From more segments on the smallest are merged: each is searched for itself. Flat ones come to be many, since what
+  /// comes in bulk needs nothing built.
+  package var mostSegments = 16
   /// Of the entries of a segment, from which on it is written anew.
   package var deadShare = 0.25
   /// The largest segment there is memory to build.
@@ -42,10 +45,13 @@ package struct MergePolicy: Sendable, Equatable {
   package struct Segment: Sendable, Equatable {
     package var live: Int
     package var dead: Int
+    /// Rows that came in bulk, over which nothing is built: searched as slowly as the delta, and merged as it is.
+    package var isUnbuilt: Bool
 
-    package init(live: Int, dead: Int) {
+    package init(live: Int, dead: Int, isUnbuilt: Bool = false) {
       self.live = live
       self.dead = dead
+      self.isUnbuilt = isUnbuilt
     }
   }
 
@@ -53,19 +59,34 @@ package struct MergePolicy: Sendable, Equatable {
   /// - Returns: positions of the segments that are merged with the delta, maybe none; nil when nothing is.
   package func choose(delta: Int, segments: [Segment]) -> Set<Int>? {
     let order = segments.indices.sorted { segments[$0].live < segments[$1].live }
-    var (chosen, rows) = (Set<Int>(), delta)
-    for i in order where Double(segments[i].dead) > deadShare * Double(segments[i].count) {
+    var (chosen, rows) = withUnbuilt(delta, segments)
+    let isMuch = rows >= deltaRows
+    if !isMuch { (chosen, rows) = ([], delta) }
+    for i in order where !chosen.contains(i) && Double(segments[i].dead) > deadShare * Double(segments[i].count) {
       if rows + segments[i].live > mostRows { break }
       rows += segments[i].live
       chosen.insert(i)
     }
-    guard delta >= deltaRows || !chosen.isEmpty else { return nil }
+    // Only the number of segments asks for it: then two at least are to go together.
+    let areMany = !isMuch && chosen.isEmpty && segments.count > mostSegments
+    if areMany {
+      rows = max(delta, segments[order[0]].live)
+      chosen = [order[0]]
+    }
+    guard isMuch || !chosen.isEmpty else { return nil }
     for i in order where !chosen.contains(i) {
       if segments[i].live > factor * rows || rows + segments[i].live > mostRows { break }
       rows += segments[i].live
       chosen.insert(i)
     }
-    return chosen
+    return areMany && chosen.count < 2 ? nil : chosen
+  }
+
+  /// The segments that go wherever the delta goes, and the rows of both: of them nothing is grown, so they are shared
+  /// out to several segments where they are too many for one.
+  private func withUnbuilt(_ delta: Int, _ segments: [Segment]) -> (chosen: Set<Int>, rows: Int) {
+    let unbuilt = segments.indices.filter { segments[$0].isUnbuilt }
+    return (Set(unbuilt), unbuilt.reduce(delta) { $0 + segments[$1].live })
   }
 }
 
@@ -74,13 +95,13 @@ extension MergePolicy {
   /// goes with another, one of which rows are dead is written anew.
   /// - Returns: as `choose`.
   package func chooseAll(delta: Int, segments: [Segment]) -> Set<Int>? {
-    var (chosen, rows) = (Set<Int>(), delta)
-    for i in segments.indices.sorted(by: { segments[$0].live < segments[$1].live }) {
+    var (chosen, rows) = withUnbuilt(delta, segments)
+    for i in segments.indices.sorted(by: { segments[$0].live < segments[$1].live }) where !chosen.contains(i) {
       if rows + segments[i].live > mostRows { break }
       rows += segments[i].live
       chosen.insert(i)
     }
-    if delta > 0 || chosen.count > 1 { return chosen }
+    if delta > 0 || chosen.count > 1 || chosen.contains(where: { segments[$0].isUnbuilt }) { return chosen }
     return segments.indices.first { segments[$0].dead > 0 && segments[$0].live <= mostRows }.map { [$0] }
   }
 }

@@ -32,6 +32,8 @@ extension StoreError: CustomStringConvertible {
         + "and there is nothing to merge; use a database file for more rows"
     case .insideTransaction(let index):
       "a transaction is open: end it first, or merge inside it with INSERT INTO \(index)(\(index)) VALUES('optimize')"
+    case .halfWritten(let index):
+      "rows inserted into index \(index) were being written when an error ended it: roll the transaction back"
     case .overtaken(let index):
       "another process merged index \(index) or made it anew meanwhile, and nothing was changed: run it again if it is "
         + "still needed"

@@ -50,6 +50,8 @@ package enum StoreError: Error, Equatable, Sendable {
   case inMemory(index: String)
   /// The operation commits on its own, so it cannot run inside the caller's transaction.
   case insideTransaction(index: String)
+  /// An error has ended the writing of rows that the open transaction had inserted.
+  case halfWritten(index: String)
   /// Another process merged the same segments, or made the index anew, while this one was building.
   case overtaken(index: String)
   /// The table named by `content` cannot be indexed.

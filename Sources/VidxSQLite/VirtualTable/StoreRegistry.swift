@@ -1,4 +1,5 @@
 internal import VidxIndexes
+internal import VidxSegments
 
 /// The indexes that are open on one connection. Not thread safe: used under the connection's own serialisation.
 ///
@@ -11,9 +12,12 @@ final class StoreRegistry {
   let buildOptions: () -> BuildOptions
   /// What `vidx_last_search()` tells of.
   let log: SearchLog
+  let bulk: BulkInserts
   /// Merges without being asked; nil where that is none of ours.
   let background: BackgroundMerges?
   private var entries: [Key: Entry] = [:]
+  /// Published in a transaction for indexes that it has dropped, locked until it has ended.
+  private var droppedFiles: [PublishedSegment] = []
 
   /// By bytes: to Swift texts that look the same are equal, and they may be names of two tables.
   private struct Key: Hashable {
@@ -32,12 +36,15 @@ final class StoreRegistry {
   }
 
   init(
-    connection: Connection, log: SearchLog, background: BackgroundMerges?, buildOptions: @escaping () -> BuildOptions
+    connection: Connection, log: SearchLog, bulk: BulkInserts, background: BackgroundMerges?,
+    buildOptions: @escaping () -> BuildOptions
   ) {
     self.connection = connection
     self.log = log
+    self.bulk = bulk
     self.background = background
     self.buildOptions = buildOptions
+    bulk.registry = self
   }
 
   /// The connection is being closed.
@@ -70,15 +77,44 @@ final class StoreRegistry {
   }
 
   /// The table is no more: one of the same name is another.
-  func forget(schema: String, table: String) { entries[Key(schema: schema, table: table)] = nil }
+  func forget(schema: String, table: String) {
+    let entry = entries.removeValue(forKey: Key(schema: schema, table: table))
+    // A savepoint may bring the table back, and with it the files of this transaction: no sweep is to take them.
+    droppedFiles += entry?.store?.unsettledFiles ?? []
+  }
 
   func rename(schema: String, from old: String, to new: String) {
     entries[Key(schema: schema, table: new)] = entries.removeValue(forKey: Key(schema: schema, table: old))
   }
 
+  /// Writes what indexes keep in memory of the open transaction.
+  func flush() throws {
+    for entry in entries.values { try entry.store?.flush() }
+  }
+
+  private func releaseDroppedFiles() {
+    guard connection.isAutocommit else { return }
+    for file in droppedFiles { file.release() }
+    droppedFiles = []
+  }
+
   private func keep(_ store: IndexStore, schema: String, table: String, arguments: [String]) {
+    store.bulkPolicy = bulk.policy
+    releaseDroppedFiles()
     entries = entries.filter { $0.value.store != nil }
     entries[Key(schema: schema, table: table)] = Entry(
       store: store, file: connection.filename(schema: schema), arguments: arguments)
   }
+}
+
+/// The rows that indexes of a connection keep in memory until its transaction ends, for one who reads these indexes by
+/// stores of its own.
+package final class BulkInserts {
+  weak var registry: StoreRegistry?
+  let policy: BulkPolicy
+
+  package init(policy: BulkPolicy = BulkPolicy()) { self.policy = policy }
+
+  /// Writes them: whatever is read afterwards has them.
+  package func flush() throws { try registry?.flush() }
 }

@@ -39,7 +39,7 @@ extension VirtualTable {
     try unsafe refuseReadOnly(values)
     try unsafe checkModel(values)
     let rowID = unsafe Self.isNull(.rowID, of: values) ? nil : try rowID(values[1])
-    return try unsafe store().insert(
+    return try unsafe store().insertInBulk(
       rowID: rowID, vector: vector(values), values: filterValues(values).map { $0 ?? .null },
       onConflict: conflictPolicy)
   }
@@ -79,6 +79,7 @@ extension VirtualTable {
   }
 
   private func run(_ command: String) throws {
+    try store().flush()
     switch command.lowercased() {
     case "optimize": try store().optimize(options: registry.buildOptions())
     case "merge": try merge(store().mergePolicy())

@@ -14,20 +14,25 @@ struct History: Codable, Equatable, Sendable {
     var hasContent: Bool
     /// Otherwise a rollback journal.
     var hasWriteAheadLog: Bool
+    /// From the second row on a transaction keeps what it inserts in memory, and writes four rows as a segment.
+    var isInBulk = false
 
     /// Rows have the columns tag and size.
     var hasColumns: Bool { hasFilterColumns || hasContent }
 
     var testDescription: String {
       kind + (hasFilterColumns ? ", filter columns" : "") + (hasContent ? ", content table" : "")
-        + (hasWriteAheadLog ? ", WAL" : "")
+        + (hasWriteAheadLog ? ", WAL" : "") + (isInBulk ? ", in bulk" : "")
     }
 
     static let all = ["flat", "ivfflat", "hnsw"].flatMap { kind in
       [false, true].flatMap { filters in
         [false, true].flatMap { content in
-          [false, true].map { log in
-            Setting(kind: kind, hasFilterColumns: filters, hasContent: content, hasWriteAheadLog: log)
+          [false, true].flatMap { log in
+            (content ? [false] : [false, true]).map { bulk in
+              Setting(
+                kind: kind, hasFilterColumns: filters, hasContent: content, hasWriteAheadLog: log, isInBulk: bulk)
+            }
           }
         }
       }

@@ -43,7 +43,9 @@ final class HistoryRun {
 
   private func connect() throws -> Connection {
     let connection = try database.open(busyTimeout: 0)
-    let code = unsafe Extension.register(on: connection.handle) { .serial }
+    var policy = BulkPolicy()
+    if setting.isInBulk { (policy.fewInserts, policy.fewestBytes, policy.mostSegments) = (1, 64, 6) }
+    let code = unsafe Extension.register(on: connection.handle, bulk: BulkInserts(policy: policy)) { .serial }
     guard code == SQLITE_OK else { throw HistoryFailure(description: "the extension could not be added: \(code)") }
     try connection.execute("PRAGMA synchronous = OFF")
     return connection

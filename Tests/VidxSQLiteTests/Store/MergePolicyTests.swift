@@ -25,6 +25,35 @@ struct MergePolicyTests {
     #expect(policy.choose(delta: 0, segments: [Segment(live: 0, dead: 1)]) == [0])
   }
 
+  @Test("What came in bulk is merged as the delta is")
+  func unbuiltRowsAreNew() {
+    let policy = MergePolicy(deltaRows: 100)
+    let built = Segment(live: 10_000, dead: 0)
+    func unbuilt(_ rows: Int) -> Segment { Segment(live: rows, dead: 0, isUnbuilt: true) }
+    #expect(policy.choose(delta: 9, segments: [built, unbuilt(90)]) == nil)
+    #expect(policy.choose(delta: 10, segments: [built, unbuilt(90)]) == [1])
+    #expect(policy.choose(delta: 0, segments: [unbuilt(70), built, unbuilt(60)]) == [0, 2])
+    #expect(policy.choose(delta: 0, segments: [unbuilt(3_000), built]) == [0, 1])
+    #expect(policy.chooseAll(delta: 0, segments: [unbuilt(1)]) == [0])
+    #expect(policy.chooseAll(delta: 0, segments: [built]) == nil)
+    #expect(MergePolicy(mostRows: 2_000).choose(delta: 0, segments: [unbuilt(3_000), unbuilt(500), built]) == [0, 1])
+    #expect(
+      MergePolicy(mostRows: 2_000).chooseAll(delta: 5, segments: [unbuilt(3_000), Segment(live: 9, dead: 0)]) == [0])
+  }
+
+  @Test("Flat segments that came in bulk do not get more and more")
+  func fewSegments() {
+    let policy = MergePolicy(deltaRows: 100)
+    #expect(policy.choose(delta: 0, segments: (0..<16).map { Segment(live: 1_000 + $0, dead: 0) }) == nil)
+    #expect(policy.choose(delta: 0, segments: (0..<17).map { Segment(live: 1_000 + $0, dead: 0) })?.count == 17)
+    let steep = (0..<17).map { Segment(live: 1 << (3 * $0), dead: 0) }
+    #expect(policy.choose(delta: 0, segments: steep) == nil)
+    #expect(policy.choose(delta: 1, segments: steep) == nil)
+    var limited = policy
+    limited.mostRows = 1_500
+    #expect(limited.choose(delta: 1, segments: (0..<17).map { _ in Segment(live: 1_400, dead: 0) }) == nil)
+  }
+
   /// Rows written for each inserted, and segments at most, of steady inserts.
   private func insert(_ batches: Int, of rows: Int, _ policy: MergePolicy) -> (amplification: Double, segments: Int) {
     var segments: [Segment] = []
