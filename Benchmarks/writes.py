@@ -7,8 +7,9 @@ opening after a crash, and merges.
 
 All write rows and vectors through Python, one statement a row: vidx and sqlite-vec through the same SQLite library and
 settings, pgvector through psycopg. Each round begins with empty databases on this machine's disk. `latency`: a search
-process asks without pause while a writer inserts and merges at full speed, against the same searches without a writer;
-merges take one thread, as those in the background do, or all.
+process asks without pause while a writer inserts and merges at full speed, against the same searches without a
+writer; merges are by command, behind each thousand rows, with one thread or two, or in the background, where a writer
+that never pauses outruns them.
 `crash`: a process that has inserted 100,000 rows (--crashed) in transactions of 1,000 is killed, and another opens the
 database: until it has looked a row up, until it has counted all, and the first search, which reads all new vectors.
 `merge`: the last `--merged` rows are inserted into an index of the others (100,000 at most) and merged ('optimize'),
@@ -153,10 +154,11 @@ def rates(base, arguments, writer, folder):
                 print(f"{synchronous}, {what}: {statistics.median(ratios):.2f} times {other}")
 
 
-def write_and_merge(folder, base, rows, threads, stop):
-    """The writer of `latency`: transactions of 100 rows, and 'merge' after every ten."""
+def write_and_merge(folder, base, rows, threads, in_background, stop):
+    """The writer of `latency`: transactions of 100 rows; merges in the background, or 'merge' after every ten."""
     engine = SQLite(folder, "vidx", "NORMAL", base.shape[1])
     engine.database.execute(f"INSERT INTO v(v) VALUES ('threads = {threads}')")
+    engine.database.execute(f"INSERT INTO v(v) VALUES ('maintenance = {'background' if in_background else 'off'}')")
     row = rows
     while not stop.is_set():
         engine.begin()
@@ -165,7 +167,7 @@ def write_and_merge(folder, base, rows, threads, stop):
             engine.database.execute("INSERT OR REPLACE INTO v(rowid, vector) VALUES (?, ?)",
                                     (row, base[row % len(base)].tobytes()))
         engine.commit()
-        if row % 1_000 == 0:
+        if row % 1_000 == 0 and not in_background:
             engine.database.execute("INSERT INTO v(v) VALUES ('merge')")
     engine.close()
 
@@ -192,14 +194,17 @@ def latency(base, queries, arguments, writer, folder):
     engine.database.execute("INSERT INTO v(v) VALUES ('optimize')")
     percentiles(engine, queries, 1)
     found = {"quiet": percentiles(engine, queries, arguments.seconds)}
-    for threads in (1, "auto"):
+    for threads, in_background in ((1, False), (2, False), (1, True)):
         stop = multiprocessing.Event()
-        process = multiprocessing.Process(target=write_and_merge, args=(place, base, rows, threads, stop))
+        process = multiprocessing.Process(
+            target=write_and_merge, args=(place, base, rows, threads, in_background, stop))
         process.start()
         percentiles(engine, queries, 1)
-        found[f"beside a writer, threads = {threads}"] = percentiles(engine, queries, arguments.seconds)
+        name = f"merges {'in the background' if in_background else 'by command'}, threads = {threads}"
+        found[name] = percentiles(engine, queries, arguments.seconds)
         stop.set()
         process.join()
+        engine.database.execute("INSERT INTO v(v) VALUES ('optimize')")
     for name, (p50, p99) in found.items():
         print(f"search of {rows:,} rows, {name}: p50 {p50:.0f} us, p99 {p99:.0f} us, "
               f"{p99 / found['quiet'][1]:.1f} times the quiet one")
