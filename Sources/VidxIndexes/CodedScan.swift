@@ -198,7 +198,7 @@ import VidxVectors
     done += try score(&order.heap, k: k, scratch)
     order.putRest(of: memory.found, limit: scratch.nearest.threshold)
     done += try score(&order.heap, k: k, scratch)
-    counters.add(scores: memory.scored, rowBytes: index.coded.rows.stride)
+    countScores(&counters)
     counters.add(scores: done, rowBytes: index.configuration.vectorBytes)
     counters.reranked += done
     return unsafe scratch.nearest.move(to: hits)
@@ -227,6 +227,11 @@ import VidxVectors
       done += count
     }
     return done
+  }
+
+  /// Counts the codes that were looked at; `finish` does, too.
+  func countScores(_ counters: inout SearchCounters) {
+    counters.add(scores: memory.scored, rowBytes: index.coded.rows.stride)
   }
 
   /// Where codes have an extension, leaves those candidates that its narrower bounds leave.

@@ -32,12 +32,15 @@ extension SegmentIndex {
   ) throws(SegmentError) -> SegmentOutcome {
     precondition(query.dimensions == configuration.dimensions, "a query of \(query.dimensions) dimensions")
     if k <= 0 || vectorCount == 0 || filter?.ordinalCount == 0 { return SegmentOutcome(count: 0, plan: .exact) }
-    let way = way(k: k, parameters, filter)
-    if way.plan == .lists,
-      let outcome = unsafe try searchLists(
+    var way = way(k: k, parameters, filter)
+    if way.plan == .lists {
+      switch unsafe try searchLists(
         query, k: k, parameters, filter: filter, way.look, into: hits, counters: &counters)
-    {
-      return outcome
+      {
+      case .found(let outcome): return outcome
+      case .walk(let left): way.walk(insteadOf: left, ScoreCosts(self))
+      case nil: break
+      }
     }
     if way.plan == .graph || way.look != nil, case .hnsw(let graph) = structure,
       let outcome = unsafe try searchGraph(
@@ -60,19 +63,18 @@ extension SegmentIndex {
       return SearchPlanner.Way(plan: .graph, walkBudget: vectorCount, next: .exact)
     }
     let planner = SearchPlanner(self, k: k, parameters: parameters, filter: filter)
+    guard planner.mayLook, let filter else { return planner.way }
     // Damage in what only searches by lists read is for these to find.
-    guard let filter, planner.mayLook,
-      case .success(let passing?) = Result(catching: { () throws(SegmentError) in try filter.passingLists() }),
-      passing.areUneven
+    guard case .success(let passing?) = Result(catching: { () throws(SegmentError) in try filter.passingLists() })
     else { return planner.way }
-    return planner.lookingWay
+    return planner.lookingWay(isUneven: passing.areUneven)
   }
 
-  /// By lists; nil where there are none, or where a first look at them says that a walk takes less.
+  /// By lists; nil where there are none.
   private func searchLists(
     _ query: PreparedQuery, k: Int, _ parameters: SearchParameters, filter: EntryFilter?, _ look: FirstLook? = nil,
     into hits: UnsafeMutablePointer<Hit>, counters: inout SearchCounters
-  ) throws(SegmentError) -> SegmentOutcome? {
+  ) throws(SegmentError) -> ReachOutcome? {
     guard let lists else { return nil }
     if let reach = lists.reach, usesReach(parameters, filter) {
       let scratch = self.scratch.take(parameters.stop)
@@ -82,9 +84,10 @@ extension SegmentIndex {
         counters: &counters)
     }
     guard case .ivfflat = structure else { return nil }
-    return unsafe try searchLists(
-      lists, query, k: k, probes: parameters.probes, filter: filter, stop: parameters.stop, into: hits,
-      counters: &counters)
+    return .found(
+      unsafe try searchLists(
+        lists, query, k: k, probes: parameters.probes, filter: filter, stop: parameters.stop, into: hits,
+        counters: &counters))
   }
 
   /// An array of what a search writes.
@@ -115,10 +118,12 @@ extension SegmentIndex {
       count = found.count
       // Dearer than another way, or not as many as pass.
       if found.gaveUp || count < min(limits.ef, filter.ordinalCount) {
-        guard way.next == .lists, let lists, let reach = lists.reach else { return nil }
-        return unsafe try searchReach(
-          lists, query, k: k, base: reachBase(reach, parameters), filter: filter, scratch, walked: count,
-          into: hits, counters: &counters)
+        guard way.next == .lists, let lists, let reach = lists.reach,
+          case .found(let outcome) = unsafe try searchReach(
+            lists, query, k: k, base: reachBase(reach, parameters), filter: filter, scratch, walked: count,
+            into: hits, counters: &counters)
+        else { return nil }
+        return outcome
       }
     } else {
       count = try walk.searchBase(graph.limits(limits, query), counters: &counters)

@@ -47,7 +47,8 @@ extension GraphWalk {
     var gaveUp = false
     while let nearest = open.pop() {
       if count == ef, unsafe nearest.score > poolScores[count &- 1] { break }
-      if computed > budget {
+      // With as many as are kept, it is near its end.
+      if computed > budget, count < ef || computed > budget &+ budget / 8 {
         gaveUp = true
         break
       }

@@ -86,21 +86,26 @@ import VidxVectors
   ///
   /// By the centroids' codes where there are codes: these bounds are no more certain than estimates are.
   /// - Parameter logCounts: of each list, the logarithm of the number of vectors that pass; minus infinity for none.
-  /// - Returns: them, and the list whose centroid is nearest.
+  /// - Returns: them, and the two lists whose centroids are nearest (of one list, twice that).
   /// - Complexity: O(lists x dimensions); each list taken from the queue costs O(square root of lists).
   func rank(
     _ query: PreparedQuery, reach base: Float, _ logCounts: UnsafePointer<Float>, _ scratch: SearchScratch,
     _ counters: inout SearchCounters
-  ) throws(SegmentError) -> (queue: ListQueue, nearest: Int) {
+  ) throws(SegmentError) -> (queue: ListQueue, nearest: (Int, Int)) {
     let memory = unsafe try score(query, scratch, &counters, asBounds: false)
     guard let reach, let spreads else { preconditionFailure("lists without a reach") }
     if !spreads.isVerified { try spreads.verifyAll() }
     let bound = ListBound(metric, queryLength: query.length, base: base, slope: reach.slope)
     let radii = unsafe spreads.floats
-    var (nearest, least) = (0, Float.infinity)
+    var nearest = (0, 0)
+    var least = (Float.infinity, Float.infinity)
     for i in 0..<listCount {
       let score = unsafe memory[i]
-      if score < least { (nearest, least) = (i, score) }
+      if score < least.0 {
+        (nearest, least) = ((i, nearest.0), (score, least.0))
+      } else if score < least.1 {
+        (nearest.1, least.1) = (i, score)
+      }
       unsafe memory[i] = bound(score, radii[i], logCounts[i])
     }
     return unsafe (ListQueue(memory, count: listCount, areBounds: false), nearest)

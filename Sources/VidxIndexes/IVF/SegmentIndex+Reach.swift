@@ -1,6 +1,13 @@
 import VidxSegments
 import VidxVectors
 
+/// What came of going through lists.
+enum ReachOutcome {
+  case found(SegmentOutcome)
+  /// A walk is the shorter way: the lists left are taken to hold so many vectors.
+  case walk(left: Double)
+}
+
 extension SegmentIndex {
   /// The k nearest rows of lists, as many of these as may hold a passing vector nearer than the k-th found
   /// (`ListReach`).
@@ -15,12 +22,11 @@ extension SegmentIndex {
   ///     without a walk. It was under this filter, which not all pass.
   ///   - look: gives up when a walk is the shorter way on; nil: never.
   ///   - hits: room for k, or for all rows.
-  /// - Returns: nil when it gave up.
   /// - Complexity: O((lists + scored vectors) x dimensions).
   func searchReach(
     _ lists: IVFLists, _ query: PreparedQuery, k: Int, base: Float, filter: EntryFilter?, _ scratch: SearchScratch,
     walked: Int? = nil, look: FirstLook? = nil, into hits: UnsafeMutablePointer<Hit>, counters: inout SearchCounters
-  ) throws(SegmentError) -> SegmentOutcome? {
+  ) throws(SegmentError) -> ReachOutcome {
     let passing = filter?.ordinalCount ?? vectorCount
     guard let counts = try passingLists(lists, filter) else { preconditionFailure("lists without a reach") }
     var (queue, nearest) = try rank(lists, query, base, counts.logCounts, scratch, &counters)
@@ -37,9 +43,10 @@ extension SegmentIndex {
     while seen < passing, let next = queue.popScored() {
       let limit = codes?.kthEstimate ?? scratch.nearest.threshold
       if next.score > limit { break }
-      if progress?.shouldWalk(seen: seen, lists: probed, left: { queue.count(upTo: limit) }) == true {
+      if let left = progress?.wayLeft(seen: seen, of: passing, lists: probed, left: { queue.count(upTo: limit) }) {
         counters.listsProbed += probed
-        return nil
+        codes?.countScores(&counters)
+        return .walk(left: left)
       }
       let ordinals = try lists.ordinals(of: next.list)
       if ordinals.isEmpty { continue }
@@ -58,8 +65,8 @@ extension SegmentIndex {
     counters.listsProbed += probed
     let isCertain = walked == nil && (codes == nil || coded.areListsCertain)
     let plan = seen >= passing && isCertain ? SegmentPlan.exact : .lists
-    if let codes { return SegmentOutcome(count: unsafe try codes.finish(into: hits, scratch, &counters), plan: plan) }
-    return SegmentOutcome(count: unsafe scratch.nearest.move(to: hits), plan: plan)
+    let count = unsafe try codes?.finish(into: hits, scratch, &counters) ?? scratch.nearest.move(to: hits)
+    return .found(SegmentOutcome(count: count, plan: plan))
   }
 
   /// Looks at the candidates of a walk anew: lists want bounds, or scores of full vectors, for its estimates.
@@ -115,19 +122,21 @@ extension SegmentIndex {
     return try lists.wholePassing()
   }
 
-  /// - Parameter nearest: the list whose centroid is nearest to the query.
+  /// - Parameter nearest: the lists whose centroids are nearest to the query: one alone may be of another topic.
   private func progress(
-    _ look: FirstLook?, _ lists: IVFLists, _ nearest: Int, k: Int, _ filter: EntryFilter?
+    _ look: FirstLook?, _ lists: IVFLists, _ nearest: (Int, Int), k: Int, _ filter: EntryFilter?
   ) throws(SegmentError) -> FirstLook.Progress? {
     guard let look, let filter else { return nil }
-    let ordinals = try lists.ordinals(of: nearest)
-    return FirstLook.Progress(look, passing: filter.ordinals.count(in: ordinals), of: ordinals.count, k: k)
+    let near = (try lists.ordinals(of: nearest.0), try lists.ordinals(of: nearest.1))
+    return FirstLook.Progress(
+      look, passing: filter.ordinals.count(in: near.0) + filter.ordinals.count(in: near.1),
+      of: near.0.count + near.1.count, k: k)
   }
 
   private func rank(
     _ lists: IVFLists, _ query: PreparedQuery, _ base: Float, _ logCounts: [Float], _ scratch: SearchScratch,
     _ counters: inout SearchCounters
-  ) throws(SegmentError) -> (queue: ListQueue, nearest: Int) {
+  ) throws(SegmentError) -> (queue: ListQueue, nearest: (Int, Int)) {
     precondition(logCounts.count == lists.listCount, "a filter that was made for another segment")
     let ranked = unsafe logCounts.withUnsafeBufferPointer { counts in
       Result { () throws(SegmentError) in

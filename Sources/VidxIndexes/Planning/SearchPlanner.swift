@@ -23,11 +23,20 @@ struct SearchPlanner {
   /// A plan, and what becomes of it when a walk under a filter turns out dearer than was expected.
   struct Way: Sendable, Equatable {
     var plan: SegmentPlan
-    /// How many vectors a walk under a filter may score before it gives way to `next`.
+    /// How many vectors a walk under a filter may score before it gives way to `next`; after a look, what that says.
     var walkBudget: Int
     var next: SegmentPlan
     /// Of lists, when they are given up for a walk.
     var look: FirstLook?
+
+    /// A walk that ends a little later than lists would have is better than one that is given up.
+    private static let patience = 1.3
+
+    /// A look at lists has led to a walk: it may take as long as what was left of them, if that is more.
+    /// - Parameter left: vectors.
+    mutating func walk(insteadOf left: Double, _ costs: ScoreCosts) {
+      walkBudget = max(walkBudget, Int(Self.patience * left * costs.listed / costs.node))
+    }
   }
 
   let exact: Estimate
@@ -36,35 +45,42 @@ struct SearchPlanner {
   private let passing: Int
   private let share: Double
   private let costs: ScoreCosts
+  /// What lists take however few of them are gone through.
+  private var leastListed = 0.0
   private var forced: SegmentPlan?
 
   /// A walk under a filter has to be expected to take less than this share of the next best way: how the filter lies to
   /// the query, which nobody knows beforehand, makes it many times as dear, and lists and scans twice.
-  private static let leastGain = 0.7
+  private static let leastGain = 0.8
 
-  /// The share of what lists are expected to take that a walk after a look at them may take.
-  private static let mostWalked = 0.95
+  /// The share of what lists are expected to take that a walk after a look at them may take at least.
+  private static let mostWalked = 0.9
+
+  /// Looks take some of what the walk takes behind them: ranking the lists may take this share.
+  private static let mostBegun = 0.3
 
   /// Lists that are expected to take this many times as long as a walk are not worth a look.
   private static let leastHope = 4.0
 
-  /// Whether it makes a difference that rows were chosen for where they lie, which takes as long to find out as scoring
-  /// a hundred of them.
+  /// Whether lists are looked at before a walk is thought of: what they take differs from query to query by far more
+  /// than what a walk takes.
   var mayLook: Bool {
     guard forced == nil, let graph, let lists else { return false }
     return lists.nanoseconds < Self.leastHope * graph.nanoseconds && way.plan != .exact
   }
 
-  /// The way under a filter of rows that were chosen for where they lie: lists, and after a look at some of them maybe
-  /// a walk.
-  var lookingWay: Way {
-    var way = self.way
-    guard mayLook, let graph, let lists else { return way }
+  /// Lists, and after a look at some of them maybe a walk.
+  /// - Parameter isUneven: the rows that pass were chosen for where they lie, which takes as long to find out as scoring a
+  ///   hundred of them.
+  func lookingWay(isUneven: Bool) -> Way {
+    guard mayLook, let graph, let lists, isUneven || leastListed < Self.mostBegun * graph.nanoseconds else {
+      return way
+    }
     let whole = graph.scores / Self.walkFactor(share: share) * costs.node + costs.start
-    // Together with the look, and with lists after all, about twice what these take.
-    let most = Self.mostWalked * lists.nanoseconds - costs.start
-    way = Way(plan: .lists, walkBudget: Int(max(most, 0) / costs.node), next: .lists)
-    way.look = FirstLook(walk: whole / costs.listed, share: share)
+    // With the look, and with lists after all, about twice what these take.
+    let budget = max(Self.mostWalked * lists.nanoseconds - costs.start, 0) / costs.node
+    var way = Way(plan: .lists, walkBudget: Int(budget), next: .lists)
+    way.look = FirstLook(walk: whole / costs.listed, share: share, isUneven: isUneven)
     return way
   }
 
@@ -106,10 +122,12 @@ struct SearchPlanner {
     if let found = index.lists, let reach = found.reach, index.usesReach(parameters, filter) {
       let base = index.reachBase(reach, parameters)
       let scored = min(reach.scored(base: base, share: share) * Self.growth(k), passing)
+      leastListed = costs.listsStart + Double(found.listCount) * costs.centroid
+      if index.coded.areScanned { leastListed += costs.reranking(k: k) }
+      let probed = Double(found.listCount) * scored / max(passing, 1)
       lists = Estimate(
         plan: .lists, scores: Double(found.listCount) + scored,
-        nanoseconds: costs.listsStart + Double(found.listCount) * costs.centroid + scored * costs.listed
-          + (index.coded.areScanned ? costs.reranking(k: k) : 0))
+        nanoseconds: leastListed + probed * costs.list(k: k) + scored * costs.listed)
     } else if case .ivfflat = index.structure {
       // Where the settings say how many lists to scan, nothing is left to choose.
       forced = .lists
@@ -124,7 +142,7 @@ struct SearchPlanner {
   private static func exact(_ index: SegmentIndex, _ passing: Double, k: Int, _ costs: ScoreCosts) -> Estimate {
     let byVectors = costs.start + passing * costs.vector
     let isCoded = index.coded.areScanned && index.coded.areBoundsCertain
-    let byCodes = costs.codesStart + passing * costs.codeAndBound + costs.reranking(k: k)
+    let byCodes = costs.codesStart + passing * costs.codeAndBound + costs.rescoring(k: k, of: passing)
     return Estimate(plan: .exact, scores: passing, nanoseconds: isCoded ? min(byVectors, byCodes) : byVectors)
   }
 
@@ -164,12 +182,18 @@ struct ScoreCosts {
   /// Lines of a vector behind which the processor has begun to fetch ahead.
   private static let fetchedAlone = 32.0
 
+  /// Of codes that lie anywhere, those that no cache holds take as long again: of a million vectors nearly all.
+  private static let missed = 75.0
+  private static let cachedBytes = 0x1p25
+
   init(_ index: SegmentIndex) {
     let codeLines = Double(index.coded.rows.stride) / 64
+    let codeBytes = Double(index.coded.rows.stride * index.vectorCount)
+    let missed = Self.missed * max(1 - Self.cachedBytes / max(codeBytes, 1), 0)
     let vectorLines = Double(index.configuration.stride * 4) / 64
     code = 6 + 2 * codeLines
-    codeAndBound = code + 4
-    node = 25 + 5 * codeLines
+    codeAndBound = code + 4 + missed
+    node = 25 + 5 * codeLines + missed
     vector = 15 + 4 * min(vectorLines, Self.fetchedAlone) + max(vectorLines - Self.fetchedAlone, 0)
     centroid = 3 + vectorLines / 2
     listed = index.coded.areScanned ? code : vector
@@ -179,11 +203,22 @@ struct ScoreCosts {
   /// starts hold what ten rows do.
   func reranking(k: Int) -> Double { 3 * Double(max(k - 10, 0)) * vector }
 
+  /// What scans by codes score once more by vectors, whose bounds let the more through the more rows are wanted; the
+  /// start holds a hundred.
+  func rescoring(k: Int, of scored: Double) -> Double {
+    let wanted = Double(k)
+    return max(min(5 * wanted * (1 + max(log(scored / wanted), 0)), scored) - 100, 0) * vector
+  }
+
+  /// Of a list that is gone through, besides what it scores: its few vectors are fetched by themselves, and the more
+  /// rows are wanted the more of them have to be put in order.
+  func list(k: Int) -> Double { 100 + 3 * Double(max(k - 10, 0)) }
+
   /// So few vectors are scored sooner than their codes and then the nearest.
   static func areVectorsCheaper(_ index: SegmentIndex, passing: Int, k: Int) -> Bool {
     let costs = ScoreCosts(index)
     return costs.start + Double(passing) * costs.vector < costs.codesStart + Double(passing) * costs.codeAndBound
-      + costs.reranking(k: k)
+      + costs.rescoring(k: k, of: Double(passing))
   }
 }
 

@@ -112,12 +112,12 @@ struct FilterGrid: Sendable {
       let limit = cell.limit(query, k: k)
       return Outcome(
         wanted: cell.wanted(query, k: k), answer: answer, counters: counters,
-        near: answer.hits.count { $0.score <= limit }, nanoseconds: nanoseconds(counters))
+        near: answer.hits.count { $0.score <= limit }, nanoseconds: nanoseconds(counters, k: k))
     }
   }
 
   /// What the planner's costs make of what a search has counted (docs/PLANNER.md).
-  private func nanoseconds(_ counters: SearchCounters) -> Double {
+  private func nanoseconds(_ counters: SearchCounters, k: Int) -> Double {
     let costs = ScoreCosts(index)
     let isWalked = counters.nodesExpanded > 0
     let lists = counters.listsProbed > 0 ? index.lists?.listCount ?? 0 : 0
@@ -128,6 +128,7 @@ struct FilterGrid: Sendable {
     if lists > 0 {
       let code = index.coded.areScanned ? costs.code : costs.vector
       sum += costs.listsStart + Double(lists) * costs.centroid + others * code
+      sum += Double(counters.listsProbed) * costs.list(k: k)
     } else if !isWalked {
       let isCoded = counters.reranked > 0
       sum += isCoded ? costs.codesStart + others * costs.codeAndBound : costs.start + others * costs.vector
