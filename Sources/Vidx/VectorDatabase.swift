@@ -264,12 +264,14 @@ public final class VectorDatabase: Sendable {
   func write<Result: Sendable>(
     _ body: @escaping @Sendable (Session, Cancellation) throws -> Result
   ) async throws(VidxError) -> Result {
-    let (result, changes) = try await writer.run { session, cancellation in
+    let (result, changes, owed) = try await writer.run { session, cancellation in
       let before = session.connection.totalChanges
       let result = try body(session, cancellation)
-      return (result, session.connection.totalChanges - before)
+      return (result, session.connection.totalChanges - before, session.takeOwedPause())
     }
     maintain(after: changes)
+    // Committed all the same when the task is cancelled meanwhile.
+    if owed > 0 { try? await Task.sleep(for: .microseconds(owed)) }
     return result
   }
 

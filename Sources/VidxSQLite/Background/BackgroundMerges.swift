@@ -171,10 +171,12 @@ final class BackgroundMerges: Sendable {
     let policy = try store.mergePolicy()
     guard let plan = try patiently({ try store.prepareMerge(choosing: policy, options: options) }) else { return false }
     do {
-      let manners = MergeManners(
-        attempts: Self.attempts, building: { build in try ForkGate.outside { try Parallel.politely(build) } },
-        pause: ForkGate.pause)
-      try store.mergeOutsideTransaction(plan, options: options, manners)
+      var manners = MergeManners.unasked(isBehind: plan.isBehind(policy))
+      let building = manners.building
+      manners.building = { build in try ForkGate.outside { try building(build) } }
+      manners.attempts = Self.attempts
+      manners.pause = ForkGate.pause
+      try store.mergeUnasked(plan, policy, options: options, manners)
     } catch StoreError.overtaken {
       // Another process has merged it.
       return false

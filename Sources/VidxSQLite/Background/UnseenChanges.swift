@@ -7,9 +7,12 @@ struct UnseenChanges {
   private var remaining = 0
   /// The commit is to ask for a merge.
   private(set) var wantMerge = false
+  /// Rows that the open transaction has changed.
+  private var rows = 0
 
   /// - Returns: whether it is time to look.
   mutating func count() -> Bool {
+    rows += 1
     remaining -= 1
     return remaining <= 0
   }
@@ -26,18 +29,21 @@ struct UnseenChanges {
   private static let mostChanges = 1_000
 
   /// The transaction is committed.
-  /// - Returns: whether a merge is to be asked for.
-  mutating func commit() -> Bool {
-    defer { wantMerge = false }
-    return wantMerge
+  /// - Returns: whether a merge is to be asked for, and how many rows it has changed.
+  mutating func commit() -> (wantMerge: Bool, rows: Int) {
+    defer { (wantMerge, rows) = (false, 0) }
+    return (wantMerge, rows)
   }
+
+  /// The transaction is undone.
+  mutating func rollback() { rows = 0 }
 }
 
 extension VirtualTable {
   /// Sees now and then whether the index wants to be merged without being asked.
   /// - Throws: an error with which SQLite may have undone the transaction.
   func noteChange() throws {
-    guard let background = registry.background, let store = openStore, store.folder != nil, store.unseen.count()
+    guard let store = openStore, store.folder != nil, store.unseen.count(), let background = registry.background
     else { return }
     do {
       let settings = try store.maintenanceSettings()
@@ -59,6 +65,11 @@ extension VirtualTable {
   func commit() {
     guard let store = openStore else { return }
     store.commit()
-    if store.unseen.commit(), let path = connection.filename(schema: schema) { registry.background?.request(path) }
+    let seen = store.unseen.commit()
+    guard seen.rows > 0, let path = connection.filename(schema: schema) else { return }
+    if seen.wantMerge { registry.background?.request(path) }
+    let microseconds = MergeBacklog.add(seen.rows, path: path, index: store.table)
+    // SQLite has given back its locks by now: others go on.
+    if registry.background != nil { MergeBacklog.wait(microseconds) } else { MergeBacklog.owe(microseconds, path) }
   }
 }

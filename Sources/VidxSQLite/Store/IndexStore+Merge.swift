@@ -21,12 +21,17 @@ package struct MergePlan {
   let source: any VectorSource
   let base: GrowthBase?
 
+  /// Rows that searches scan: those of the delta, and of segments over which nothing is built.
+  let newRowCount: Int
   /// Rows the merged segment will hold.
   package let rowCount: Int
   /// Nothing of that state is left out.
   let isWhole: Bool
   /// How many segments there were.
   let segmentCount: Int
+
+  /// Whether writers have brought many times as much as is worth a merge.
+  func isBehind(_ policy: MergePolicy) -> Bool { newRowCount / 4 >= policy.deltaRows }
 }
 
 extension IndexStore {
@@ -94,7 +99,8 @@ extension IndexStore {
     let source = ConcatenatedSource(sources, dimensions: definition.configuration.dimensions)
     return MergePlan(
       identity: try readIdentity(), revision: revision, parts: parts, deltaIDs: delta.rowIDs, source: source,
-      base: growth, rowCount: source.rowIDs.count + (base?.liveCount ?? 0), isWhole: chosen.count == views.count,
+      base: growth, newRowCount: chosen.filter(isUnbuilt).reduce(delta.rowIDs.count) { $0 + $1.liveCount },
+      rowCount: source.rowIDs.count + (base?.liveCount ?? 0), isWhole: chosen.count == views.count,
       segmentCount: views.count)
   }
 

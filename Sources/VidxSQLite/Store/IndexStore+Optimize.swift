@@ -10,8 +10,10 @@ package struct MergeManners {
   /// Runs between two tries.
   var pause: () -> Void = {}
 
-  /// Of merges that nobody waits for: searches go first.
-  static var polite: MergeManners { MergeManners(building: { build in try Parallel.politely(build) }) }
+  /// Of merges that nobody waits for: searches go first, unless there is so much to merge that it slows them down.
+  static func unasked(isBehind: Bool) -> MergeManners {
+    isBehind ? MergeManners() : MergeManners(building: { build in try Parallel.politely(build) })
+  }
 }
 
 extension IndexStore {
@@ -56,7 +58,7 @@ extension IndexStore {
     guard connection.isAutocommit else { throw StoreError.insideTransaction(index: table) }
     let options = try completed(options)
     guard let plan = try prepareMerge(choosing: policy, options: options) else { return false }
-    try mergeOutsideTransaction(plan, options: options, .polite)
+    try mergeUnasked(plan, policy, options: options, .unasked(isBehind: plan.isBehind(policy)))
     try Self.tidy(connection, schema: schema)
     return true
   }
@@ -64,6 +66,14 @@ extension IndexStore {
   /// What a policy finds worth it within the memory of a build.
   func prepareMerge(choosing policy: MergePolicy, options: BuildOptions) throws -> MergePlan? {
     try prepareMerge(choosing: policy.within(options, buildMemory(threads: options.threads)))
+  }
+
+  /// `mergeOutsideTransaction` of what a policy has chosen; writers that are ahead of it wait meanwhile.
+  func mergeUnasked(_ plan: MergePlan, _ policy: MergePolicy, options: BuildOptions, _ manners: MergeManners) throws {
+    let path = connection.filename(schema: schema)
+    try MergeBacklog.merging(path: path, index: table, rows: plan.newRowCount, worth: policy.deltaRows) {
+      try mergeOutsideTransaction(plan, options: options, manners)
+    }
   }
 
   /// Builds what was planned, and commits it.

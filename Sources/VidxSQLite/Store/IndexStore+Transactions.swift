@@ -33,6 +33,7 @@ extension IndexStore {
   /// The transaction is rolled back: nothing names the files published in it.
   package func rollback() {
     replacing = [:]
+    unseen.rollback()
     forgetPending()
     for file in unsettledFiles {
       do throws(SegmentError) {
