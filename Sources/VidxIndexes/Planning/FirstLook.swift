@@ -7,9 +7,9 @@
 /// A look at the nearest lists that decides between them and a walk of the graph.
 ///
 /// What lists take differs from query to query: one in ten of a mean, or all that pass. What a walk takes differs less,
-/// but where rows were chosen for where they lie, a share of them says nothing of it: near the query nearly all pass, and
-/// it takes what it takes without a filter; far from it a walk is of no use. So lists go first, and while they are gone
-/// through those are counted, now and then, that are not too far yet (docs/PLANNER.md).
+/// but where rows were chosen for where they lie, a share of them says nothing of it: near the query nearly all pass,
+/// and it takes what it takes without a filter; far from it a walk is of no use. So lists go first, and while they are
+/// gone through those are counted, now and then, that are not too far yet (docs/PLANNER.md).
 struct FirstLook: Sendable, Equatable {
   /// As many vectors of lists are scored in the time that the walk takes without a filter.
   let walk: Double
@@ -20,8 +20,8 @@ struct FirstLook: Sendable, Equatable {
 
   /// When the lists left are counted: behind so much of what the walk is expected to take.
   private static let stages = [0.15, 0.35, 0.8, 1.6, 3.2]
-  /// How many times the walk they have to take to be given up: the fewer pass, the less certain is what a walk takes, and
-  /// where lists take long, it does, too. Besides the k-th distance falls yet: not all of them will be scanned.
+  /// How many times the walk they have to take to be given up: the fewer pass, the less certain is what a walk takes,
+  /// and where lists take long, it does, too. Besides the k-th distance falls yet: not all of them will be scanned.
   private static func hope(share: Double) -> Double { 0.5 + 2 * pow(1 - share, 3) }
 
   /// Of one search.

@@ -56,7 +56,7 @@ struct SearchPlanner {
   /// The share of what lists are expected to take that a walk after a look at them may take at least.
   private static let mostWalked = 0.9
 
-  /// Looks take some of what the walk takes behind them: ranking the lists may take this share.
+  /// What a look takes at least is lost where a walk follows: at most this share of the walk.
   private static let mostBegun = 0.3
 
   /// Lists that are expected to take this many times as long as a walk are not worth a look.
@@ -70,8 +70,8 @@ struct SearchPlanner {
   }
 
   /// Lists, and after a look at some of them maybe a walk.
-  /// - Parameter isUneven: the rows that pass were chosen for where they lie, which takes as long to find out as scoring a
-  ///   hundred of them.
+  /// - Parameter isUneven: the rows that pass were chosen for where they lie, which takes as long to find out as
+  ///   scoring a hundred of them.
   func lookingWay(isUneven: Bool) -> Way {
     guard mayLook, let graph, let lists, isUneven || leastListed < Self.mostBegun * graph.nanoseconds else {
       return way

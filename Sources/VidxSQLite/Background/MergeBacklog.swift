@@ -8,10 +8,10 @@ internal import VidxSegments
 
 /// How far the writers of this process are ahead of merges that nobody has asked for, and how long they wait for that.
 ///
-/// A writer that never pauses brings rows faster than a graph is built over them. What is not merged is scanned by every
-/// search, so something has to give way: writers do, each commit by so much that about as many rows come as are merged
-/// (the delayed writes of log-structured merge trees). Who pauses now and then never waits: nothing does before as
-/// many rows have come during one merge as are worth the next.
+/// A writer that never pauses brings rows faster than a graph is built over them. What is not merged is scanned by
+/// every search, so something has to give way: writers do, each commit by so much that about as many rows come as are
+/// merged (the delayed writes of log-structured merge trees). Who pauses now and then never waits: nothing does before
+/// as many rows have come during one merge as are worth the next (docs/decisions/0011-back-pressure.md).
 package enum MergeBacklog {
   /// An index of a file.
   private struct Key: Hashable, Sendable {
@@ -40,8 +40,8 @@ package enum MergeBacklog {
     init(merging: Int, worth: Int) { room = max(worth, merging / 4) }
 
     /// Counts rows of a commit.
-    /// - Returns: how long it is to wait, in microseconds: for each row a quarter of a millisecond where twice as many have
-    ///   come as there is room for, four times that where three times, nothing where there was room.
+    /// - Returns: how long it is to wait, in microseconds: for each row a quarter of a millisecond where twice as many
+    ///   have come as there is room for, four times that where three times, nothing where there was room.
     mutating func add(_ count: Int) -> Int {
       rows += count
       let excess = Double(rows) / Double(room) - 1
