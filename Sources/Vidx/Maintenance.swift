@@ -148,9 +148,6 @@ final class MaintenanceState: Sendable {
 }
 
 extension Session {
-  /// How long a writer is to wait that is ahead of the merges of its indexes, in microseconds (`MergeBacklog`).
-  func takeOwedPause() -> Int { connection.filename(schema: "main").map(MergeBacklog.takeOwed) ?? 0 }
-
   /// Merges what the policy chooses in each index; one that cannot be merged does not keep others from it.
   /// - Returns: how many indexes there was something to merge in, and the first error.
   func maintain(

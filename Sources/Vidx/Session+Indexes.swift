@@ -236,7 +236,7 @@ extension Session {
   /// - Parameter isRead: the rows of the index are going to be read; not only what it is.
   func store(_ name: String, isRead: Bool = true) throws(VidxError) -> IndexStore {
     do {
-      if isRead { try bulk.flush() }
+      if isRead { try link.flush() }
       let mark = CommitMark(connection, schema: "main")
       if mark == nil || mark != storesMark {
         let (version, markRead) = try markedSchemaVersion()

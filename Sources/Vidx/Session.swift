@@ -25,8 +25,8 @@ package final class Session {
   package let path: String
   private let mode: Mode
   private let statementBuild: StatementBuild
-  /// Rows of the open transaction that are in no table yet, which the stores below do not see.
-  let bulk = BulkInserts()
+  /// To the virtual tables: rows of the open transaction that are in no table yet, which the stores below do not see.
+  let link = LibraryLink()
   /// The open indexes of this connection, and the version of the schema they were opened in.
   var stores: [String: IndexStore] = [:]
   var storesVersion: Int64 = -1
@@ -68,7 +68,7 @@ package final class Session {
   private func prepare(mode: Mode, setsWriteAheadLog: Bool) throws(VidxError) {
     do {
       let build = statementBuild
-      guard unsafe Extension.register(on: connection.handle, bulk: bulk, buildOptions: { build.options }) == 0 else {
+      guard unsafe Extension.register(on: connection.handle, link: link, buildOptions: { build.options }) == 0 else {
         throw VidxError(.other, "the vidx module cannot be registered with this SQLite; use version 3.38 or later")
       }
       if setsWriteAheadLog { try connection.execute("PRAGMA journal_mode = WAL") }

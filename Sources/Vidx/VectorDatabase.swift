@@ -266,8 +266,10 @@ public final class VectorDatabase: Sendable {
   ) async throws(VidxError) -> Result {
     let (result, changes, owed) = try await writer.run { session, cancellation in
       let before = session.connection.totalChanges
+      // Of one that failed behind a commit.
+      _ = session.link.takeOwed()
       let result = try body(session, cancellation)
-      return (result, session.connection.totalChanges - before, session.takeOwedPause())
+      return (result, session.connection.totalChanges - before, session.link.takeOwed())
     }
     maintain(after: changes)
     // Committed all the same when the task is cancelled meanwhile.

@@ -12,11 +12,11 @@ package enum Extension {
   /// - Parameter mostRowIDs: that a filter may give.
   /// - Parameter mergesInBackground: indexes that are set so (`maintenance = background`) are merged without being
   ///   asked.
-  /// - Parameter bulk: for a caller that reads indexes by stores of its own, on the same connection.
+  /// - Parameter link: for a caller that reads indexes by stores of its own, on the same connection.
   /// - Returns: an SQLite result code; `sqlite3_errmsg` has the details.
   package static func register(
     on database: OpaquePointer, mostRowIDs: Int = IndexLimits.rowIDs, mergesInBackground: Bool = false,
-    bulk: BulkInserts = BulkInserts(),
+    link: LibraryLink = LibraryLink(),
     buildOptions: @escaping () -> BuildOptions = { BuildOptions() }
   ) -> Int32 {
     let code = unsafe ScalarFunctions.register(on: database)
@@ -29,6 +29,6 @@ package enum Extension {
     let reportCode = unsafe MaintenanceFunction.register(on: database, background)
     guard reportCode == SQLITE_OK else { return reportCode }
     return unsafe VirtualTableModule.register(
-      on: database, log: log, bulk: bulk, background: background, mostRowIDs: mostRowIDs, buildOptions: buildOptions)
+      on: database, log: log, link: link, background: background, mostRowIDs: mostRowIDs, buildOptions: buildOptions)
   }
 }

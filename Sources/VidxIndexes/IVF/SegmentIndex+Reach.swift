@@ -127,7 +127,7 @@ extension SegmentIndex {
     _ look: FirstLook?, _ lists: IVFLists, _ nearest: (Int, Int), k: Int, _ filter: EntryFilter?
   ) throws(SegmentError) -> FirstLook.Progress? {
     guard let look, let filter else { return nil }
-    let near = (try lists.ordinals(of: nearest.0), try lists.ordinals(of: nearest.1))
+    let near = (try lists.ordinals(of: nearest.0), nearest.1 == nearest.0 ? 0..<0 : try lists.ordinals(of: nearest.1))
     return FirstLook.Progress(
       look, passing: filter.ordinals.count(in: near.0) + filter.ordinals.count(in: near.1),
       of: near.0.count + near.1.count, k: k)

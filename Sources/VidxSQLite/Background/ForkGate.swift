@@ -26,6 +26,11 @@ enum ForkGate {
     return try body()
   }
 
+  /// Runs the body while no other thread does and none forks: the child finds nobody in the middle of it. It must wait
+  /// for nothing.
+  /// - Parameter body: takes `process`.
+  static func alone<Result>(_ body: (Int) -> Result) -> Result { gate.alone(body) }
+
   /// Lets a fork that is waiting go first.
   static func pause() { outside { _ = usleep(1_000) } }
 
@@ -61,6 +66,12 @@ enum ForkGate {
     unsafe pthread_mutex_lock(mutex)
     defer { unsafe pthread_mutex_unlock(mutex) }
     return forks
+  }
+
+  func alone<Result>(_ body: (Int) -> Result) -> Result {
+    unsafe pthread_mutex_lock(mutex)
+    defer { unsafe pthread_mutex_unlock(mutex) }
+    return body(forks)
   }
 
   func enter() {

@@ -1,3 +1,4 @@
+internal import Synchronization
 internal import VidxSegments
 
 #if canImport(Glibc)
@@ -12,77 +13,105 @@ internal import VidxSegments
 /// every search, so something has to give way: writers do, each commit by so much that about as many rows come as are
 /// merged (the delayed writes of log-structured merge trees). Who pauses now and then never waits: nothing does before
 /// as many rows have come during one merge as are worth the next (docs/decisions/0011-back-pressure.md).
-package enum MergeBacklog {
-  /// An index of a file.
-  private struct Key: Hashable, Sendable {
-    private let path: String
-    private let index: [UInt8]
-    /// The child of a fork has nobody who merges.
-    private let process: Int
-
-    init(path: String, index: String) {
-      self.path = path
-      self.index = Array(index.utf8)
-      process = ForkGate.process
-    }
-  }
-
+enum MergeBacklog {
   /// Of a merge that is at work.
   struct Work: Equatable {
     /// Rows that may come meanwhile without waiting.
     let room: Int
     /// That have come.
     var rows = 0
+    /// When the next writer need not wait for those before it, in microseconds.
+    private var free = 0
 
     /// - Parameters:
-    ///   - merging: rows that are merged: the more, the longer it takes. A fourth of them leaves the next merge less.
+    ///   - merging: rows that are linked: the more, the longer it takes. A fourth of them leaves the next merge less.
     ///   - worth: rows that are worth a merge.
     init(merging: Int, worth: Int) { room = max(worth, merging / 4) }
 
-    /// Counts rows of a commit.
-    /// - Returns: how long it is to wait, in microseconds: for each row a quarter of a millisecond where twice as many
-    ///   have come as there is room for, four times that where three times, nothing where there was room.
-    mutating func add(_ count: Int) -> Int {
+    /// Counts rows of a commit: for each a quarter of a millisecond where twice as many have come as there is room for,
+    /// four times that where three times, nothing where there was room.
+    /// - Parameter now: in microseconds.
+    /// - Returns: how long the writer is to wait, behind all that came before it; in microseconds.
+    mutating func add(_ count: Int, now: Int) -> Int {
       rows += count
       let excess = Double(rows) / Double(room) - 1
       if excess <= 0 { return 0 }
       let each = min(Self.microseconds * excess * excess, Self.mostEach)
-      return Int(min(each * Double(count), Self.most))
+      let wait = Int(min(each * Double(count), Double(Self.most)))
+      free = min(max(free, now) + wait, now + Self.most)
+      return free - now
     }
 
     private static let microseconds = 250.0
-    private static let mostEach = 20_000.0
+    private static let mostEach = 4_000.0
     /// Of a commit.
-    private static let most = 1_000_000.0
+    private static let most = 10_000_000
   }
 
-  private struct State {
-    var work: [Key: Work] = [:]
-    /// What writers of a file have not waited yet, in microseconds.
-    var owed: [String: Int] = [:]
+  /// An index of a file.
+  private struct Key: Hashable {
+    let path: String
+    let index: [UInt8]
   }
 
-  private static let state = Locked(State())
+  private struct Entry {
+    var work: Work
+    /// Of several merges of one index, by whom it was entered.
+    let number: Int
+    /// The child of a fork has nobody who merges.
+    let process: Int
+  }
+
+  /// Touched by who is alone at the fork gate only, so that the child of a fork does not find it locked.
+  private static let entries = Locked<[Key: Entry]>([:])
+  private static let numbers = Atomic<Int>(0)
+  /// Merges at work: without one a commit looks no further.
+  private static let atWork = Atomic<Int>(0)
 
   /// Runs a merge of an index: writers that are ahead of it wait.
+  /// - Parameters:
+  ///   - rows: that it links.
+  ///   - worth: that are worth a merge.
   static func merging<Result>(
     path: String?, index: String, rows: Int, worth: Int, _ body: () throws -> Result
   ) rethrows -> Result {
     guard let path else { return try body() }
-    let key = Key(path: path, index: index)
-    state.withLock { $0.work[key] = Work(merging: rows, worth: worth) }
+    let key = Key(path: path, index: Array(index.utf8))
+    let number = numbers.wrappingAdd(1, ordering: .relaxed).newValue
+    let work = Work(merging: rows, worth: worth)
+    ForkGate.alone { process in
+      entries.withLock { $0[key] = Entry(work: work, number: number, process: process) }
+    }
+    atWork.wrappingAdd(1, ordering: .relaxed)
     // Also behind one that failed: nobody waits for what does not come about.
-    defer { state.withLock { _ = $0.work.removeValue(forKey: key) } }
+    defer {
+      atWork.wrappingSubtract(1, ordering: .relaxed)
+      ForkGate.alone { _ in
+        entries.withLock { if $0[key]?.number == number { $0[key] = nil } }
+      }
+    }
     return try body()
   }
 
   /// Counts rows that a transaction has changed.
   /// - Returns: how long its writer is to wait, in microseconds.
   static func add(_ rows: Int, path: String, index: String) -> Int {
-    state.withLock { state in
-      if state.work.isEmpty { return 0 }
-      return state.work[Key(path: path, index: index)]?.add(rows) ?? 0
+    if rows <= 0 || atWork.load(ordering: .relaxed) == 0 { return 0 }
+    let key = Key(path: path, index: Array(index.utf8))
+    let now = Self.now
+    return ForkGate.alone { process in
+      entries.withLock { entries in
+        guard entries[key]?.process == process else { return 0 }
+        return entries[key]?.work.add(rows, now: now) ?? 0
+      }
     }
+  }
+
+  /// In microseconds, of a clock that nobody sets.
+  private static var now: Int {
+    var time = timespec()
+    unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+    return time.tv_sec * 1_000_000 + time.tv_nsec / 1_000
   }
 
   static func wait(_ microseconds: Int) {
@@ -90,15 +119,5 @@ package enum MergeBacklog {
     var time = timespec(tv_sec: microseconds / 1_000_000, tv_nsec: microseconds % 1_000_000 * 1_000)
     // A signal ends it early.
     unsafe nanosleep(&time, nil)
-  }
-
-  /// For a writer that waits elsewhere.
-  static func owe(_ microseconds: Int, _ path: String) {
-    if microseconds > 0 { state.withLock { $0.owed[path, default: 0] += microseconds } }
-  }
-
-  /// What the writers of a file are to wait, once for all of them; in microseconds.
-  package static func takeOwed(path: String) -> Int {
-    state.withLock { $0.owed.isEmpty ? 0 : $0.owed.removeValue(forKey: path) ?? 0 }
   }
 }

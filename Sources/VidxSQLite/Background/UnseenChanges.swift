@@ -7,12 +7,14 @@ struct UnseenChanges {
   private var remaining = 0
   /// The commit is to ask for a merge.
   private(set) var wantMerge = false
-  /// Rows that the open transaction has changed.
+  /// Rows that the open transaction has changed; those changed before each savepoint.
   private var rows = 0
+  private var rowsBefore: [Int32: Int] = [:]
 
+  /// - Parameter isRow: else a command.
   /// - Returns: whether it is time to look.
-  mutating func count() -> Bool {
-    rows += 1
+  mutating func count(isRow: Bool) -> Bool {
+    if isRow { rows += 1 }
     remaining -= 1
     return remaining <= 0
   }
@@ -31,19 +33,31 @@ struct UnseenChanges {
   /// The transaction is committed.
   /// - Returns: whether a merge is to be asked for, and how many rows it has changed.
   mutating func commit() -> (wantMerge: Bool, rows: Int) {
-    defer { (wantMerge, rows) = (false, 0) }
+    defer {
+      wantMerge = false
+      rollback()
+    }
     return (wantMerge, rows)
   }
 
   /// The transaction is undone.
-  mutating func rollback() { rows = 0 }
+  mutating func rollback() {
+    rows = 0
+    rowsBefore = [:]
+  }
+
+  mutating func savepoint(_ depth: Int32) { rowsBefore[depth] = rows }
+
+  mutating func rollbackTo(_ depth: Int32) { rows = min(rows, rowsBefore[depth] ?? 0) }
 }
 
 extension VirtualTable {
   /// Sees now and then whether the index wants to be merged without being asked.
   /// - Throws: an error with which SQLite may have undone the transaction.
-  func noteChange() throws {
-    guard let store = openStore, store.folder != nil, store.unseen.count(), let background = registry.background
+  /// - Parameter isRow: else a command was run.
+  func noteChange(isRow: Bool) throws {
+    guard let store = openStore, store.folder != nil, store.unseen.count(isRow: isRow),
+      let background = registry.background
     else { return }
     do {
       let settings = try store.maintenanceSettings()
@@ -66,10 +80,10 @@ extension VirtualTable {
     guard let store = openStore else { return }
     store.commit()
     let seen = store.unseen.commit()
-    guard seen.rows > 0, let path = connection.filename(schema: schema) else { return }
+    guard seen.wantMerge || seen.rows > 0, let path = connection.filename(schema: schema) else { return }
     if seen.wantMerge { registry.background?.request(path) }
     let microseconds = MergeBacklog.add(seen.rows, path: path, index: store.table)
     // SQLite has given back its locks by now: others go on.
-    if registry.background != nil { MergeBacklog.wait(microseconds) } else { MergeBacklog.owe(microseconds, path) }
+    if registry.background != nil { MergeBacklog.wait(microseconds) } else { registry.link.owe(microseconds) }
   }
 }

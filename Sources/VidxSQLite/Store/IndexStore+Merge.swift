@@ -30,6 +30,9 @@ package struct MergePlan {
   /// How many segments there were.
   let segmentCount: Int
 
+  /// Rows that are linked to those of the base: what a merge takes its time for.
+  var linkedRowCount: Int { source.rowIDs.count }
+
   /// Whether writers have brought many times as much as is worth a merge.
   func isBehind(_ policy: MergePolicy) -> Bool { newRowCount / 4 >= policy.deltaRows }
 }

@@ -9,7 +9,10 @@ extension IndexStore {
   package func begin() {}
 
   /// A savepoint is about to be opened.
-  package func savepoint(_ depth: Int32) throws { try flush() }
+  package func savepoint(_ depth: Int32) throws {
+    try flush()
+    unseen.savepoint(depth)
+  }
 
   package func release(_ depth: Int32) {}
 
@@ -17,6 +20,7 @@ extension IndexStore {
     // All of them are younger than any savepoint.
     forgetPending()
     forgetUncommitted()
+    unseen.rollbackTo(depth)
   }
 
   /// The transaction is about to be committed.

@@ -12,7 +12,7 @@ final class StoreRegistry {
   let buildOptions: () -> BuildOptions
   /// What `vidx_last_search()` tells of.
   let log: SearchLog
-  let bulk: BulkInserts
+  let link: LibraryLink
   /// Merges without being asked; nil where that is none of ours.
   let background: BackgroundMerges?
   private var entries: [Key: Entry] = [:]
@@ -36,15 +36,15 @@ final class StoreRegistry {
   }
 
   init(
-    connection: Connection, log: SearchLog, bulk: BulkInserts, background: BackgroundMerges?,
+    connection: Connection, log: SearchLog, link: LibraryLink, background: BackgroundMerges?,
     buildOptions: @escaping () -> BuildOptions
   ) {
     self.connection = connection
     self.log = log
-    self.bulk = bulk
+    self.link = link
     self.background = background
     self.buildOptions = buildOptions
-    bulk.registry = self
+    link.registry = self
   }
 
   /// The connection is being closed.
@@ -99,7 +99,7 @@ final class StoreRegistry {
   }
 
   private func keep(_ store: IndexStore, schema: String, table: String, arguments: [String]) {
-    store.bulkPolicy = bulk.policy
+    store.bulkPolicy = link.policy
     releaseDroppedFiles()
     entries = entries.filter { $0.value.store != nil }
     entries[Key(schema: schema, table: table)] = Entry(
@@ -107,14 +107,23 @@ final class StoreRegistry {
   }
 }
 
-/// The rows that indexes of a connection keep in memory until its transaction ends, for one who reads these indexes by
-/// stores of its own.
-package final class BulkInserts {
+/// Between the virtual tables of a connection and a library that reads their indexes by stores of its own.
+package final class LibraryLink {
   weak var registry: StoreRegistry?
   let policy: BulkPolicy
+  private var owed = 0
 
   package init(policy: BulkPolicy = BulkPolicy()) { self.policy = policy }
 
-  /// Writes them: whatever is read afterwards has them.
+  /// Writes the rows that indexes keep in memory until the transaction ends: whatever is read afterwards has them.
   package func flush() throws { try registry?.flush() }
+
+  /// A commit is to wait so long for merges (`MergeBacklog`), where no thread is kept from other work.
+  func owe(_ microseconds: Int) { owed += microseconds }
+
+  /// What commits since the last call are to wait, in microseconds.
+  package func takeOwed() -> Int {
+    defer { owed = 0 }
+    return owed
+  }
 }

@@ -9,7 +9,7 @@ extension VirtualTable {
   /// - Returns: the row id of a new row.
   func update(_ values: UpdateValues) throws -> Int64? {
     let rowID = try unsafe write(values)
-    try noteChange()
+    try noteChange(isRow: values.count == 1 || unsafe Self.isNull(.command, of: values))
     return rowID
   }
 

@@ -10,13 +10,13 @@ enum VirtualTableModule {
   /// Adds the module to a connection, with a registry of its own that goes when the connection does.
   /// - Returns: an SQLite result code.
   static func register(
-    on database: OpaquePointer, log: SearchLog, bulk: BulkInserts, background: BackgroundMerges?, mostRowIDs: Int,
+    on database: OpaquePointer, log: SearchLog, link: LibraryLink, background: BackgroundMerges?, mostRowIDs: Int,
     buildOptions: @escaping () -> BuildOptions
   ) -> Int32 {
     let connection = unsafe Connection(borrowing: database)
     connection.mostRowIDs = mostRowIDs
     let registry = StoreRegistry(
-      connection: connection, log: log, bulk: bulk, background: background, buildOptions: buildOptions)
+      connection: connection, log: log, link: link, background: background, buildOptions: buildOptions)
     // When this fails, SQLite has called the destructor.
     return unsafe sqlite3_create_module_v2(database, name, module, Unmanaged.passRetained(registry).toOpaque()) {
       registry in

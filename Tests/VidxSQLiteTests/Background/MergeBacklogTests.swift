@@ -13,33 +13,44 @@ struct MergeBacklogTests {
 
   @Test func nobodyWaitsWhileThereIsRoom() {
     var work = MergeBacklog.Work(merging: 100, worth: 1_000)
-    #expect((0..<10).map { _ in work.add(100) } == Array(repeating: 0, count: 10))
-    #expect(work.add(1) == 0, "a thousandth too many is worth no wait")
+    #expect((0..<10).map { work.add(100, now: $0) } == Array(repeating: 0, count: 10))
+    #expect(work.add(1, now: 20) == 0, "a thousandth too many is worth no wait")
   }
 
   @Test("Each row waits by the square of what is too much")
   func waitsGrow() {
     var work = MergeBacklog.Work(merging: 0, worth: 1_000)
-    _ = work.add(1_999)
-    #expect(work.add(1) == 250)
-    _ = work.add(999)
-    #expect(work.add(1) == 1_000)
+    _ = work.add(1_000, now: 0)
+    _ = work.add(999, now: 0)
+    #expect(work.add(1, now: 10_000_000) == 250)
+    _ = work.add(999, now: 20_000_000)
+    #expect(work.add(1, now: 30_000_000) == 1_000)
   }
 
-  @Test("No row waits longer than 20 ms, no commit longer than a second")
+  @Test("Writers wait one behind the other")
+  func waitsAddUp() {
+    var work = MergeBacklog.Work(merging: 0, worth: 1)
+    _ = work.add(1_000, now: 0)
+    var now = 20_000_000
+    #expect((0..<5).map { _ in work.add(1, now: now) } == [4_000, 8_000, 12_000, 16_000, 20_000])
+    now += 20_000
+    #expect(work.add(1, now: now) == 4_000, "the others have waited")
+  }
+
+  @Test("No row waits longer than 4 ms, no commit longer than ten seconds")
   func waitsAreBounded() {
     var work = MergeBacklog.Work(merging: 0, worth: 1)
-    _ = work.add(1_000)
-    #expect(work.add(1) == 20_000)
-    #expect(work.add(1_000) == 1_000_000)
-    #expect(work.add(Int.max / 2) == 1_000_000)
+    #expect(work.add(1_000, now: 0) == 4_000_000)
+    #expect(work.add(1_000_000, now: 0) == 10_000_000)
+    #expect(work.add(Int.max / 2, now: 0) == 10_000_000)
+    #expect(work.add(1, now: 0) == 10_000_000)
   }
 
   @Test("A merge of many leaves room for a fourth of them")
   func roomGrowsWithTheMerge() {
     var work = MergeBacklog.Work(merging: 100_000, worth: 1_000)
-    #expect(work.add(25_000) == 0)
-    #expect(work.add(25_000) > 0)
+    #expect(work.add(25_000, now: 0) == 0)
+    #expect(work.add(25_000, now: 0) > 0)
   }
 
   /// One that merges, for a test, as long as the body runs: of `worth` rows.
@@ -47,93 +58,126 @@ struct MergeBacklogTests {
     try MergeBacklog.merging(path: database.path, index: "v", rows: 0, worth: worth, body)
   }
 
-  private func open(mergesInBackground: Bool, busyTimeout: Int32 = 10_000) throws -> Connection {
+  private func open(
+    mergesInBackground: Bool = false, link: LibraryLink = LibraryLink(), busyTimeout: Int32 = 10_000
+  ) throws -> Connection {
     let connection = try Connection(path: database.path, busyTimeout: busyTimeout)
-    let code = unsafe Extension.register(on: connection.handle, mergesInBackground: mergesInBackground)
+    let code = unsafe Extension.register(
+      on: connection.handle, mergesInBackground: mergesInBackground, link: link)
     #expect(code == SQLITE_OK)
     return connection
   }
 
-  private func insert(_ rows: ClosedRange<Int>, _ connection: Connection) throws {
-    try connection.transaction {
-      for row in rows { try connection.execute("INSERT INTO v(rowid, vector) VALUES (\(row), '[1, 2]')") }
-    }
-  }
-
-  /// What the writers of a connection that waits elsewhere owe by now.
-  private func owed() throws -> Int {
-    let connection = try Connection(path: database.path)
-    return MergeBacklog.takeOwed(path: try #require(connection.filename(schema: "main")))
+  private static func insert(_ rows: ClosedRange<Int>, _ connection: Connection) throws {
+    for row in rows { try connection.execute("INSERT INTO v(rowid, vector) VALUES (\(row), '[1, 2]')") }
   }
 
   @Test func rowsOfCommitsAreCounted() throws {
-    let connection = try open(mergesInBackground: false)
+    let link = LibraryLink()
+    let connection = try open(link: link)
     try connection.execute("CREATE VIRTUAL TABLE v USING vidx(dimensions = 2, metric = l2)")
-    try connection.execute("CREATE TABLE others(id INTEGER PRIMARY KEY)")
-    try insert(1...40, connection)
-    #expect(try owed() == 0, "nobody merges")
+    try connection.transaction { try Self.insert(1...40, connection) }
+    #expect(link.takeOwed() == 0, "nobody merges")
     try merging(10) {
-      try insert(41...50, connection)
-      #expect(try owed() == 0)
-      try insert(51...60, connection)
-      #expect(try owed() == 10 * 250)
+      try connection.transaction { try Self.insert(41...50, connection) }
+      #expect(link.takeOwed() == 0)
+      try connection.transaction { try Self.insert(51...60, connection) }
+      #expect((1...2_500).contains(link.takeOwed()))
       try connection.execute("DELETE FROM v WHERE rowid <= 10")
-      #expect(try owed() == 10 * 1_000, "rows that go are changes, too")
+      #expect((2_501...12_500).contains(link.takeOwed()), "rows that go are changes, too")
+      try connection.execute("INSERT INTO v(v) VALUES ('merge_after = 100')")
+      #expect(link.takeOwed() == 0, "a command is no row")
     }
-    try insert(61...100, connection)
-    #expect(try owed() == 0, "the merge is over")
+    try connection.transaction { try Self.insert(61...100, connection) }
+    #expect(link.takeOwed() == 0, "the merge is over")
   }
 
   @Test func whatIsUndoneIsNotCounted() throws {
-    let connection = try open(mergesInBackground: false)
+    let link = LibraryLink()
+    let connection = try open(link: link)
     try connection.execute("CREATE VIRTUAL TABLE v USING vidx(dimensions = 2, metric = l2)")
     try merging(10) {
       try connection.execute("BEGIN")
-      for row in 1...40 { try connection.execute("INSERT INTO v(rowid, vector) VALUES (\(row), '[1, 2]')") }
+      try Self.insert(1...40, connection)
       try connection.execute("ROLLBACK")
-      try connection.execute(
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100) SELECT i FROM n")
-      try insert(1...10, connection)
-      #expect(try owed() == 0)
+      try connection.execute("BEGIN; INSERT INTO v(rowid, vector) VALUES (1, '[1, 2]'); SAVEPOINT one")
+      try Self.insert(2...40, connection)
+      try connection.execute("ROLLBACK TO one")
+      try Self.insert(2...9, connection)
+      try connection.execute("COMMIT")
+      #expect(link.takeOwed() == 0)
+      try connection.execute("INSERT INTO v(rowid, vector) VALUES (10, '[1, 2]')")
+      #expect(link.takeOwed() == 0)
+      try connection.transaction { try Self.insert(11...20, connection) }
+      #expect((1...2_500).contains(link.takeOwed()), "twenty have come, not more")
     }
   }
 
-  @Test("Who waits has given back its locks", .timeLimit(.minutes(1)))
+  @Test("Of two merges of one index that ends later which began later")
+  func mergesMayOverlap() throws {
+    let link = LibraryLink()
+    let connection = try open(link: link)
+    try connection.execute("CREATE VIRTUAL TABLE v USING vidx(dimensions = 2, metric = l2)")
+    let ended = Locked(false)
+    let other = Locked<PlainThread?>(nil)
+    try merging(1_000) {
+      let path = database.path
+      let begun = Locked(false)
+      let thread = PlainThread {
+        MergeBacklog.merging(path: path, index: "v", rows: 0, worth: 1) {
+          begun.withLock { $0 = true }
+          while !ended.withLock({ $0 }) { usleep(1_000) }
+        }
+      }
+      other.withLock { $0 = thread }
+      while !begun.withLock({ $0 }) { usleep(1_000) }
+    }
+    try connection.transaction { try Self.insert(1...10, connection) }
+    #expect(link.takeOwed() > 0)
+    ended.withLock { $0 = true }
+    other.withLock { $0 }?.join()
+  }
+
+  /// The commit of a thousand rows waits four seconds.
+  @Test("Who waits has given back its locks", .timeLimit(.minutes(2)))
   func othersGoOn() throws {
-    let connection = try open(mergesInBackground: true)
+    let connection = try open()
     try connection.execute("PRAGMA journal_mode = WAL")
     try connection.execute("CREATE VIRTUAL TABLE v USING vidx(dimensions = 2, metric = l2)")
-    let other = try open(mergesInBackground: false, busyTimeout: 0)
+    let other = try open(busyTimeout: 0)
     let path = database.path
+    let hasReturned = Locked(false)
+    let failure = Locked<(any Error)?>(nil)
     try merging(1) {
       let writer = try #require(
         PlainThread {
-          // Waits for a second behind its commit.
-          try? MergeBacklogTests.insertMany(path)
+          do { try Self.insertMany(path) } catch { failure.withLock { $0 = error } }
+          hasReturned.withLock { $0 = true }
         })
       while try SQLSession.rows(other, "SELECT count(*) FROM v") == [[0]] {
         try Task.checkCancellation()
+        if let error = failure.withLock({ $0 }) { throw error }
         usleep(1_000)
       }
-      try insert(1_001...1_001, other)
+      #expect(!hasReturned.withLock { $0 })
+      try Self.insert(1_001...1_001, other)
+      #expect(!hasReturned.withLock { $0 })
       writer.join()
     }
-    #expect(try SQLSession.rows(other, "SELECT count(*) FROM v") == [[101]])
+    #expect(try SQLSession.rows(other, "SELECT count(*) FROM v") == [[1_001]])
   }
 
   private static func insertMany(_ path: String) throws {
     let connection = try Connection(path: path, busyTimeout: 10_000)
     _ = unsafe Extension.register(on: connection.handle, mergesInBackground: true)
-    try connection.transaction {
-      for row in 1...100 { try connection.execute("INSERT INTO v(rowid, vector) VALUES (\(row), '[1, 2]')") }
-    }
+    try connection.transaction { try insert(1...1_000, connection) }
   }
 
   @Test("A merge that is four behind leaves the processor to nobody")
   func urgencyIsKnown() throws {
-    let connection = try open(mergesInBackground: false)
+    let connection = try open()
     try connection.execute("CREATE VIRTUAL TABLE v USING vidx(dimensions = 2, metric = l2)")
-    try insert(1...40, connection)
+    try connection.transaction { try Self.insert(1...40, connection) }
     let store = try IndexStore.open(connection, schema: "main", table: "v")
     let few = MergePolicy(deltaRows: 11)
     let many = MergePolicy(deltaRows: 10)

@@ -45,7 +45,7 @@ final class HistoryRun {
     let connection = try database.open(busyTimeout: 0)
     var policy = BulkPolicy()
     if setting.isInBulk { (policy.fewInserts, policy.fewestBytes, policy.mostSegments) = (1, 64, 6) }
-    let code = unsafe Extension.register(on: connection.handle, bulk: BulkInserts(policy: policy)) { .serial }
+    let code = unsafe Extension.register(on: connection.handle, link: LibraryLink(policy: policy)) { .serial }
     guard code == SQLITE_OK else { throw HistoryFailure(description: "the extension could not be added: \(code)") }
     try connection.execute("PRAGMA synchronous = OFF")
     return connection
