@@ -9,7 +9,8 @@ extension VirtualTable {
   /// - Returns: the row id of a new row.
   func update(_ values: UpdateValues) throws -> Int64? {
     let rowID = try unsafe write(values)
-    try noteChange(isRow: values.count == 1 || unsafe Self.isNull(.command, of: values))
+    let isCommand = unsafe values.count > 1 && !Self.isNull(.command, of: values)
+    try noteChange(isRow: !isCommand)
     return rowID
   }
 

@@ -2,6 +2,7 @@ import CSQLite
 import Foundation
 import Testing
 import VidxIndexes
+import VidxSegments
 
 @testable import VidxSQLite
 
@@ -120,7 +121,7 @@ struct MergeBacklogTests {
     try connection.execute("CREATE VIRTUAL TABLE v USING vidx(dimensions = 2, metric = l2)")
     let ended = Locked(false)
     let other = Locked<PlainThread?>(nil)
-    try merging(1_000) {
+    merging(1_000) {
       let path = database.path
       let begun = Locked(false)
       let thread = PlainThread {
