@@ -116,8 +116,7 @@ struct SearchPlanner {
     exact = Self.exact(index, passing, k: k, costs)
     if parameters.isExact { return }
     if case .hnsw(let found) = index.structure {
-      let limits = found.limits(parameters, k: k)
-      graph = Self.graph(found, limits, k: k, share: share, costs)
+      graph = Self.graph(found, parameters, k: k, share: share, costs)
     }
     if let found = index.lists, let reach = found.reach, index.usesReach(parameters, filter) {
       let base = index.reachBase(reach, parameters)
@@ -147,15 +146,21 @@ struct SearchPlanner {
   }
 
   private static func graph(
-    _ graph: HNSWGraph, _ limits: WalkLimits, k: Int, share: Double, _ costs: ScoreCosts
+    _ graph: HNSWGraph, _ parameters: SearchParameters, k: Int, share: Double, _ costs: ScoreCosts
   ) -> Estimate {
     let calibration = graph.calibration
-    let step = calibration.steps.first { Int($0.ef) >= limits.ef } ?? calibration.steps.last
-    let known = step.map { Double($0.distances) * max(Double(limits.ef) / Double(max($0.ef, 1)), 1) }
-    let scores = (known ?? 16 * Double(limits.ef)) * pow(max(share, 1e-9), -0.6)
+    let ef = graph.limits(parameters, k: min(k, calibration.k)).ef
+    let step = calibration.steps.first { Int($0.ef) >= ef } ?? calibration.steps.last
+    let known = step.map { Double($0.distances) * max(Double(ef) / Double(max($0.ef, 1)), 1) } ?? 16 * Double(ef)
+    let further = Double(graph.limits(parameters, k: k).ef - ef) * Double(graph.parameters.baseDegree) * freshLinks
+    let scores = (known + further) * walkFactor(share: share)
     return Estimate(
       plan: .graph, scores: scores, nanoseconds: scores * costs.node + costs.start + costs.reranking(k: k) / 3)
   }
+
+  /// The share of a candidate's links that lead to vectors a walk has not met, where it keeps more candidates because
+  /// more rows are wanted than it was measured with.
+  private static let freshLinks = 0.28
 
   /// The reach was measured for ten rows: the more are asked for, the farther the last.
   private static func growth(_ k: Int) -> Double { max(1, (Double(k) / 10).squareRoot()) }

@@ -13,6 +13,12 @@ extension DeltaCache {
     _ query: PreparedQuery, passing: [UInt32]?, stop: SearchStop? = nil, nearest: inout TopK,
     counters: inout SearchCounters
   ) throws(SegmentError) {
+    let total = passing?.count ?? slotCount
+    if let codes = codes(scanning: total, k: nearest.k) {
+      counters.rowsScored += total
+      let rows = unsafe SlotRows(floats, stride: stride, rowIDs: rowIDs)
+      return try codes.search(query, of: rows, passing: passing, stop: stop, nearest: &nearest, counters: &counters)
+    }
     try forEachScore(query, passing: passing, stop, counters: &counters) { score, slot in
       if score <= nearest.threshold { nearest.offer(Hit(score: score, rowID: rowIDs[slot])) }
     }

@@ -23,6 +23,8 @@ import VidxVectors
   private(set) var values: [[ColumnValue]] = []
   /// The slot of each row id; `noSlot` for a zero vector.
   private var slots: [Int64: UInt32] = [:]
+  /// Codes of the slots, where there are many of them.
+  private var codes: SlotCodes?
 
   /// Counts what other threads have read.
   private let reads = Atomic<UInt64>(0)
@@ -107,6 +109,7 @@ import VidxVectors
       slots[rowID] = Self.noSlot
     } else if let slot = slot(of: rowID) {
       unsafe (buffer.floats + Int(slot) * stride).update(from: spare, count: stride)
+      unsafe codes?.change(Int(slot), to: spare)
       self.values[Int(slot)] = values
     } else {
       slots[rowID] = UInt32(slotCount)
@@ -119,6 +122,7 @@ import VidxVectors
   func remove(_ rowID: Int64) {
     guard let slot = slots.removeValue(forKey: rowID), slot != Self.noSlot else { return }
     let last = slotCount - 1
+    unsafe codes?.move(last: last, to: Int(slot), buffer.floats + last * stride)
     if Int(slot) != last {
       unsafe (buffer.floats + Int(slot) * stride).update(from: buffer.floats + last * stride, count: stride)
       rowIDs[Int(slot)] = rowIDs[last]
@@ -129,6 +133,23 @@ import VidxVectors
     values.removeLast()
     slotCount = last
   }
+
+  /// Codes what has been put since it was last called, where scans gain by codes; for who has put all that there is.
+  /// - Complexity: some 1 us for a vector of 384 dimensions.
+  func code() {
+    if slotCount < Self.fewestCoded { return }
+    if codes == nil { codes = SlotCodes(metric, dimensions: dimensions) }
+    unsafe codes?.extend(to: slotCount, floats, stride: stride)
+  }
+
+  /// The codes that a scan of so many slots for the k nearest is to read; nil where it is to read the vectors.
+  func codes(scanning count: Int, k: Int) -> SlotCodes? {
+    guard let codes, codes.count == slotCount, count >= max(Self.fewestCoded, 4 * k) else { return nil }
+    return codes
+  }
+
+  /// Fewer vectors are scored as fast as codes are, and what those select.
+  private static let fewestCoded = 256
 
   private func reserve(_ count: Int) {
     if count <= capacity { return }

@@ -107,7 +107,7 @@ extension IndexStore {
     var configuration = definition.configuration
     if configuration.kind != .flat {
       configuration.kind = .flat
-      configuration.codec = .fixed(.f32)
+      configuration.codec = .fixed(SlotCodes.codec(configuration.metric, dimensions: configuration.dimensions))
     }
     return try buildSegment(source, configuration: configuration, base: nil, options: BuildOptions(threads: 1))
   }

@@ -88,6 +88,7 @@ extension IndexStore {
     }
     delta = nil
     try readDelta(since: stamp, into: cache)
+    cache.code()
     delta = LoadedDelta(
       cache: cache, token: revision.token, mark: revision.deltaMark, stamp: revision.stamp, isUncommitted: isWriting)
   }

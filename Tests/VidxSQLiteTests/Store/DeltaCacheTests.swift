@@ -52,6 +52,55 @@ struct DeltaCacheTests {
     }
   }
 
+  /// Puts, changes and removals between scans by codes: the answer is that of scoring every vector, to the last bit.
+  @Test(arguments: [Metric.cosine, .l2, .innerProduct, .l1])
+  func codesFindWhatVectorsDo(metric: Metric) throws {
+    var random = SplitMix(seed: 11)
+    let dimensions = 48
+    let cache = DeltaCache(dimensions: dimensions, metric: metric)
+    let centres = (0..<20).map { _ in random.vector(dimensions) }
+    func nearCentre() -> [Float] {
+      let (centre, noise) = (centres[Int.random(in: 0..<20, using: &random)], random.vector(dimensions))
+      return zip(centre, noise).map { $0 + 0.3 * $1 }
+    }
+    var rescored = 0
+    var byCodes = 0
+    for step in 0..<6_000 {
+      let rowID = Int64.random(in: 0..<3_000, using: &random)
+      if step % 5 == 4 { cache.remove(rowID) } else { try put(cache, rowID, nearCentre()) }
+      if step % 400 == 399 { cache.code() }
+      // Also where some are not coded yet.
+      if step % 400 != 399 && step % 400 != 10 { continue }
+      let query = try PreparedQuery(nearCentre(), dimensions: dimensions, metric: metric)
+      for (k, filter) in [(1, nil), (10, nil), (100, nil), (10, Array(Int64(500)...2_500)), (10, [7, 8, 9])] {
+        let passing = filter.map { cache.rows(among: $0).slots }
+        var all = SearchCounters()
+        let expected = try cache.hits(query, passing: passing, counters: &all).sorted(by: Hit.isNearer)
+        // With nothing found before, and with as many that are as near as every other.
+        for others in [[], stride(from: 1, to: min(2 * k, expected.count), by: 2).map { expected[$0] }] {
+          var nearest = TopK(k: k)
+          for hit in others { nearest.offer(Hit(score: hit.score, rowID: hit.rowID + 10_000)) }
+          var counters = SearchCounters()
+          try cache.search(query, passing: passing, nearest: &nearest, counters: &counters)
+          let best = (expected + others.map { Hit(score: $0.score, rowID: $0.rowID + 10_000) }).sorted(by: Hit.isNearer)
+          #expect(nearest.sorted() == Array(best.prefix(k)))
+          #expect(counters.rowsScored == expected.count)
+          if counters.reranked == 0 { continue }
+          byCodes += expected.count
+          rescored += counters.reranked - (k == 100 ? 100 : 0)
+          #expect(counters.bytesRead < all.bytesRead)
+          #expect(counters.distanceComputations == expected.count + counters.reranked)
+        }
+      }
+    }
+    if metric == .l1 {
+      #expect(byCodes == 0)
+    } else {
+      #expect(byCodes > 100_000)
+      #expect(rescored < byCodes / 20, "\(rescored) of \(byCodes)")
+    }
+  }
+
   @Test func aRefusedVectorLeavesTheRowAsItWas() throws {
     let cache = DeltaCache(dimensions: 2, metric: .cosine)
     try put(cache, 1, [3, 4])
