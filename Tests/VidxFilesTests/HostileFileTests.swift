@@ -1,23 +1,11 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import VidxFiles
 
 /// Files that somebody broke on purpose: each is read or refused with a `FileError`, none ends the process.
 @Suite struct HostileFileTests {
-  /// Numbers without end from a seed (SplitMix64).
-  private struct Chance: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-      state &+= 0x9E37_79B9_7F4A_7C15
-      var z = state
-      z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-      z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-      return z ^ (z >> 31)
-    }
-  }
-
   /// What readers look at closely, and numbers at the ends of their types.
   private static let pieces: [[UInt8]] =
     [
@@ -28,7 +16,7 @@ import Testing
       [0], [0xFF], [0x80], [0xC0, 0xAF], [0xFF, 0xFF, 0xFF, 0x7F], [0, 0, 0, 0x80], [0, 0, 0, 0],
     ]
 
-  private static func mutated(_ bytes: [UInt8], _ chance: inout Chance) -> [UInt8] {
+  private static func mutated(_ bytes: [UInt8], _ chance: inout SplitMix) -> [UInt8] {
     var bytes = bytes
     for _ in 0..<Int.random(in: 1...4, using: &chance) {
       let place = Int.random(in: 0...bytes.count, using: &chance)
@@ -89,7 +77,7 @@ import Testing
     let (name, sound) = Self.samples[sample]
     let directory = try TemporaryDirectory()
     try Self.read(directory.file(name, sound), byteCount: sound.count)
-    var chance = Chance(state: FuzzCases.seed(UInt64(sample) + 1))
+    var chance = SplitMix(seed: FuzzCases.seed(UInt64(sample) + 1))
     var refused = 0
     let count = FuzzCases.count(2_000)
     for number in 0..<count {

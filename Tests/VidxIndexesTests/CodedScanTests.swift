@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import VidxSegments
 import VidxVectors
@@ -177,7 +178,7 @@ import VidxVectors
   /// Components that do not depend on each other: all vectors are about as far from each other.
   private static func independent(count: Int, dimensions: Int, seed: UInt64 = 4) -> TestVectors {
     var data = TestVectors(count: count, dimensions: dimensions, seed: seed)
-    var random = SeededGenerator(seed: seed)
+    var random = SplitMix(seed: seed)
     for i in data.rows.indices {
       data.rows[i] = (0..<dimensions).map { _ in Float.random(in: -1...1, using: &random) }
     }

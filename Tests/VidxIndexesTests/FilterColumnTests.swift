@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import VidxSegments
 import VidxVectors
@@ -11,7 +12,7 @@ import VidxVectors
   ]
 
   private static func columns(_ rows: Int, seed: UInt64) -> [[ColumnValue]] {
-    var random = SeededGenerator(seed: seed)
+    var random = SplitMix(seed: seed)
     return (0..<3).map { column in
       (0..<rows).map { _ in
         if column == 2 { return .integer(Int64.random(in: 0..<1_000, using: &random)) }
@@ -26,9 +27,9 @@ import VidxVectors
       filterColumns: columns.map { ValueColumn($0) })
   }
 
-  private static func condition(_ random: inout SeededGenerator) -> FilterCondition {
+  private static func condition(_ random: inout SplitMix) -> FilterCondition {
     let column = Int.random(in: 0..<3, using: &random)
-    func value(_ random: inout SeededGenerator) -> ColumnValue {
+    func value(_ random: inout SplitMix) -> ColumnValue {
       if column == 2, Bool.random(using: &random) { return .integer(Int64.random(in: 0..<1_000, using: &random)) }
       return values.randomElement(using: &random) ?? .null
     }
@@ -56,7 +57,7 @@ import VidxVectors
         #expect(try index.value(column: column, entry: entry) == columns[column][row])
       }
     }
-    var random = SeededGenerator(seed: 6)
+    var random = SplitMix(seed: 6)
     for _ in 0..<300 {
       let conditions = (0...Int.random(in: 0..<3, using: &random)).map { _ in Self.condition(&random) }
       let expected = ids.indices.filter { row in conditions.allSatisfy { $0.passes(columns[$0.column][row]) } }

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import VidxSegments
 import VidxVectors
@@ -127,7 +128,7 @@ import VidxVectors
     let index = try Self.columns(folder)
     for conditions in Self.conditions { #expect(try index.entries(passing: conditions).count > 0) }
     let sound = try #require(try SegmentIndexDamageTests.section(kind, of: index.file))
-    var random = SeededGenerator(seed: 52)
+    var random = SplitMix(seed: 52)
     let values: [UInt32] = [0, 1, 96, 97, 16_384, 39_999, 40_000, 40_001, 0x7FFF_FFFF, .max]
     for _ in 0..<60 {
       var bytes = sound

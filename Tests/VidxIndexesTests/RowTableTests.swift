@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import VidxSegments
 import VidxVectors
@@ -50,7 +51,7 @@ import VidxVectors
     let folder = TemporaryFolder()
     let index = try make(gaps, shares: shares, folder)
     #expect(index.rows.hasSharedVectors == shares)
-    var random = SeededGenerator(seed: 3)
+    var random = SplitMix(seed: 3)
     // From a few of them to all, so that what is counted is made on the way.
     for share in [0, 1, 2, 3, 20, 400, 1_000] {
       let places = (0..<Self.rowCount).filter { _ in Int.random(in: 0..<1_000, using: &random) < share }

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import VidxSegments
 import VidxVectors
@@ -72,7 +73,7 @@ import VidxVectors
 
   private func filter(_ share: Double, _ index: SegmentIndex) throws -> EntryFilter? {
     if share == 1 { return nil }
-    var random = SeededGenerator(seed: 8)
+    var random = SplitMix(seed: 8)
     let set = RowSet(capacity: index.entryCount)
     for entry in 0..<index.entryCount where Double.random(in: 0..<1, using: &random) < share { set.insert(entry) }
     return try EntryFilter(set, in: index)

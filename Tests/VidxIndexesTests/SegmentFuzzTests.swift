@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 import VidxSegments
 import VidxVectors
@@ -57,7 +58,7 @@ import VidxVectors
     same.signAll()
     #expect(same.bytes == sound.bytes, "the signatures are not those of the writer")
     let path = folder.path + "/forged.seg"
-    var random = SeededGenerator(seed: FuzzCases.seed(62))
+    var random = SplitMix(seed: FuzzCases.seed(62))
     var refused = 0
     let count = FuzzCases.count(shape.cases)
     for number in 0..<count {
@@ -168,7 +169,7 @@ private struct Forgery {
 
   /// Makes a few changes.
   /// - Returns: which.
-  mutating func change(_ random: inout SeededGenerator) -> String {
+  mutating func change(_ random: inout SplitMix) -> String {
     var changes: [String] = []
     for _ in 0..<Int.random(in: 1...3, using: &random) {
       switch Int.random(in: 0..<12, using: &random) {
@@ -181,7 +182,7 @@ private struct Forgery {
   }
 
   /// A number of the header or of the section table.
-  private mutating func changeHeader(_ random: inout SeededGenerator) -> String {
+  private mutating func changeHeader(_ random: inout SplitMix) -> String {
     let place = 4 * Int.random(in: 2..<(128 + 32 * sections.count) / 4, using: &random)
     let size = Bool.random(using: &random) ? 4 : 8
     let value = value(&random)
@@ -191,7 +192,7 @@ private struct Forgery {
   }
 
   /// A few words, or a stretch of equal ones.
-  private mutating func changeSection(_ random: inout SeededGenerator) -> String {
+  private mutating func changeSection(_ random: inout SplitMix) -> String {
     let section = sections[Int.random(in: 0..<sections.count, using: &random)]
     guard section.length >= 8 else { return "nothing" }
     let size = Int.random(in: 0..<4, using: &random) == 0 ? 8 : 4
@@ -209,7 +210,7 @@ private struct Forgery {
   }
 
   /// A file that goes on.
-  private mutating func lengthen(_ random: inout SeededGenerator) -> String {
+  private mutating func lengthen(_ random: inout SplitMix) -> String {
     let count = Int.random(in: 0...8_192, using: &random)
     put(UInt64(bytes.count + count), 8, at: 64)
     bytes += [UInt8](repeating: 0, count: count)
@@ -217,7 +218,7 @@ private struct Forgery {
     return "\(count) bytes more"
   }
 
-  private func value(_ random: inout SeededGenerator) -> UInt64 {
+  private func value(_ random: inout SplitMix) -> UInt64 {
     Int.random(in: 0..<4, using: &random) == 0
       ? UInt64(truncatingIfNeeded: random.next()) : Self.values[Int.random(in: 0..<Self.values.count, using: &random)]
   }

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import VidxSegments
 import VidxVectors
@@ -35,7 +36,7 @@ import VidxVectors
     for i in stride(from: 0, to: 1500, by: 7) { data.rows[i] = data.rows[i % 49] }
     let index = try folder.build(data.source(), configuration(24, metric, kind), threads: 1)
     let queries = try prepared(data, metric)
-    var random = SeededGenerator(seed: 8)
+    var random = SplitMix(seed: 8)
     for share in [0.001, 0.01, 0.2, 0.9, 1] {
       let set = RowSet(capacity: index.entryCount)
       for entry in 0..<index.entryCount where Double.random(in: 0..<1, using: &random) < share { set.insert(entry) }

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 import VidxIndexes
 import VidxSegments
@@ -84,7 +85,7 @@ struct LogTests {
     let store = try writer.transaction {
       try IndexStore.create(writer, schema: "main", table: "v", definition: definition())
     }
-    var random = SeededGenerator(seed: 3)
+    var random = SplitMix(seed: 3)
     try store.transaction { for _ in 0..<50 { try store.insert(rowID: nil, vector: random.vector(8)) } }
     try write(bytes: Connection.largeLog)
     #expect(try logBytes > Connection.largeLog)

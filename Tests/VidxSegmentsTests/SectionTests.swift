@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import VidxSegments
@@ -123,7 +124,7 @@ struct SectionTests {
     let section = try file(.vectors, byteCount: blockCount << 16).section(.vectors, expecting: blockCount << 16)
     let failures = Atomic<Int>(0)
     DispatchQueue.concurrentPerform(iterations: 8) { thread in
-      var random = SplitMix(state: seed &+ UInt64(thread))
+      var random = SplitMix(seed: seed &+ UInt64(thread))
       for block in (0..<blockCount).shuffled(using: &random) {
         let start = block << 16
         do { try section.verify(start..<start + 100) } catch { failures.add(1, ordering: .relaxed) }

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import VidxSegments
@@ -155,7 +156,7 @@ struct SegmentHeaderTests {
   @Test("Random pages with a right checksum are refused or valid, never a trap")
   func randomPages() {
     let seed = UInt64.random(in: 0...UInt64.max)
-    var random = SplitMix(state: seed)
+    var random = SplitMix(seed: seed)
     var accepted = 0
     for round in 0..<5_000 {
       let patches = (0..<Int.random(in: 1...3, using: &random)).map { _ in
@@ -175,18 +176,7 @@ struct SegmentHeaderTests {
   }
 }
 
-/// A small generator with a seed, for tests to print.
-struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-
+extension SplitMix {
   /// Numbers at which arithmetic on offsets goes wrong, and some that fit.
   mutating func hostile() -> UInt64 {
     let base: UInt64 = [0, 1, 4096, 49_152, 65_536, 1 << 31, 1 << 32, 1 << 62, 1 << 63, .max].randomElement(

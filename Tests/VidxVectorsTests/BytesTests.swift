@@ -1,4 +1,5 @@
 import CVidxKernels
+import TestSupport
 import Testing
 import VidxVectors
 
@@ -119,7 +120,7 @@ import VidxVectors
   @Test(arguments: machineISAs, [1, 2, 15, 16, 17, 64, 200, 4096])
   func mergesAsAStableSortDoes(isa: String, limit: Int) throws {
     let merge = unsafe try #require(vidx_bytes_named(isa)).pointee.merge
-    var generator = SplitMix64(seed: UInt64(limit))
+    var generator = SplitMix(seed: UInt64(limit))
     for levels in [3, 50, 1_000_000] {
       let capacity = limit + Int(VIDX_POOL_SLACK)
       var pool = unsafe vidx_pool(scores: .allocate(capacity: capacity), ids: .allocate(capacity: capacity))
@@ -194,7 +195,7 @@ import VidxVectors
   @Test(arguments: machineISAs, [1, 2, 8, 31, 32])
   func nearestAreThoseOfAStableSort(isa: String, k: Int) throws {
     let nearest = unsafe try #require(vidx_bytes_named(isa)).pointee.nearest
-    var generator = SplitMix64(seed: UInt64(k))
+    var generator = SplitMix(seed: UInt64(k))
     for width in [16, 32, 48, 256, 1024] {
       // Few different scores, so that many are equal; few that are finite; all of them.
       for (levels, finite) in [(1, 10), (5, 9), (1_000_000, 10), (50, 1), (50, 0)] {

@@ -1,4 +1,5 @@
 import CVidxKernels
+import TestSupport
 import Testing
 
 @Suite("The candidate pool of a graph search")
@@ -24,7 +25,7 @@ struct InsertCandidatesTests {
   @Test(arguments: machineISAs, [1, 2, 15, 16, 17, 40, 255, 256, 257, 700])
   func agreesWithItsDefinition(isa: String, capacity: Int) throws {
     let merge = unsafe try #require(vidx_kernels_named(isa)).pointee.insert_candidates
-    var random = SplitMix64(seed: UInt64(capacity))
+    var random = SplitMix(seed: UInt64(capacity))
     for levels in [3, 1 << 20] {
       var reference = Reference(capacity: capacity)
       var scores = [Float](repeating: .nan, count: capacity + 16)

@@ -1,4 +1,5 @@
 import CVidxKernels
+import TestSupport
 import VidxVectors
 
 #if canImport(Glibc)
@@ -16,21 +17,6 @@ let codeISAs = machineISAs + ["avx512+vnni"].filter { (isa: String) in unsafe vi
 /// Every dimension around the lane counts, and those of common models.
 let testedDimensions = Array(1...80) + [384, 768, 1536, 4096]
 
-/// Steele, Lea & Flood's SplitMix64: the same numbers everywhere for the same seed.
-struct SplitMix64: RandomNumberGenerator {
-  var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-}
-
 /// Rows of random floats in -1...1, `shift` floats beyond a 64-byte boundary and `stride` apart, with NaN before,
 /// between and after: a kernel that takes in a float of the neighbourhood shows it.
 @safe final class TestRows {
@@ -47,7 +33,7 @@ struct SplitMix64: RandomNumberGenerator {
     let all = unsafe storage.bindMemory(to: Float.self, capacity: floats)
     unsafe all.initialize(repeating: .nan, count: floats)
     unsafe first = all + 16 + shift
-    var generator = SplitMix64(seed: seed)
+    var generator = SplitMix(seed: seed)
     for row in 0..<count {
       for i in 0..<dimensions { unsafe first[row * stride + i] = .random(in: -1...1, using: &generator) }
     }

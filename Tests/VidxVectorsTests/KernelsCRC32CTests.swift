@@ -1,4 +1,5 @@
 import CVidxKernels
+import TestSupport
 import Testing
 
 @Suite struct KernelsCRC32CTests {
@@ -19,7 +20,7 @@ import Testing
   ]
 
   static let noise: [UInt8] = {
-    var generator = SplitMix64(seed: 10)
+    var generator = SplitMix(seed: 10)
     return (0..<80_000).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
   }()
 

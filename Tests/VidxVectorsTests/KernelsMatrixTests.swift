@@ -1,4 +1,5 @@
 import CVidxKernels
+import TestSupport
 import Testing
 import VidxVectors
 
@@ -85,7 +86,7 @@ import VidxVectors
   }
 
   static func matrix(_ count: Int, seed: UInt64) -> [Float] {
-    var generator = SplitMix64(seed: seed)
+    var generator = SplitMix(seed: seed)
     return (0..<count).map { _ in .random(in: -1...1, using: &generator) }
   }
 

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 import VidxSegments
 import VidxVectors
@@ -15,7 +16,7 @@ import VidxVectors
   private static let queries = Array(texts.rows.suffix(asked))
   private static let data = {
     var data = texts
-    var generator = SeededGenerator(seed: 78)
+    var generator = SplitMix(seed: 78)
     data.rows = texts.rows.dropLast(asked).flatMap { text in
       (0..<clones).map { _ in text.map { $0 + Float.random(in: -0.15...0.15, using: &generator) } }
     }

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import VidxIndexes
 import VidxSegments
@@ -29,7 +30,7 @@ import VidxVectors
   /// One component a thousand times larger than the others: it takes all levels for itself.
   @Test func oneComponentOutweighsTheOthers() throws {
     var rows = TestVectors(count: 6_000, dimensions: 16, seed: 71).rows
-    var random = SeededGenerator(seed: 72)
+    var random = SplitMix(seed: 72)
     for row in rows.indices { rows[row][3] = Float.random(in: -2000...2000, using: &random) }
     #expect(try Self.recall(rows, .l2, efSearch: 60) >= 0.95)
   }
@@ -44,7 +45,7 @@ import VidxVectors
   /// Hundreds of vectors within one level of each other, among others that are far: only floats tell these apart.
   @Test func nearDuplicatesAmongOthers() throws {
     var rows = TestVectors(count: 6_000, dimensions: 32, seed: 74).rows
-    var random = SeededGenerator(seed: 75)
+    var random = SplitMix(seed: 75)
     for row in 0..<1_500 {
       let centre = rows[6_000 - 1 - row % 5]
       rows[row * 3] = centre.map { $0 + Float.random(in: -0.001...0.001, using: &random) }

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import VidxIndexes
 import VidxSegments
@@ -29,7 +30,7 @@ import VidxVectors
   @Test(arguments: [(0.5, 16), (1.0, 16), (1.0, 2)])
   func reachesEveryVectorWhateverItsLength(spread: Double, m: Int) throws {
     let folder = TemporaryFolder()
-    var random = SeededGenerator(seed: 41)
+    var random = SplitMix(seed: 41)
     let rows = TestVectors(count: 5_000, dimensions: 32, seed: 42).rows.map { row in
       // Sum of uniform numbers: near enough to normal, so the lengths are near enough to lognormal.
       let normal = (0..<12).reduce(-6.0) { sum, _ in sum + Double.random(in: 0..<1, using: &random) }

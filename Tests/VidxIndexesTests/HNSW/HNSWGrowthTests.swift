@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import VidxSegments
 import VidxVectors
@@ -165,7 +166,7 @@ import VidxVectors
   /// does not hold.
   @Test(.tags(.recall)) func measuresAnewForVectorsOfAnotherKind() throws {
     let data = TestVectors(count: 6_000, dimensions: 64, seed: 135)
-    var random = SeededGenerator(seed: 136)
+    var random = SplitMix(seed: 136)
     let others = (0..<1_900).map { _ in (0..<64).map { _ in Float.random(in: -1...1, using: &random) } }
     let configuration = Self.configuration(data)
     let first = try build(data.rows, firstID: 0, configuration)
@@ -180,7 +181,7 @@ import VidxVectors
   /// Vectors that all come into one list: others are trained.
   @Test func trainsListsAnewWhereOneGrowsTooLong() throws {
     let data = TestVectors(count: 6_000, dimensions: 16, seed: 137)
-    var random = SeededGenerator(seed: 138)
+    var random = SplitMix(seed: 138)
     let near = (0..<1_500).map { _ in data.rows[17].map { $0 + Float.random(in: -0.05...0.05, using: &random) } }
     let configuration = Self.configuration(data)
     let first = try build(data.rows, firstID: 0, configuration)

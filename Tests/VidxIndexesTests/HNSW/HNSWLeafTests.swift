@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import VidxIndexes
 import VidxSegments
@@ -28,7 +29,7 @@ import VidxVectors
   /// Clusters so far apart that no leaf has vectors of two: only the links of the upper layers' vectors lead across.
   @Test(arguments: [Metric.l2, .cosine])
   func findsItsWayBetweenClusters(metric: Metric) throws {
-    var random = SeededGenerator(seed: 91)
+    var random = SplitMix(seed: 91)
     let centres = TestVectors(count: 30, dimensions: 24, seed: 92, clusters: 30).rows
     let rows = (0..<33_000).map { i in
       centres[i % 30].map { $0 * 100 + Float.random(in: -1...1, using: &random) }
@@ -39,7 +40,7 @@ import VidxVectors
   /// More vectors within one level of the bytes than a leaf holds: leaders do not tell them apart.
   @Test func nearDuplicatesFillLeaves() throws {
     var rows = TestVectors(count: 33_000, dimensions: 32, seed: 93).rows
-    var random = SeededGenerator(seed: 94)
+    var random = SplitMix(seed: 94)
     for row in 0..<3_000 {
       rows[row * 4] = rows[32_999].map { $0 + Float.random(in: -0.0001...0.0001, using: &random) }
     }

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import VidxSegments
 import VidxVectors
@@ -77,7 +78,7 @@ import VidxVectors
     let folder = TemporaryFolder()
     let data = TestVectors(count: 3000, dimensions: 10, seed: 9)
     let index = try folder.build(data.source(), configuration(10, metric, lists: 50))
-    var random = SeededGenerator(seed: 4)
+    var random = SplitMix(seed: 4)
     for passing in [0, 1, 9, 10, 30, 150, 1500, 2999, 3000] {
       let ids = (1...3000).map { Int64($0) }.shuffled(using: &random).prefix(passing)
       let filter = try index.filter(Array(ids))
@@ -107,7 +108,7 @@ import VidxVectors
     let folder = TemporaryFolder()
     let data = TestVectors(count: 5000, dimensions: 24, seed: 13, clusters: 80)
     let index = try folder.build(data.source(), configuration(24, .cosine, lists: 64))
-    var random = SeededGenerator(seed: 8)
+    var random = SplitMix(seed: 8)
     for share in [0.5, 0.1, 0.02] {
       let ids = (1...5000).filter { _ in Double.random(in: 0..<1, using: &random) < share }.map { Int64($0) }
       let filter = try index.filter(ids)

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import VidxVectors
 
@@ -101,7 +102,7 @@ import VidxVectors
 
   @Test(arguments: [true, false])
   func findsClustersThatLieApart(isSpherical: Bool) throws {
-    var random = SeededGenerator(seed: 3)
+    var random = SplitMix(seed: 3)
     let axes = 8
     let vectors = (0..<400).map { i in
       (0..<axes).map { Float($0 == i % axes ? 10 : 0) + Float.random(in: -0.5...0.5, using: &random) }
@@ -193,7 +194,7 @@ enum ReferenceKMeans {
   /// The objective it converges to: mean of 1 - cos when spherical, else of squared distances.
   static func objective(_ points: [[Float]], lists: Int, _ isSpherical: Bool, seed: UInt64) -> Double {
     let points = points.map { $0.map(Double.init) }
-    var random = SeededGenerator(seed: seed)
+    var random = SplitMix(seed: seed)
     var centroids = [points[Int.random(in: 0..<points.count, using: &random)]]
     var weights = points.map { cost($0, centroids[0], isSpherical) }
     while centroids.count < lists {

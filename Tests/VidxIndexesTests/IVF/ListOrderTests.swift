@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import VidxVectors
 
@@ -17,7 +18,7 @@ import VidxVectors
   @Test(arguments: [false, true])
   func queueHandsOutListsNearestFirst(areBounds: Bool) {
     for count in [0, 1, 2, 3, 7, 16, 17, 64, 1000] {
-      var random = SeededGenerator(seed: UInt64(count))
+      var random = SplitMix(seed: UInt64(count))
       // Few different scores: ties must come by number.
       let scores = (0..<count).map { _ in Float(Int.random(in: -20..<30, using: &random)) }
       let given = scores.map { areBounds ? $0 - Float(Int.random(in: 0..<4, using: &random)) : $0 }
@@ -65,7 +66,7 @@ import VidxVectors
 
 @Suite struct RowSetRangeTests {
   @Test func countsAndCopiesMembersOfARange() {
-    var random = SeededGenerator(seed: 12)
+    var random = SplitMix(seed: 12)
     let set = RowSet(capacity: 500)
     var members: [Int] = []
     for i in 0..<500 where Int.random(in: 0..<3, using: &random) == 0 || (128..<192).contains(i) {

@@ -1,3 +1,4 @@
+import TestSupport
 import VidxSegments
 import VidxVectors
 
@@ -36,7 +37,7 @@ struct FilterCells: Sendable {
     queries = try DemoData.queries().map { try PreparedQuery($0, dimensions: source.dimensions, metric: .cosine) }
     let flat = try TemporaryFolder().build(
       source, IndexConfiguration(dimensions: source.dimensions, kind: .flat, codec: .fixed(.f32)))
-    var random = SeededGenerator(seed: 11)
+    var random = SplitMix(seed: 11)
     let units = source.rowIDs.map { _ in Double.random(in: 0..<1, using: &random) }
     for share in [1, 0.5, 0.25, 0.1, 0.05, 0.01, 0.001] {
       let passing = zip(source.rowIDs, units).filter { $0.1 < share }.map(\.0)

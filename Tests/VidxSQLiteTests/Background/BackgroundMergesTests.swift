@@ -1,5 +1,6 @@
 import CSQLite
 import Foundation
+import TestSupport
 import Testing
 import VidxIndexes
 
@@ -13,7 +14,7 @@ struct BackgroundMergesTests {
 
   init() throws {
     database = try TestDatabase()
-    var random = SeededGenerator(seed: 5)
+    var random = SplitMix(seed: 5)
     vectors = (0..<600).map { _ in random.vector(Self.dimensions) }
   }
 

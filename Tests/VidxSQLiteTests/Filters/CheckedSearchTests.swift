@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import VidxIndexes
 import VidxSegments
@@ -26,7 +27,7 @@ import VidxVectors
       INSERT INTO grades SELECT u, u * 7 % 4 FROM c
       """)
     try connection.execute("INSERT INTO v_config(key, value) VALUES ('rows_table', 'rows')")
-    var random = SeededGenerator(seed: 5)
+    var random = SplitMix(seed: 5)
     let heaps = (0..<30).map { _ in random.vector(12) }
     var vectors: [Int64: [Float]] = [:]
     try connection.transaction {
@@ -81,7 +82,7 @@ import VidxVectors
   @Test(arguments: conditions) func isExactOverFlatIndexes(_ sql: String) throws {
     let (store, vectors) = try make(.flat)
     let passing = try store.connection.prepare("SELECT id FROM rows WHERE (\(sql)\n)").rowIDs()
-    var random = SeededGenerator(seed: 8)
+    var random = SplitMix(seed: 8)
     for (number, k) in [1, 10, 100, 10].enumerated() {
       let query = number == 3 ? vectors[17] ?? [] : random.vector(12)
       let expected = neighbours(of: query, in: vectors, .l2, filter: passing).prefix(k).map(\.rowID)

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import VidxIndexes
 import VidxSegments
@@ -30,7 +31,7 @@ import VidxVectors
       CREATE TABLE rows(id INTEGER PRIMARY KEY, label INTEGER, size INTEGER, free INTEGER);
       INSERT INTO w_config(key, value) VALUES ('rows_table', 'rows');
       """)
-    var random = SeededGenerator(seed: 3)
+    var random = SplitMix(seed: 3)
     var rows: [Int64: Row] = [:]
     try connection.transaction {
       let insert = try connection.prepare("INSERT INTO w(rowid, vector, label, size) VALUES (?1, ?2, ?3, ?4)")

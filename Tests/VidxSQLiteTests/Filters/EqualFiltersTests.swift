@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 import VidxFiles
 import VidxIndexes
@@ -32,7 +33,7 @@ import VidxVectors
       let products = centres.map { centre in zip(vector, centre).reduce(Float(0)) { $0 + $1.0 * $1.1 } }
       return products.indices.sorted { products[$0] > products[$1] }
     }
-    var random = SeededGenerator(seed: 3)
+    var random = SplitMix(seed: 3)
     let u = rows.map { _ in Int64.random(in: 0..<1_000, using: &random) }
     let topic = rows.map { Int64(ordered($0)[0]) }
     let ids = rows.indices.map { Int64($0 + 1) }

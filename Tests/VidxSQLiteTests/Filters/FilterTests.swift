@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import VidxIndexes
 import VidxVectors
@@ -67,7 +68,7 @@ import VidxVectors
   @Test(arguments: ["delete", "wal"]) func seesEveryCommit(_ journal: String) throws {
     let store = try open(journal: journal)
     let other = try database.open()
-    var random = SeededGenerator(seed: 5)
+    var random = SplitMix(seed: 5)
     let text = condition("label = ?1", .integer(3))
     var cached = 0
     for step in 0..<80 {
@@ -220,7 +221,7 @@ import VidxVectors
   }
 
   @Test func rowIDsAscend() {
-    var random = SeededGenerator(seed: 9)
+    var random = SplitMix(seed: 9)
     for range in [Int64(0)...40, -1_000_000...1_000_000, .min ... .max] {
       for count in [0, 1, 2, 30, 300] {
         let ids = (0..<count).map { _ in Int64.random(in: range, using: &random) }

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import VidxIndexes
 import VidxSegments
@@ -13,7 +14,7 @@ import VidxVectors
   /// Segments, tombstones, a delta, zero vectors; ids that are in the index, were in it, and never were.
   @Test(arguments: [IndexKind.flat, .ivfflat, .hnsw])
   func agreesWithBruteForce(kind: IndexKind) throws {
-    var random = SeededGenerator(seed: 11)
+    var random = SplitMix(seed: 11)
     let connection = try database.open()
     let store = try IndexStore.make(connection, definition(6, kind: kind))
     var rows = Self.rows(1...300, &random)
@@ -43,7 +44,7 @@ import VidxVectors
 
   private func expectSearches(
     _ snapshot: IndexSnapshot, _ filter: PreparedFilter, among ids: [Int64], of rows: [Int64: [Float]],
-    _ store: IndexStore, _ random: inout SeededGenerator
+    _ store: IndexStore, _ random: inout SplitMix
   ) throws {
     let exact = SearchParameters(exact: true)
     let memory = SearchMemory()
@@ -92,7 +93,7 @@ import VidxVectors
     #expect(now.map(\.rowID) == [3, 2])
   }
 
-  private static func rows(_ range: ClosedRange<Int64>, _ random: inout SeededGenerator) -> [Int64: [Float]] {
+  private static func rows(_ range: ClosedRange<Int64>, _ random: inout SplitMix) -> [Int64: [Float]] {
     var rows: [Int64: [Float]] = [:]
     for id in range { rows[id] = id % 29 == 0 ? [Float](repeating: 0, count: 6) : random.vector(6) }
     return rows

@@ -1,4 +1,5 @@
 import CSQLite
+import TestSupport
 import Testing
 import VidxIndexes
 
@@ -67,7 +68,7 @@ import VidxIndexes
     let session = try session()
     let before = try settings(session)
     let corpus = try Corpus.texts("filters.txt")
-    var random = SeededGenerator(seed: FuzzCases.seed(4))
+    var random = SplitMix(seed: FuzzCases.seed(4))
     var answered = 0
     for number in 0..<corpus.count + FuzzCases.count(2_000) {
       let bytes = number < corpus.count ? corpus[number] : Self.words.text(of: corpus, &random)
@@ -90,7 +91,7 @@ import VidxIndexes
     let corpus = try Corpus.texts("filters.txt")
     let store = try IndexStore.open(session.connection, "v")
     session.connection.mostRowIDs = 5_000
-    var random = SeededGenerator(seed: FuzzCases.seed(5))
+    var random = SplitMix(seed: FuzzCases.seed(5))
     var answered = 0
     for number in 0..<corpus.count + FuzzCases.count(2_000) {
       let bytes = number < corpus.count ? corpus[number] : Self.words.text(of: corpus, &random)
@@ -121,7 +122,7 @@ import VidxIndexes
     let sql =
       "SELECT rowid FROM v WHERE vector MATCH '[1,0]' AND k = 50 AND filter = 'author = ? AND quality > ?' "
       + "AND filter_parameters = ?"
-    var random = SeededGenerator(seed: FuzzCases.seed(6))
+    var random = SplitMix(seed: FuzzCases.seed(6))
     var answered = 0
     for number in 0..<corpus.count + FuzzCases.count(2_000) {
       let text = number < corpus.count ? corpus[number] : json.text(of: corpus, &random)
@@ -143,7 +144,7 @@ import VidxIndexes
   @Test func setsOfRowIDs() throws {
     let session = try session()
     let corpus = try Corpus.texts("sets.txt")
-    var random = SeededGenerator(seed: FuzzCases.seed(7))
+    var random = SplitMix(seed: FuzzCases.seed(7))
     var answered = 0
     for number in 0..<corpus.count + FuzzCases.count(2_000) {
       let bytes = number < corpus.count ? corpus[number] : Self.words.text(of: corpus, &random)

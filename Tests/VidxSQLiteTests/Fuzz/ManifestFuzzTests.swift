@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 import VidxIndexes
 import VidxSegments
@@ -38,7 +39,7 @@ import VidxVectors
     let made = IndexDefinition(
       configuration: IndexConfiguration(dimensions: 4, metric: .l2, kind: kind), filterColumns: [FilterColumn("f")])
     let store = try IndexStore.make(connection, made)
-    var random = SeededGenerator(seed: 71)
+    var random = SplitMix(seed: 71)
     try store.addSegment(Dictionary(uniqueKeysWithValues: (Int64(1)...30).map { ($0, random.vector(4)) }))
     try store.addSegment(Dictionary(uniqueKeysWithValues: (Int64(31)...40).map { ($0, random.vector(4)) }))
     try store.transaction {
@@ -50,7 +51,7 @@ import VidxVectors
     return connection
   }
 
-  private func edit(_ random: inout SeededGenerator) -> String {
+  private func edit(_ random: inout SplitMix) -> String {
     func pick(_ texts: [String]) -> String { texts[Int.random(in: 0..<texts.count, using: &random)] }
     let (suffix, columns) = Self.tables[Int.random(in: 0..<Self.tables.count, using: &random)]
     let (table, column, value) = ("v_\(suffix)", pick(columns), pick(Self.values))
@@ -101,7 +102,7 @@ import VidxVectors
       try FuzzCases.note("manifest: \(edit)")
       for isLoose in [false, true] { _ = try use([edit], connection, isLoose: isLoose, merges: true) }
     }
-    var random = SeededGenerator(seed: FuzzCases.seed(72))
+    var random = SplitMix(seed: FuzzCases.seed(72))
     var refused = 0
     for number in 0..<FuzzCases.count(500) {
       let edits = (0..<Int.random(in: 1...3, using: &random)).map { _ in edit(&random) }

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// Texts to begin with: a file of `Corpus`, one text a line. `\n`, `\t`, `\\` and `\x00` to `\xFF` stand for bytes.
 /// What has ended the process once stays there.
@@ -43,13 +44,13 @@ struct Mutation {
   }
 
   /// - Parameter corpus: not empty.
-  func text(of corpus: [[UInt8]], _ random: inout SeededGenerator) -> [UInt8] {
+  func text(of corpus: [[UInt8]], _ random: inout SplitMix) -> [UInt8] {
     var bytes = corpus[Int.random(in: 0..<corpus.count, using: &random)]
     for _ in 0..<Int.random(in: 1...4, using: &random) { change(&bytes, corpus, &random) }
     return bytes
   }
 
-  private func change(_ bytes: inout [UInt8], _ corpus: [[UInt8]], _ random: inout SeededGenerator) {
+  private func change(_ bytes: inout [UInt8], _ corpus: [[UInt8]], _ random: inout SplitMix) {
     let place = Int.random(in: 0...bytes.count, using: &random)
     let end = min(bytes.count, place + Int.random(in: 1...24, using: &random))
     let piece = pieces[Int.random(in: 0..<pieces.count, using: &random)]

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// What is done to a database with one index, step by step. As JSON it can be kept and run again.

@@ -1,3 +1,5 @@
+import TestSupport
+
 /// The rows that a history makes, and the name of the index at the time: what a plain dictionary says there is.
 struct HistoryState: Equatable {
   var rows: [Int64: History.Row] = [:]

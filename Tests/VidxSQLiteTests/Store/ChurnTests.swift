@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 import VidxFiles
 import VidxIndexes
@@ -62,7 +63,7 @@ import VidxVectors
   }
 
   private func check(_ way: Way, _ data: Vectors, options: BuildOptions) throws {
-    var random = SeededGenerator(seed: 12)
+    var random = SplitMix(seed: 12)
     let churned = try TestDatabase()
     let store = try IndexStore.make(churned.open(), definition(data.dimensions, kind: way.kind))
     var live = Array(data.vectors.indices.shuffled(using: &random).prefix(data.vectors.count / 2))

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import VidxIndexes
 import VidxSegments
@@ -27,7 +28,7 @@ struct DeltaCacheTests {
   /// Random puts and removals; sizes around the block of 256 that is scored at once.
   @Test(arguments: [Metric.cosine, .l2], [1, 15, 16, 17])
   func agreesWithBruteForce(metric: Metric, dimensions: Int) throws {
-    var random = SeededGenerator(seed: 5)
+    var random = SplitMix(seed: 5)
     let cache = DeltaCache(dimensions: dimensions, metric: metric)
     var rows: [Int64: [Float]] = [:]
     for step in 0..<1_200 {
@@ -113,7 +114,7 @@ struct DeltaCacheTests {
   }
 
   @Test func aHeapHandsOutEverythingInOrder() {
-    var random = SeededGenerator(seed: 3)
+    var random = SplitMix(seed: 3)
     for count in [0, 1, 2, 3, 7, 100] {
       let hits = (0..<count).map { Hit(score: Float(Int.random(in: 0..<10, using: &random)), rowID: Int64($0)) }
       var heap = HitHeap(hits)

@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 import VidxIndexes
 import VidxSegments
@@ -21,7 +22,7 @@ import VidxVectors
     var rows = Self.rows(1...40, seed: 1)
     try store.addSegment(rows)
     let reader = try IndexReader(path: database.path, name: "v")
-    var random = SeededGenerator(seed: 7)
+    var random = SplitMix(seed: 7)
     for step in 0..<120 {
       let id = Int64.random(in: 1...60, using: &random)
       let vector = random.vector(4)
@@ -47,7 +48,7 @@ import VidxVectors
   @Test(arguments: [IndexKind.flat, .hnsw, .ivfflat]) func pagesOfASnapshotTileItsOrder(_ kind: IndexKind) throws {
     let connection = try database.open()
     let store = try IndexStore.make(connection, definition(3, metric: .l2, kind: kind))
-    var random = SeededGenerator(seed: 12)
+    var random = SplitMix(seed: 12)
     var rows: [Int64: [Float]] = [:]
     for id in Int64(1)...900 { rows[id] = (0..<3).map { _ in Float(Int.random(in: 0..<4, using: &random)) } }
     try store.addSegment(rows.filter { $0.key <= 800 })
@@ -222,7 +223,7 @@ import VidxVectors
   }
 
   private static func rows(_ range: ClosedRange<Int64>, seed: UInt64) -> [Int64: [Float]] {
-    var random = SeededGenerator(seed: seed)
+    var random = SplitMix(seed: seed)
     return Dictionary(uniqueKeysWithValues: range.map { ($0, random.vector(4)) })
   }
 

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import VidxIndexes
 import VidxSegments
@@ -35,7 +36,7 @@ struct IndexStoreMergeTests {
     let plan = try #require(try store.prepareMerge())
     #expect(plan.rowCount == rows.count)
 
-    var random = SeededGenerator(seed: 11)
+    var random = SplitMix(seed: 11)
     let new = Dictionary(uniqueKeysWithValues: [2, 42, 62, 64, 90, 91].map { (Int64($0), random.vector(8)) })
     try writer.transaction {
       try writer.delete(rowID: 1)  // a row of the larger segment
@@ -126,7 +127,7 @@ struct IndexStoreMergeTests {
     let plan = try #require(try store.prepareMerge(choosing: MergePolicy(deltaRows: 10)))
     #expect(plan.parts.count == 1 && plan.rowCount == 9 + 19)
 
-    var random = SeededGenerator(seed: 21)
+    var random = SplitMix(seed: 21)
     let new = Dictionary(uniqueKeysWithValues: [7, 203, 213, 5, 202, 300].map { (Int64($0), random.vector(8)) })
     try writer.transaction {
       for rowID in [6, 202, 212] as [Int64] { try writer.delete(rowID: rowID) }

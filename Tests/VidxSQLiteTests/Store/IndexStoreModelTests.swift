@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import VidxIndexes
 import VidxSegments
@@ -38,11 +39,11 @@ struct IndexStoreModelTests {
 struct Model {
   let store: IndexStore
   var rows: [Int64: [Float]] = [:]
-  private var random: SeededGenerator
+  private var random: SplitMix
 
   init(store: IndexStore, seed: UInt64) {
     self.store = store
-    random = SeededGenerator(seed: seed)
+    random = SplitMix(seed: seed)
   }
 
   mutating func step() throws {

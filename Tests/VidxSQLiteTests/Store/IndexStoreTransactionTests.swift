@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import VidxIndexes
 import VidxSegments
@@ -8,7 +9,7 @@ import VidxVectors
 /// What one connection sees of its own changes, and another connection of them.
 struct IndexStoreTransactionTests {
   static func rows(_ range: ClosedRange<Int64>, seed: UInt64) -> [Int64: [Float]] {
-    var random = SeededGenerator(seed: seed)
+    var random = SplitMix(seed: seed)
     return Dictionary(uniqueKeysWithValues: range.map { ($0, random.vector(8)) })
   }
 

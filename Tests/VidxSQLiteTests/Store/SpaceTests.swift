@@ -1,5 +1,6 @@
 import CSQLite
 import Foundation
+import TestSupport
 import Testing
 import VidxIndexes
 import VidxSegments
@@ -35,7 +36,7 @@ extension TestDatabase {
   private let vectors: [[Float]]
 
   init() {
-    var random = SeededGenerator(seed: 8)
+    var random = SplitMix(seed: 8)
     vectors = (0..<Self.rowCount).map { _ in random.vector(Self.dimensions) }
   }
 
@@ -177,7 +178,7 @@ extension TestDatabase {
     var definition = definition(Self.dimensions, metric: .l2)
     definition.configuration.codec = .fixed(.f32)
     let store = try IndexStore.make(connection, definition)
-    var random = SeededGenerator(seed: 4)
+    var random = SplitMix(seed: 4)
     var seen = Set<String>()
     var (rows, bytes, most) = (0, 0, 0)
     for batch in 0..<100 {

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 import VidxIndexes
 import VidxSegments
@@ -29,25 +30,6 @@ final class TestDatabase {
   func segmentFiles() throws -> [String] {
     guard FileManager.default.fileExists(atPath: segments) else { return [] }
     return try FileManager.default.contentsOfDirectory(atPath: segments).sorted()
-  }
-}
-
-/// Random numbers that a seed repeats.
-struct SeededGenerator: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-
-  mutating func vector(_ dimensions: Int) -> [Float] {
-    (0..<dimensions).map { _ in Float.random(in: -1...1, using: &self) }
   }
 }
 
@@ -102,37 +84,12 @@ extension BuildOptions {
   static var serial: BuildOptions { BuildOptions(threads: 1) }
 }
 
-/// Distances in double precision.
-func trueDistance(_ a: [Float], _ b: [Float], _ metric: Metric) -> Double {
-  let pairs = zip(a, b).map { (Double($0), Double($1)) }
-  let dot = pairs.reduce(0) { $0 + $1.0 * $1.1 }
-  switch metric {
-  case .innerProduct: return -dot
-  case .l1: return pairs.reduce(0) { $0 + abs($1.0 - $1.1) }
-  case .l2: return pairs.reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }.squareRoot()
-  case .cosine:
-    let norms = a.reduce(0) { $0 + Double($1) * Double($1) } * b.reduce(0) { $0 + Double($1) * Double($1) }
-    return norms == 0 ? .nan : 1 - dot / norms.squareRoot()
-  }
-}
-
-/// Every neighbour by brute force, nearest first.
-func neighbours(
-  of query: [Float], in rows: [Int64: [Float]], _ metric: Metric, filter: [Int64]? = nil
-) -> [(rowID: Int64, distance: Double)] {
-  let allowed = filter.map(Set.init)
-  return rows.filter { allowed?.contains($0.key) ?? true }
-    .map { ($0.key, trueDistance(query, $0.value, metric)) }
-    .filter { !$0.1.isNaN }
-    .sorted { ($0.1, $0.0) < ($1.1, $1.0) }
-}
-
 /// Asserts that an index holds exactly these rows and answers as brute force does.
 func expectAgreement(
   _ store: IndexStore, _ rows: [Int64: [Float]], seed: UInt64, _ comment: Comment? = nil,
   sourceLocation: SourceLocation = #_sourceLocation
 ) throws {
-  var random = SeededGenerator(seed: seed)
+  var random = SplitMix(seed: seed)
   let configuration = store.definition.configuration
   let scan = try store.scan()
   var scanned: [Int64] = []
@@ -169,7 +126,7 @@ func expect(
   #expect(hits.count == min(k, expected.count), comment, sourceLocation: sourceLocation)
   #expect(Set(hits.map(\.rowID)).count == hits.count, "a row twice", sourceLocation: sourceLocation)
   for (hit, best) in zip(hits, expected) {
-    let distance = rows[hit.rowID].map { trueDistance(query, $0, metric) } ?? .nan
+    let distance = rows[hit.rowID].map { referenceDistance(query, $0, metric) } ?? .nan
     #expect(abs(Double(hit.distance) - distance) < 1e-4, comment, sourceLocation: sourceLocation)
     #expect(abs(distance - best.distance) < 1e-4, comment, sourceLocation: sourceLocation)
   }

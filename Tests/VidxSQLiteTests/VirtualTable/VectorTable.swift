@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// A vidx table `v` of rows with small whole components, an ordinary table `items` beside it, and the truth about both.
@@ -121,20 +122,5 @@ final class VectorTable {
       }
       return Neighbour(id: id, distance: distance)
     }
-  }
-}
-
-/// Sebastiano Vigna's splitmix64: the same numbers on every machine.
-struct SplitMix: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
   }
 }

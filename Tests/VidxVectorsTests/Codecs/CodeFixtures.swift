@@ -1,3 +1,4 @@
+import TestSupport
 import VidxVectors
 
 /// Every dimension around the lane counts and paddings, and those of common models.
@@ -10,14 +11,14 @@ let codedMetrics: [Metric] = [.cosine, .innerProduct, .l2]
 
 /// Vectors as models make them: a common offset, a few strong directions, some clusters, and noise.
 func modelVectors(count: Int, dimensions: Int, unit: Bool, seed: UInt64) -> [[Float]] {
-  var shape = SplitMix64(seed: 99)  // of all seeds: queries and rows come from one distribution
-  func normal(_ generator: inout SplitMix64) -> Float {
+  var shape = SplitMix(seed: 99)  // of all seeds: queries and rows come from one distribution
+  func normal(_ generator: inout SplitMix) -> Float {
     (0..<6).reduce(0) { sum, _ in sum + Float.random(in: -1...1, using: &generator) } / 1.414
   }
   let offset = (0..<dimensions).map { _ in 0.3 * normal(&shape) }
   let clusters = (0..<8).map { _ in (0..<dimensions).map { _ in 0.6 * normal(&shape) } }
   let scales = (0..<dimensions).map { 0.3 + 2 / Float($0 % 40 + 1) }
-  var generator = SplitMix64(seed: seed)
+  var generator = SplitMix(seed: seed)
   return (0..<count).map { _ in
     let cluster = clusters[Int.random(in: 0..<8, using: &generator)]
     var vector = (0..<dimensions).map { offset[$0] + cluster[$0] + 0.5 * scales[$0] * normal(&generator) }
