@@ -58,7 +58,7 @@ extension SegmentIndex {
   ) -> SearchPlanner.Way {
     // What most searches are needs no estimates.
     if filter == nil, case .hnsw(let graph) = structure, parameters.plan == nil, !parameters.isExact,
-      vectorCount > 64 * graph.limits(parameters, k: k).ef
+      vectorCount > 64 * graph.limits(parameters, k: k, isFiltered: false).ef
     {
       return SearchPlanner.Way(plan: .graph, walkBudget: vectorCount, next: .exact)
     }
@@ -107,7 +107,7 @@ extension SegmentIndex {
     _ graph: HNSWGraph, _ query: PreparedQuery, k: Int, _ parameters: SearchParameters, filter: EntryFilter?,
     _ way: SearchPlanner.Way, into hits: UnsafeMutablePointer<Hit>, counters: inout SearchCounters
   ) throws(SegmentError) -> SegmentOutcome? {
-    let limits = graph.limits(parameters, k: k)
+    let limits = graph.limits(parameters, k: k, isFiltered: isSelective(filter))
     let scratch = self.scratch.take(parameters.stop)
     defer { self.scratch.give(scratch) }
     let walk = unsafe GraphWalk(graph.layers, coded, scratch.prepare(query), scratch)

@@ -44,7 +44,11 @@ package import VidxVectors
 }
 
 extension SlotCodes {
-  /// Offers the rows to `nearest` that may be among its k, all of which are coded.
+  /// Of the bounds so many times is allowed for: what is within them in 94 of 100 cases is so in 995 of 1,000.
+  private static let width: Float = 1.5
+
+  /// Offers the rows to `nearest` that may be among its k, all of which are coded. What it holds already leaves the less
+  /// to be scored.
   /// - Parameter passing: the slots that may be; nil for all.
   /// - Throws: `SegmentError.stopped` only.
   /// - Complexity: O(slots x dimensions) bytes; allocates nothing from the second scan on.
@@ -81,6 +85,7 @@ extension SlotCodes {
   private func look(_ start: Int, _ size: Int, _ scan: SlotScan) {
     let (scores, errors, ids) = unsafe (scan.scores, scan.errors, scan.ids)
     unsafe kernels.boundedRows(scan.query.raw, code(start), rowBytes, size, scores, errors)
+    for i in 0..<size { unsafe errors[i] *= Self.width }
     let near = unsafe vidx_select_of_products(errors, scores, size, scan.memory.found.limit, ids)
     // Gathered in place: the places ascend.
     for i in 0..<near {
@@ -94,6 +99,7 @@ extension SlotCodes {
   /// Looks at the codes of some slots.
   private func look(_ slots: UnsafePointer<UInt32>, _ size: Int, _ scan: SlotScan) {
     unsafe kernels.boundedIDs(scan.query.raw, code(0), rowBytes, slots, size, scan.scores, scan.errors)
+    for i in 0..<size { unsafe scan.errors[i] *= Self.width }
     unsafe scan.memory.found.take(scan.scores, scan.errors, slots, size)
   }
 

@@ -1,10 +1,10 @@
 package import VidxVectors
 
-/// Codes of vectors that lie in slots of memory, change and move: a scan reads them, a quarter of the vectors, and scores
-/// in full what they select.
+/// Codes of vectors that lie in slots of memory, change and move: a scan reads them, a twentieth of the vectors, and
+/// scores in full what they select.
 ///
-/// The codec is int8, whose bounds hold always (docs/CODECS.md, "Bounds"): a scan finds what scoring all vectors would,
-/// to the last bit. One thread changes them while no other scans.
+/// The codec is rabitq, whose bounds hold nearly always (docs/CODECS.md, "Bounds"): a scan beside searches that are not
+/// exact either. One thread changes them while no other scans.
 @safe package final class SlotCodes: @unchecked Sendable {
   // @unchecked: the owner sees to it that nobody scans while one thread changes them.
   /// Slots that are coded: the first ones.
@@ -17,16 +17,19 @@ package import VidxVectors
   private var capacity = 0
   private var memory = AlignedBuffer(byteCount: 0)
 
-  private static let codec = Codec.int8
+  private static let codec = Codec.rabitq
+  /// A row's factors outweigh what the code of fewer dimensions saves.
+  private static let fewestDimensions = 64
   /// Slots looked at at once.
   static let block = 512
   /// Slots looked at between two looks whether the search is to go on.
   static let slotsBetweenLooks = 16 * block
 
   /// nil where codes are of no use: under l1, of which they tell nothing, and of few dimensions.
-  package init?(_ metric: Metric, dimensions: Int) {
-    guard Self.codec(metric, dimensions: dimensions) == Self.codec,
-      let parameters = try? CodecParameters.standard(Self.codec, metric, dimensions: dimensions, origin: nil),
+  /// - Parameter origin: what is coded around: the mean of the vectors, more or less.
+  package init?(_ metric: Metric, dimensions: Int, origin: [Float]) {
+    guard Self.codec.supports(metric), dimensions >= Self.fewestDimensions,
+      let parameters = try? CodecParameters.standard(Self.codec, metric, dimensions: dimensions, origin: origin),
       let kernels = try? CodeKernels(Self.codec, metric)
     else { return nil }
     self.kernels = kernels
@@ -34,14 +37,6 @@ package import VidxVectors
     encoder = CodeEncoder(CodecSpace(parameters))
     rowBytes = Self.codec.rowBytes(dimensions: dimensions)
   }
-
-  /// What vectors over which nothing is built are coded with: f32, which means not at all, where codes are of no use.
-  package static func codec(_ metric: Metric, dimensions: Int) -> Codec {
-    codec.supports(metric) && dimensions >= fewestDimensions ? codec : .f32
-  }
-
-  /// Of fewer dimensions a row's factors outweigh what its code saves.
-  private static let fewestDimensions = 32
 
   var space: CodecSpace { encoder.space }
 
@@ -91,7 +86,7 @@ package import VidxVectors
         vectors, stride: stride, count: slots.count, rows: memory.bytes + slots.lowerBound * rowBytes,
         rowStride: rowBytes)
     } catch {
-      preconditionFailure("int8 codes every vector")
+      preconditionFailure("rabitq codes every vector")
     }
   }
 }

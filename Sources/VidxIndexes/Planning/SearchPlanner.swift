@@ -116,7 +116,9 @@ struct SearchPlanner {
     exact = Self.exact(index, passing, k: k, costs)
     if parameters.isExact { return }
     if case .hnsw(let found) = index.structure {
-      graph = Self.graph(found, parameters, k: k, share: share, costs)
+      let isFiltered = index.isSelective(filter)
+      graph = Self.graph(
+        found, share: share, k: k, costs, ef: { found.limits(parameters, k: $0, isFiltered: isFiltered).ef })
     }
     if let found = index.lists, let reach = found.reach, index.usesReach(parameters, filter) {
       let base = index.reachBase(reach, parameters)
@@ -145,15 +147,16 @@ struct SearchPlanner {
     return Estimate(plan: .exact, scores: passing, nanoseconds: isCoded ? min(byVectors, byCodes) : byVectors)
   }
 
+  /// - Parameter ef: candidates kept for so many rows.
   private static func graph(
-    _ graph: HNSWGraph, _ parameters: SearchParameters, k: Int, share: Double, _ costs: ScoreCosts
+    _ graph: HNSWGraph, share: Double, k: Int, _ costs: ScoreCosts, ef: (Int) -> Int
   ) -> Estimate {
     let calibration = graph.calibration
-    let ef = graph.limits(parameters, k: min(k, calibration.k)).ef
-    let step = calibration.steps.first { Int($0.ef) >= ef } ?? calibration.steps.last
-    let known = step.map { Double($0.distances) * max(Double(ef) / Double(max($0.ef, 1)), 1) } ?? 16 * Double(ef)
-    let further = Double(graph.limits(parameters, k: k).ef - ef) * Double(graph.parameters.baseDegree) * freshLinks
-    let scores = (known + further) * walkFactor(share: share)
+    let measured = ef(min(k, calibration.k))
+    let step = calibration.steps.first { Int($0.ef) >= measured } ?? calibration.steps.last
+    let known = step.map { Double($0.distances) * max(Double(measured) / Double(max($0.ef, 1)), 1) }
+    let further = Double(ef(k) - measured) * Double(graph.parameters.baseDegree) * freshLinks
+    let scores = ((known ?? 16 * Double(measured)) + further) * walkFactor(share: share)
     return Estimate(
       plan: .graph, scores: scores, nanoseconds: scores * costs.node + costs.start + costs.reranking(k: k) / 3)
   }

@@ -12,21 +12,27 @@ internal import VidxSegments
 /// A writer that never pauses brings rows faster than a graph is built over them. What is not merged is scanned by
 /// every search, so something has to give way: writers do, each commit by so much that about as many rows come as are
 /// merged (the delayed writes of log-structured merge trees). Who pauses now and then never waits: nothing does before
-/// as many rows have come during one merge as are worth the next (docs/decisions/0011-back-pressure.md).
+/// as many rows have come during one merge as are worth the next. What were too many counts on in the merge that follows
+/// at once, so that no more come during it than it takes in (docs/decisions/0011-back-pressure.md).
 enum MergeBacklog {
   /// Of a merge that is at work.
   struct Work: Equatable {
     /// Rows that may come meanwhile without waiting.
     let room: Int
-    /// That have come.
-    var rows = 0
+    /// That have come, and those that were too many in the merge before.
+    private(set) var rows: Int
     /// When the next writer need not wait for those before it, in microseconds.
     private var free = 0
 
     /// - Parameters:
     ///   - merging: rows that are linked: the more, the longer it takes. A fourth of them leaves the next merge less.
     ///   - worth: rows that are worth a merge.
-    init(merging: Int, worth: Int) { room = max(worth, merging / 4) }
+    ///   - new: of those that are linked the ones that nothing was built over yet.
+    ///   - before: the work of the merge that has just ended, of the same index.
+    init(merging: Int, new: Int, worth: Int, following before: Work? = nil) {
+      room = max(worth, merging / 4)
+      rows = before.map { max(min($0.rows - $0.room, new - worth), 0) } ?? 0
+    }
 
     /// Counts rows of a commit: for each a quarter of a millisecond where twice as many have come as there is room for,
     /// four times that where three times, nothing where there was room.
@@ -60,7 +66,12 @@ enum MergeBacklog {
     let number: Int
     /// The child of a fork has nobody who merges.
     let process: Int
+    /// When the merge ended, in microseconds; nil while it is at work.
+    var end: Int?
   }
+
+  /// Merges that begin later than so many microseconds after another has ended do not follow it.
+  private static let pause = 1_000_000
 
   /// Touched by who is alone at the fork gate only, so that the child of a fork does not find it locked.
   private static let entries = Locked<[Key: Entry]>([:])
@@ -70,24 +81,29 @@ enum MergeBacklog {
 
   /// Runs a merge of an index: writers that are ahead of it wait.
   /// - Parameters:
-  ///   - rows: that it links.
-  ///   - worth: that are worth a merge.
+  ///   - rows: that it links, and how many of them are new.
+  ///   - worth: rows that are worth a merge.
   static func merging<Result>(
-    path: String?, index: String, rows: Int, worth: Int, _ body: () throws -> Result
+    path: String?, index: String, rows: (linked: Int, new: Int), worth: Int, _ body: () throws -> Result
   ) rethrows -> Result {
     guard let path else { return try body() }
     let key = Key(path: path, index: Array(index.utf8))
     let number = numbers.wrappingAdd(1, ordering: .relaxed).newValue
-    let work = Work(merging: rows, worth: worth)
+    let begin = now
     ForkGate.alone { process in
-      entries.withLock { $0[key] = Entry(work: work, number: number, process: process) }
+      entries.withLock { entries in
+        entries = entries.filter { $0.value.process == process && $0.value.end ?? begin > begin - pause }
+        let before = entries[key].flatMap { $0.end == nil ? nil : $0.work }
+        let work = Work(merging: rows.linked, new: rows.new, worth: worth, following: before)
+        entries[key] = Entry(work: work, number: number, process: process)
+      }
     }
     atWork.wrappingAdd(1, ordering: .relaxed)
     // Also behind one that failed: nobody waits for what does not come about.
     defer {
       atWork.wrappingSubtract(1, ordering: .relaxed)
       ForkGate.alone { _ in
-        entries.withLock { if $0[key]?.number == number { $0[key] = nil } }
+        entries.withLock { if $0[key]?.number == number { $0[key]?.end = now } }
       }
     }
     return try body()
@@ -101,7 +117,7 @@ enum MergeBacklog {
     let now = Self.now
     return ForkGate.alone { process in
       entries.withLock { entries in
-        guard entries[key]?.process == process else { return 0 }
+        guard let entry = entries[key], entry.process == process, entry.end == nil else { return 0 }
         return entries[key]?.work.add(rows, now: now) ?? 0
       }
     }

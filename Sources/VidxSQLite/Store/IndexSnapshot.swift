@@ -179,8 +179,8 @@ package final class IndexSnapshot: @unchecked Sendable {
       do throws(SegmentError) {
         try delta.reading { () throws(SegmentError) in
           try delta.search(
-            query, passing: filter?.deltaSlots, stop: parameters.stop, nearest: &memory.nearest,
-            counters: &report.counters)
+            query, passing: filter?.deltaSlots, mustBeExact: report.exact, stop: parameters.stop,
+            nearest: &memory.nearest, counters: &report.counters)
         }
       } catch { throw .segment(index: table, error) }
     }
@@ -280,28 +280,31 @@ package final class IndexSnapshot: @unchecked Sendable {
     report: inout SearchReport
   ) throws(StoreError) -> [[Hit]] {
     let k = min(k, rowCount)
-    var found = [[Hit]](repeating: [], count: queries.count)
-    if k <= 0 { return found }
+    var found = [(hits: [Hit], isExact: Bool)](repeating: ([], true), count: queries.count)
+    if k <= 0 { return found.map(\.hits) }
     for segment in segments {
       guard let passing = segment.passing(filter) else { continue }
       do throws(SegmentError) {
         let answers = try segment.index.search(
           queries, k: k, parameters: parameters, filter: passing.filter, threads: threads)
         for i in found.indices {
-          found[i] += try complete(answers[i], segment.index, queries[i], k, passing, parameters.stop, &report)
+          let whole = try complete(answers[i], segment.index, queries[i], k, passing, parameters.stop, &report)
+          found[i].hits += whole.hits
+          if whole.plan != .exact { found[i].isExact = false }
         }
       } catch { throw .segment(index: table, error) }
     }
     let slots = filter?.deltaSlots
     guard let delta, (slots?.count ?? slotCount) > 0 else {
-      return segments.count == 1 ? found : found.map { Self.nearest($0, k) }
+      return segments.count == 1 ? found.map(\.hits) : found.map { Self.nearest($0.hits, k) }
     }
     do throws(SegmentError) {
       let new = try delta.reading { () throws(SegmentError) in
-        try delta.search(queries, k: k, passing: slots, stop: parameters.stop, threads: threads)
+        try delta.search(
+          queries, k: k, beside: found, passing: slots, stop: parameters.stop, threads: threads)
       }
       for new in new { report.counters += new.counters }
-      return zip(found, new).map { Self.nearest($0 + $1.hits, k) }
+      return new.map(\.hits)
     } catch { throw .segment(index: table, error) }
   }
 
@@ -309,13 +312,14 @@ package final class IndexSnapshot: @unchecked Sendable {
   private func complete(
     _ answer: BatchAnswer, _ index: SegmentIndex, _ query: PreparedQuery, _ k: Int, _ passing: PassingRows,
     _ stop: SearchStop?, _ report: inout SearchReport
-  ) throws(SegmentError) -> [Hit] {
+  ) throws(SegmentError) -> (hits: [Hit], plan: SegmentPlan) {
     report.counters += answer.counters
     if answer.answer.exact || answer.answer.hits.count >= min(k, passing.count) {
       report.add(answer.answer.plan)
-      return answer.answer.hits
+      return (answer.answer.hits, answer.answer.plan)
     }
-    return try index.searchExact(query, k: k, filter: passing.filter, stop: stop, counters: &report.counters)
+    let hits = try index.searchExact(query, k: k, filter: passing.filter, stop: stop, counters: &report.counters)
+    return (hits, .exact)
   }
 
   private static func nearest(_ hits: [Hit], _ k: Int) -> [Hit] { Array(hits.sorted(by: Hit.isNearer).prefix(k)) }

@@ -103,11 +103,12 @@ extension IndexStore {
     definition.configuration.kind != .flat && view.index.configuration.kind == .flat
   }
 
+  /// With codes that take no time to make, since until it is merged all of it is scanned.
   private func buildUnbuilt(_ source: any VectorSource) throws -> PublishedSegment {
     var configuration = definition.configuration
     if configuration.kind != .flat {
       configuration.kind = .flat
-      configuration.codec = .fixed(SlotCodes.codec(configuration.metric, dimensions: configuration.dimensions))
+      configuration.codec = .fixed(Codec.int8.supports(configuration.metric) ? .int8 : .f32)
     }
     return try buildSegment(source, configuration: configuration, base: nil, options: BuildOptions(threads: 1))
   }

@@ -71,7 +71,8 @@ extension IndexStore {
   /// `mergeOutsideTransaction` of what a policy has chosen; writers that are ahead of it wait meanwhile.
   func mergeUnasked(_ plan: MergePlan, _ policy: MergePolicy, options: BuildOptions, _ manners: MergeManners) throws {
     let path = connection.filename(schema: schema)
-    try MergeBacklog.merging(path: path, index: table, rows: plan.linkedRowCount, worth: policy.deltaRows) {
+    let rows = (linked: plan.linkedRowCount, new: plan.newRowCount)
+    try MergeBacklog.merging(path: path, index: table, rows: rows, worth: policy.deltaRows) {
       try mergeOutsideTransaction(plan, options: options, manners)
     }
   }

@@ -94,9 +94,10 @@ extension IndexStore {
   ) throws(SegmentError) {
     guard let first = searches.first, delta.slotCount > 0 else { return }
     let found = try delta.search(
-      queries, k: first.k, passing: first.filter?.deltaSlots, stop: first.request.parameters.stop, threads: threads)
+      queries, k: first.k, beside: searches.map { (hits: $0.hits, isExact: $0.plan == .exact) },
+      passing: first.filter?.deltaSlots, stop: first.request.parameters.stop, threads: threads)
     for (search, found) in zip(searches, found) {
-      search.hits += found.hits
+      search.hits = found.hits
       search.counters += found.counters
     }
   }
@@ -247,9 +248,11 @@ private final class StoreSearch {
   func add(_ delta: DeltaCache) throws(SegmentError) {
     if k == 0 || delta.slotCount == 0 { return }
     var nearest = TopK(k: k)
+    for hit in hits { nearest.offer(hit) }
     try delta.search(
-      query, passing: filter?.deltaSlots, stop: request.parameters.stop, nearest: &nearest, counters: &counters)
-    hits += nearest.sorted()
+      query, passing: filter?.deltaSlots, mustBeExact: plan == .exact, stop: request.parameters.stop,
+      nearest: &nearest, counters: &counters)
+    hits = nearest.sorted()
   }
 
   func answer(metric: Metric) -> StoreAnswer {

@@ -4,12 +4,15 @@ import VidxVectors
 
 /// The delta in memory, and the state of the database it agrees with.
 struct LoadedDelta {
-  let cache: DeltaCache
+  private(set) var cache: DeltaCache
   var token: UInt64
   var mark: UInt64
   var stamp: Int64
   /// Rows of a transaction that is not committed may be in it: if that is rolled back, it is of no use.
   var isUncommitted: Bool
+
+  /// Codes more of it, unless others may be reading it.
+  mutating func code() { if isKnownUniquelyReferenced(&cache) { cache.code() } }
 }
 
 extension IndexStore {
@@ -34,7 +37,10 @@ extension IndexStore {
     if settled?.mark != revision.settledMark {
       settled = try readSettled(revision, reusing: settled?.views ?? [])
     }
-    if includingDelta { try refreshDelta(revision) }
+    if includingDelta {
+      verifyAhead()
+      try refreshDelta(revision)
+    }
     return try body(revision)
   }
 
@@ -43,7 +49,10 @@ extension IndexStore {
   func refreshToSearch() throws {
     try flush()
     let mark = CommitMark(connection, schema: schema)
-    if let mark, mark == searchedMark, settled != nil, let delta, !delta.isUncommitted { return }
+    if let mark, mark == searchedMark, settled != nil, let loaded = delta, !loaded.isUncommitted {
+      delta?.code()
+      return
+    }
     searchedMark = nil
     searchedMark = try refresh(includingDelta: true) { _ -> CommitMark? in
       CommitMark(whileReading: connection, schema: schema)
@@ -70,6 +79,14 @@ extension IndexStore {
 
   /// The segments of the state last refreshed to.
   var views: [SegmentView] { settled?.views ?? [] }
+
+  private func verifyAhead() {
+    for index in unverified {
+      // What is damaged throws where a search reads it.
+      do throws(SegmentError) { try index.verifyAhead() } catch { continue }
+    }
+    unverified = []
+  }
 
   private func refreshDelta(_ revision: Revision) throws {
     let isWriting = connection.isWriting(schema: schema)

@@ -18,6 +18,8 @@ package final class IndexStore {
 
   /// Caches, each valid as long as its mark is that of the revision in the database.
   var settled: Settled?
+  /// Segments that have come since others were opened, and that no search has seen yet.
+  var unverified: [SegmentIndex] = []
   var delta: LoadedDelta?
   /// The state of the database that both were last brought up to for a search outside any transaction.
   var searchedMark: CommitMark?

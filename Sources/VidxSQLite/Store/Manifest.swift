@@ -19,6 +19,8 @@ extension IndexStore {
     let manifest = try tables.statement(.segments)
     defer { manifest.reset() }
     var views: [SegmentView] = []
+    let waiting = unverified
+    unverified = []
     var (ids, names) = (Set<Int64>(), Set<String>())
     while try manifest.step() {
       let fileName = try manifest.textOrNull(1) ?? ""
@@ -27,6 +29,8 @@ extension IndexStore {
         throw StoreError.repeatedSegment(index: table, file: fileName)
       }
       let index = try opened[fileName] ?? openSegment(fileName, entryCount: manifest.int64(2))
+      let isNew = !opened.isEmpty && opened[fileName] == nil
+      if isNew || waiting.contains(where: { $0 === index }) { unverified.append(index) }
       views.append(SegmentView(id: manifest.int64(0), fileName: fileName, index: index))
     }
     try readTombstones(into: views)

@@ -13,14 +13,14 @@ struct MergeBacklogTests {
   init() throws { database = try TestDatabase() }
 
   @Test func nobodyWaitsWhileThereIsRoom() {
-    var work = MergeBacklog.Work(merging: 100, worth: 1_000)
+    var work = MergeBacklog.Work(merging: 100, new: 100, worth: 1_000)
     #expect((0..<10).map { work.add(100, now: $0) } == Array(repeating: 0, count: 10))
     #expect(work.add(1, now: 20) == 0, "a thousandth too many is worth no wait")
   }
 
   @Test("Each row waits by the square of what is too much")
   func waitsGrow() {
-    var work = MergeBacklog.Work(merging: 0, worth: 1_000)
+    var work = MergeBacklog.Work(merging: 0, new: 0, worth: 1_000)
     _ = work.add(1_000, now: 0)
     _ = work.add(999, now: 0)
     #expect(work.add(1, now: 10_000_000) == 250)
@@ -30,7 +30,7 @@ struct MergeBacklogTests {
 
   @Test("Writers wait one behind the other")
   func waitsAddUp() {
-    var work = MergeBacklog.Work(merging: 0, worth: 1)
+    var work = MergeBacklog.Work(merging: 0, new: 0, worth: 1)
     _ = work.add(1_000, now: 0)
     var now = 20_000_000
     #expect((0..<5).map { _ in work.add(1, now: now) } == [4_000, 8_000, 12_000, 16_000, 20_000])
@@ -40,7 +40,7 @@ struct MergeBacklogTests {
 
   @Test("No row waits longer than 4 ms, no commit longer than ten seconds")
   func waitsAreBounded() {
-    var work = MergeBacklog.Work(merging: 0, worth: 1)
+    var work = MergeBacklog.Work(merging: 0, new: 0, worth: 1)
     #expect(work.add(1_000, now: 0) == 4_000_000)
     #expect(work.add(1_000_000, now: 0) == 10_000_000)
     #expect(work.add(Int.max / 2, now: 0) == 10_000_000)
@@ -49,14 +49,53 @@ struct MergeBacklogTests {
 
   @Test("A merge of many leaves room for a fourth of them")
   func roomGrowsWithTheMerge() {
-    var work = MergeBacklog.Work(merging: 100_000, worth: 1_000)
+    var work = MergeBacklog.Work(merging: 100_000, new: 100_000, worth: 1_000)
     #expect(work.add(25_000, now: 0) == 0)
     #expect(work.add(25_000, now: 0) > 0)
   }
 
+  @Test("What was too much during one merge, and waits in the next, counts in that")
+  func aMergeFollowsAnother() {
+    func following(_ before: MergeBacklog.Work, new: Int) -> Int {
+      var work = MergeBacklog.Work(merging: new, new: new, worth: 1_000, following: before)
+      return work.add(1, now: 60_000_000)
+    }
+    var work = MergeBacklog.Work(merging: 0, new: 0, worth: 1_000)
+    _ = work.add(4_000, now: 0)
+    #expect(following(work, new: 4_000) > 1_000, "three thousand were too many")
+    #expect((250...300).contains(following(work, new: 3_000)), "two thousand of them are still there")
+    #expect(following(work, new: 2_000) == 0)
+    #expect(following(work, new: 0) == 0, "another has merged them")
+    work = MergeBacklog.Work(merging: 4_000, new: 4_000, worth: 1_000, following: work)
+    #expect((250...300).contains(following(work, new: 4_000)), "each merge has taken a thousand in")
+  }
+
+  @Test func onlyWhatFollowsAtOnceCounts() throws {
+    let link = LibraryLink()
+    let connection = try open(link: link)
+    try connection.execute("CREATE VIRTUAL TABLE v USING vidx(dimensions = 2, metric = l2)")
+    try merging(10) { try connection.transaction { try Self.insert(1...60, connection) } }
+    #expect(link.takeOwed() > 0)
+    try connection.transaction { try Self.insert(61...100, connection) }
+    #expect(link.takeOwed() == 0, "nobody merges")
+    try merging(10, new: 100) {
+      try connection.transaction { try Self.insert(101...101, connection) }
+      #expect(link.takeOwed() > 1_000, "fifty were too many")
+    }
+    try merging(1_000) {
+      try connection.transaction { try Self.insert(102...102, connection) }
+      #expect(link.takeOwed() == 0)
+    }
+    usleep(1_100_000)
+    try merging(10, new: 100) {
+      try connection.transaction { try Self.insert(103...103, connection) }
+      #expect(link.takeOwed() == 0)
+    }
+  }
+
   /// One that merges, for a test, as long as the body runs: of `worth` rows.
-  private func merging(_ worth: Int, _ body: () throws -> Void) rethrows {
-    try MergeBacklog.merging(path: database.path, index: "v", rows: 0, worth: worth, body)
+  private func merging(_ worth: Int, new: Int = 0, _ body: () throws -> Void) rethrows {
+    try MergeBacklog.merging(path: database.path, index: "v", rows: (0, new), worth: worth, body)
   }
 
   private func open(
@@ -125,7 +164,7 @@ struct MergeBacklogTests {
       let path = database.path
       let begun = Locked(false)
       let thread = PlainThread {
-        MergeBacklog.merging(path: path, index: "v", rows: 0, worth: 1) {
+        MergeBacklog.merging(path: path, index: "v", rows: (0, 0), worth: 1) {
           begun.withLock { $0 = true }
           while !ended.withLock({ $0 }) { usleep(1_000) }
         }
