@@ -77,8 +77,8 @@ package import VidxVectors
       vectorCount: description.indexKind == .hnsw ? description.vectorCount : 0, space: coded.space)
   }
 
-  /// Verifies all that searches read everywhere, links and codes, where it is little: of a segment that takes the place of
-  /// others while searches go on, the first hundred would wait for it block by block.
+  /// Verifies all that searches read everywhere, links and codes, where it is little: of a segment that takes the place
+  /// of others while searches go on, the first hundred would wait for it block by block.
   package func verifyAhead() throws(SegmentError) {
     var sections = [coded.rows.section, lists?.centroids]
     if case .hnsw(let graph) = structure { sections.append(graph.baseLinks) }

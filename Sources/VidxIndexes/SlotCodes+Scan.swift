@@ -47,8 +47,8 @@ extension SlotCodes {
   /// Of the bounds so many times is allowed for: what is within them in 94 of 100 cases is so in 995 of 1,000.
   private static let width: Float = 1.5
 
-  /// Offers the rows to `nearest` that may be among its k, all of which are coded. What it holds already leaves the less
-  /// to be scored.
+  /// Offers the rows to `nearest` that may be among its k, all of which are coded. What it holds already leaves the
+  /// less to be scored.
   /// - Parameter passing: the slots that may be; nil for all.
   /// - Throws: `SegmentError.stopped` only.
   /// - Complexity: O(slots x dimensions) bytes; allocates nothing from the second scan on.

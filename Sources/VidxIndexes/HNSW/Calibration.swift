@@ -182,8 +182,8 @@ extension HNSWGraph {
   /// - Parameter isFiltered: only some of the vectors pass.
   func limits(_ parameters: SearchParameters, k: Int, isFiltered: Bool) -> WalkLimits {
     guard parameters.efSearch == nil, let recall = parameters.targetRecall else {
-      // The last of many is missed more often than the last of ten: at 100 of 100 candidates recall@100 was 0.948. Where
-      // some pass, 120 found 0.986, when the same rows, found without the filter and checked, were 0.999.
+      // The last of many is missed more often than the last of ten: at 100 of 100 candidates recall@100 was 0.948.
+      // Where some pass, 120 found 0.986, when the same rows, found without the filter and checked, were 0.999.
       let ef = parameters.efSearch ?? max(SearchParameters.defaultEfSearch, k + k / (isFiltered ? 2 : 5))
       return WalkLimits(ef: max(ef, k) + calibration.spare)
     }

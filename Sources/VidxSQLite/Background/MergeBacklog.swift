@@ -12,8 +12,8 @@ internal import VidxSegments
 /// A writer that never pauses brings rows faster than a graph is built over them. What is not merged is scanned by
 /// every search, so something has to give way: writers do, each commit by so much that about as many rows come as are
 /// merged (the delayed writes of log-structured merge trees). Who pauses now and then never waits: nothing does before
-/// as many rows have come during one merge as are worth the next. What were too many counts on in the merge that follows
-/// at once, so that no more come during it than it takes in (docs/decisions/0011-back-pressure.md).
+/// as many rows have come during one merge as are worth the next. What were too many counts on in the merge that
+/// follows at once, so that no more come during it than it takes in (docs/decisions/0011-back-pressure.md).
 enum MergeBacklog {
   /// Of a merge that is at work.
   struct Work: Equatable {

@@ -53,8 +53,8 @@ struct DeltaCacheTests {
     }
   }
 
-  /// Puts, changes and removals between scans by codes: the answer is nearly always that of scoring every vector, and to
-  /// the last bit where it has to be.
+  /// Puts, changes and removals between scans by codes: the answer is nearly always that of scoring every vector, and
+  /// to the last bit where it has to be.
   @Test(arguments: [Metric.cosine, .l2, .innerProduct, .l1])
   func codesFindWhatVectorsDo(metric: Metric) throws {
     let dimensions = 96
