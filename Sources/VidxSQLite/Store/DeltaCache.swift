@@ -25,6 +25,8 @@ import VidxVectors
   private var slots: [Int64: UInt32] = [:]
   /// Codes of the slots, where there are many of them.
   private var codes: SlotCodes?
+  /// Whether there are codes for such vectors.
+  private var mayCode = true
 
   /// Counts what other threads have read.
   private let reads = Atomic<UInt64>(0)
@@ -138,9 +140,12 @@ import VidxVectors
   /// to wait for all of them; of many all.
   /// - Complexity: some 3 us for a vector of 384 dimensions.
   func code() {
-    if slotCount < Self.fewestCoded { return }
+    if slotCount < Self.fewestCoded || !mayCode { return }
     if codes == nil { codes = SlotCodes(metric, dimensions: dimensions, origin: mean()) }
-    guard let codes else { return }
+    guard let codes else {
+      mayCode = false
+      return
+    }
     let missing = slotCount - codes.count
     let count = missing > Self.fewestCoded ? slotCount : codes.count + min(missing, Self.codedAtOnce)
     unsafe codes.extend(to: count, floats, stride: stride)
@@ -157,11 +162,13 @@ import VidxVectors
   /// Fewer vectors are scored as fast as codes are, and what those select.
   private static let fewestCoded = 512
 
+  /// The mean of the vectors, of the first some thousands.
   private func mean() -> [Float] {
+    let count = min(slotCount, 4_096)
     var sums = [Float](repeating: 0, count: dimensions)
-    for slot in 0..<slotCount {
+    for slot in 0..<count {
       let vector = unsafe floats + slot * stride
-      for i in 0..<dimensions { unsafe sums[i] += vector[i] / Float(slotCount) }
+      for i in 0..<dimensions { unsafe sums[i] += vector[i] / Float(count) }
     }
     return sums
   }

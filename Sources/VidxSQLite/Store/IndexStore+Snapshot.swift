@@ -49,7 +49,8 @@ extension IndexStore {
   func refreshToSearch() throws {
     try flush()
     let mark = CommitMark(connection, schema: schema)
-    if let mark, mark == searchedMark, settled != nil, let loaded = delta, !loaded.isUncommitted {
+    // Not bound to a name, which would be another reference to what is to be coded.
+    if let mark, mark == searchedMark, settled != nil, delta?.isUncommitted == false {
       delta?.code()
       return
     }
