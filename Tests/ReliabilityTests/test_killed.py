@@ -73,16 +73,18 @@ class Child:
         self.process = os.fork()
         if self.process == 0:
             os.close(self.reading)
+            os.setpgid(0, 0)
             try:
                 body(writing)
             except BaseException as error:
                 os.write(writing, f"!{type(error).__name__}: {error}".encode()[:4000])
             os._exit(1)
+        os.setpgid(self.process, 0)
         os.close(writing)
 
     def kill(self):
-        """Everything it told."""
-        os.kill(self.process, signal.SIGKILL)
+        """Everything it told. What it has started is killed, too: a `vidx optimize` would go on beside what follows."""
+        os.killpg(self.process, signal.SIGKILL)
         os.waitpid(self.process, 0)
         with open(self.reading, "rb") as pipe:
             return pipe.read().decode()

@@ -120,19 +120,24 @@ extension IndexStore {
   /// transaction.
   ///
   /// What happened since step 1 stays: rows added or replaced since are in the delta under a later stamp and are left
-  /// there; rows deleted or replaced since get a tombstone in their new segment; segments added since are kept.
-  /// - Throws: `StoreError.overtaken` when a segment it was built from is gone, or the index is another one by now;
+  /// there; rows deleted or replaced since get a tombstone in their new segment; segments added since are kept. Rows
+  /// that another process has merged since are left to where it put them, and get a tombstone, too: a merge of new rows
+  /// does not undo a longer one.
+  /// - Throws: `StoreError.overtaken` when another merge took most of the rows, or the index is another one by now;
   ///   nothing is changed then.
   package func commitMerge(_ plan: MergePlan, _ published: [PublishedSegment]) throws {
     // Stamps begin anew: those of another index would be taken for what was merged.
     guard try readIdentity() == plan.identity else { throw StoreError.overtaken(index: table) }
     let revision = try refresh(includingDelta: false)
     let unchanged = try rowsOfDeltaUntil(plan.revision)
-    let dead = try rowsDeadSince(plan, unchanged: unchanged)
+    let kept = partsLeft(of: plan)
+    let dead = try rowsDeadSince(plan, left: kept, unchanged: unchanged)
+    let isOvertaken = kept.count < plan.parts.count || (unchanged.isEmpty && !plan.deltaIDs.isEmpty)
+    if isOvertaken && 2 * dead.count >= plan.rowCount { throw StoreError.overtaken(index: table) }
     let indexes = try settling { try published.map { try SegmentIndex.open(path: $0.path) } }
     let tombstones = try settling { try indexes.map { index in try dead.compactMap { try index.entry(ofRowID: $0) } } }
     try forgetSweptFiles()
-    for part in plan.parts {
+    for part in kept {
       for query in [ShadowTables.Query.retire, .deleteTombstones, .deleteSegment] {
         let statement = try tables.statement(query)
         try statement.bind(part.id, at: 1)
@@ -157,20 +162,28 @@ extension IndexStore {
     try write(next)
   }
 
-  /// The row ids that the merged segment holds although they have died or changed meanwhile.
+  /// What the index still consists of.
+  private func partsLeft(of plan: MergePlan) -> [MergePlan.Part] {
+    let current = Dictionary(uniqueKeysWithValues: views.map { ($0.id, $0.fileName) })
+    return plan.parts.filter { current[$0.id] == $0.fileName }
+  }
+
+  /// The row ids that the merged segment holds although they have died or changed meanwhile, or are in another segment
+  /// by now.
   /// - Parameter unchanged: the rows of the delta that are as they were.
-  private func rowsDeadSince(_ plan: MergePlan, unchanged: Set<Int64>) throws -> [Int64] {
+  private func rowsDeadSince(
+    _ plan: MergePlan, left: [MergePlan.Part], unchanged: Set<Int64>
+  ) throws -> [Int64] {
     let current = Dictionary(uniqueKeysWithValues: views.map { ($0.id, $0) })
+    let left = Set(left.map(\.id))
     var dead: [Int64] = []
     for part in plan.parts {
-      guard let view = current[part.id], view.fileName == part.fileName else {
-        throw StoreError.overtaken(index: table)
-      }
+      let view = left.contains(part.id) ? current[part.id] : nil
       // Rows of a segment only ever die, so as many as before are the same as before.
-      if view.liveCount == part.live.count { continue }
+      if let view, view.liveCount == part.live.count { continue }
       try settling {
         try part.live.forEach { entry in
-          if !view.isLive(entry) { dead.append(try view.index.rowID(ofEntry: entry)) }
+          if view?.isLive(entry) != true { dead.append(try part.index.rowID(ofEntry: entry)) }
         }
       }
     }

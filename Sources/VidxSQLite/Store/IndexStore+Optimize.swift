@@ -41,13 +41,24 @@ extension IndexStore {
   }
 
   /// Merges without holding the write lock: builds beside the database from a snapshot, then swaps in a short
-  /// transaction of its own, carrying over what changed meanwhile. Sweeps files that are not needed any more.
+  /// transaction of its own, carrying over what changed meanwhile. Sweeps files that are not needed any more. What
+  /// another process merges first is planned again, some times.
   /// - Throws: as `optimize`; `StoreError.insideTransaction` when one is open; `.overtaken`. The index is then as it
   ///   was.
   package func optimizeOutsideTransaction(options: BuildOptions = BuildOptions()) throws {
     guard connection.isAutocommit else { throw StoreError.insideTransaction(index: table) }
     let options = try completed(options)
-    try eachMerge(options) { plan in try mergeOutsideTransaction(plan, options: options) }
+    let identity = try readIdentity()
+    var attempts = 4
+    while attempts > 0 {
+      attempts -= 1
+      do {
+        try eachMerge(options) { plan in try mergeOutsideTransaction(plan, options: options) }
+        break
+      } catch StoreError.overtaken {
+        guard try attempts > 0 && readIdentity() == identity else { throw StoreError.overtaken(index: table) }
+      }
+    }
     try Self.tidy(connection, schema: schema)
   }
 

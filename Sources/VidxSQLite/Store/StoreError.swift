@@ -52,7 +52,7 @@ package enum StoreError: Error, Equatable, Sendable {
   case insideTransaction(index: String)
   /// An error has ended the writing of rows that the open transaction had inserted.
   case halfWritten(index: String)
-  /// Another process merged the same segments, or made the index anew, while this one was building.
+  /// Another process merged most of the same rows, or made the index anew, while this one was building.
   case overtaken(index: String)
   /// The table named by `content` cannot be indexed.
   case content(table: String, ContentFault)

@@ -1,3 +1,4 @@
+import Synchronization
 import TestSupport
 import Testing
 import VidxIndexes
@@ -147,6 +148,78 @@ struct IndexStoreMergeTests {
     #expect(try store.maintain(MergePolicy(deltaRows: 1), options: .serial))
     try expectAgreement(writer, rows, seed: 3, "merged again")
     #expect(try store.integrityCheck(deep: true) == [] && store.deltaCount() == 0)
+  }
+
+  /// While all is merged, another process merges what is new: what took longer is kept, and its copies of them are
+  /// dead.
+  @Test(arguments: kinds)
+  func aMergeOfNewRowsDoesNotUndoALongerOne(_ kind: IndexKindCase) throws {
+    let database = try TestDatabase()
+    let connection = try database.open()
+    try connection.execute("PRAGMA journal_mode = WAL")
+    let store = try IndexStore.make(connection, definition(kind: kind.kind))
+    var rows = IndexStoreTransactionTests.rows(1...200, seed: 1)
+    let small = IndexStoreTransactionTests.rows(201...210, seed: 2)
+    let delta = IndexStoreTransactionTests.rows(211...230, seed: 3)
+    try store.addSegment(rows)
+    try store.addSegment(small)
+    try store.add(delta)
+    rows = rows.merging(small) { $1 }.merging(delta) { $1 }
+    let other = try IndexStore.open(database.open())
+    let plan = try #require(try store.prepareMerge())
+    #expect(plan.parts.count == 2 && plan.isWhole)
+
+    func change(_ seed: UInt64, deleting dead: [Int64], replacing others: [Int64]) throws {
+      var random = SplitMix(seed: seed)
+      try other.transaction {
+        for rowID in dead { try other.delete(rowID: rowID) }
+        for rowID in others {
+          let vector = random.vector(8)
+          try other.update(rowID: rowID, to: rowID, vector: vector)
+          rows[rowID] = vector
+        }
+      }
+      for rowID in dead { rows[rowID] = nil }
+    }
+    try change(4, deleting: [1, 201, 211], replacing: [2, 202, 212])
+    #expect(try other.maintain(MergePolicy(deltaRows: 10), options: .serial))
+    #expect(try other.deltaCount() == 0 && other.settled?.views.count == 2, "the small one and the delta are one now")
+    try change(5, deleting: [3, 203, 213], replacing: [4, 2, 204, 214])
+
+    let published = try store.buildMerge(plan, options: .serial)
+    try store.transaction { try store.commitMerge(plan, published) }
+    for segment in published { segment.release() }
+    try expectAgreement(store, rows, seed: 1, "the one that merged")
+    try expectAgreement(other, rows, seed: 2, "the other one")
+    #expect(try store.integrityCheck(deep: true) == [])
+    #expect(store.settled?.views.count == 2)
+    try other.optimizeOutsideTransaction(options: .serial)
+    try expectAgreement(store, rows, seed: 3, "merged again")
+    #expect(try store.integrityCheck(deep: true) == [] && database.segmentFiles().count == 1)
+  }
+
+  /// Whoever asks for everything to be merged gets that, though another process is first.
+  @Test func whatAnotherMergesFirstIsPlannedAgain() throws {
+    let database = try TestDatabase()
+    let (store, rows) = try prepared(database, .init(kind: .flat))
+    let path = database.path
+    let merges = Mutex(0)
+    let options = BuildOptions(
+      threads: 1,
+      progress: { _ in
+        let isFirst = merges.withLock { merges in
+          merges += 1
+          return merges == 1
+        }
+        guard isFirst else { return }
+        #expect(throws: Never.self) {
+          try IndexStore.open(Connection(path: path)).optimizeOutsideTransaction(options: .serial)
+        }
+      })
+    try store.optimizeOutsideTransaction(options: options)
+    #expect(merges.withLock { $0 } > 0)
+    try expectAgreement(store, rows, seed: 1)
+    #expect(try database.segmentFiles().count == 1 && store.integrityCheck() == [])
   }
 
   @Test func theLargestSegmentIsGrown() throws {
