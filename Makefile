@@ -22,11 +22,7 @@ demo: build ## index 10,000 Debian packages and ask a few questions
 
 test: build ## all tests
 	@scripts/install-packages.sh test
-	@scripts/check-harness.sh
-	@scripts/check-postgresql.sh
-	@scripts/check-reliability.sh
-	@# The library that ships is tested, not the one built beside the tests.
-	VIDX_EXTENSION=$(CURDIR)/.build/release/libvidx.so swift test --disable-xctest $(TEST_FLAGS)
+	@scripts/test.sh $(TEST_FLAGS)
 
 bench: build ## measure beside hnswlib, faiss, SVS, ScaNN and others
 	@scripts/install-packages.sh bench

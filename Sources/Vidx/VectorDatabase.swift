@@ -272,8 +272,10 @@ public final class VectorDatabase: Sendable {
       return (result, session.connection.totalChanges - before, session.link.takeOwed())
     }
     maintain(after: changes)
-    // Committed all the same when the task is cancelled meanwhile.
-    if owed > 0 { try? await Task.sleep(for: .microseconds(owed)) }
+    for wait in owed {
+      // Committed all the same when the task is cancelled meanwhile.
+      while let part = wait.next() { do { try await Task.sleep(for: .microseconds(part)) } catch { return result } }
+    }
     return result
   }
 

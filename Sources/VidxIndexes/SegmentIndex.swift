@@ -79,16 +79,16 @@ package import VidxVectors
 
   /// Verifies all that searches read everywhere, links and codes, where it is little: of a segment that takes the place
   /// of others while searches go on, the first hundred would wait for it block by block.
-  package func verifyAhead() throws(SegmentError) {
+  /// - Parameter bytes: of how many at most; then, how many are left.
+  package func verifyAhead(upTo bytes: inout Int) throws(SegmentError) {
     var sections = [coded.rows.section, lists?.centroids]
     if case .hnsw(let graph) = structure { sections.append(graph.baseLinks) }
     let found = sections.compactMap { $0 }
-    if found.reduce(0, { $0 + $1.byteCount }) > Self.mostVerifiedAhead { return }
+    let count = found.reduce(0) { $0 + $1.byteCount }
+    if count > bytes { return }
+    bytes -= count
     for section in found { try section.verifyAll() }
   }
-
-  /// Bytes; 64 MiB take some 10 ms.
-  private static let mostVerifiedAhead = 64 << 20
 
   /// The value of an entry in a filter column; NULL where the segment has no such column.
   package func value(column: Int, entry: Int) throws(SegmentError) -> ColumnValue {

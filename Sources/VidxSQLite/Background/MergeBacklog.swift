@@ -11,10 +11,11 @@ internal import VidxSegments
 ///
 /// A writer that never pauses brings rows faster than a graph is built over them. What is not merged is scanned by
 /// every search, so something has to give way: writers do, each commit by so much that about as many rows come as are
-/// merged (the delayed writes of log-structured merge trees). Who pauses now and then never waits: nothing does before
+/// merged (the delayed writes of log-structured merge trees). Who pauses now and then never waits: nobody does before
 /// as many rows have come during one merge as are worth the next. What were too many counts on in the merge that
-/// follows at once, so that no more come during it than it takes in (docs/decisions/0011-back-pressure.md).
-enum MergeBacklog {
+/// follows at once, so that no more come during it than it takes in (docs/decisions/0011-back-pressure.md). Who waits
+/// goes on when the merge has ended.
+package enum MergeBacklog {
   /// Of a merge that is at work.
   struct Work: Equatable {
     /// Rows that may come meanwhile without waiting.
@@ -34,10 +35,11 @@ enum MergeBacklog {
       rows = before.map { max(min($0.rows - $0.room, new - worth), 0) } ?? 0
     }
 
-    /// Counts rows of a commit: for each a quarter of a millisecond where twice as many have come as there is room for,
-    /// four times that where three times, nothing where there was room.
+    /// Counts rows of a commit: for each a millisecond where twice as many have come as there is room for, four times
+    /// that where three times, none where there was room.
     /// - Parameter now: in microseconds.
-    /// - Returns: how long the writer is to wait, behind all that came before it; in microseconds.
+    /// - Returns: how long the writer is to wait, in microseconds: behind those before it, but not much longer than for
+    ///   rows of its own.
     mutating func add(_ count: Int, now: Int) -> Int {
       rows += count
       let excess = Double(rows) / Double(room) - 1
@@ -45,17 +47,19 @@ enum MergeBacklog {
       let each = min(Self.microseconds * excess * excess, Self.mostEach)
       let wait = Int(min(each * Double(count), Double(Self.most)))
       free = min(max(free, now) + wait, now + Self.most)
-      return free - now
+      return min(free - now, Int(min(Self.mostBehindOthers * Double(count), Double(Self.most))))
     }
 
-    private static let microseconds = 250.0
+    private static let microseconds = 1_000.0
     private static let mostEach = 4_000.0
+    /// For a row. Who writes a few waits little, whatever others write.
+    private static let mostBehindOthers = 16_000.0
     /// Of a commit.
     private static let most = 10_000_000
   }
 
   /// An index of a file.
-  private struct Key: Hashable {
+  fileprivate struct Key: Hashable {
     let path: String
     let index: [UInt8]
   }
@@ -110,15 +114,16 @@ enum MergeBacklog {
   }
 
   /// Counts rows that a transaction has changed.
-  /// - Returns: how long its writer is to wait, in microseconds.
-  static func add(_ rows: Int, path: String, index: String) -> Int {
-    if rows <= 0 || atWork.load(ordering: .relaxed) == 0 { return 0 }
+  /// - Returns: nil where its writer need not wait.
+  static func add(_ rows: Int, path: String, index: String) -> Wait? {
+    if rows <= 0 || atWork.load(ordering: .relaxed) == 0 { return nil }
     let key = Key(path: path, index: Array(index.utf8))
     let now = Self.now
     return ForkGate.alone { process in
       entries.withLock { entries in
-        guard let entry = entries[key], entry.process == process, entry.end == nil else { return 0 }
-        return entries[key]?.work.add(rows, now: now) ?? 0
+        guard let entry = entries[key], entry.process == process, entry.end == nil else { return nil }
+        let microseconds = entries[key]?.work.add(rows, now: now) ?? 0
+        return microseconds > 0 ? Wait(key, entry.number, microseconds, now: now) : nil
       }
     }
   }
@@ -130,10 +135,42 @@ enum MergeBacklog {
     return time.tv_sec * 1_000_000 + time.tv_nsec / 1_000
   }
 
-  static func wait(_ microseconds: Int) {
-    if microseconds <= 0 { return }
-    var time = timespec(tv_sec: microseconds / 1_000_000, tv_nsec: microseconds % 1_000_000 * 1_000)
-    // A signal ends it early.
-    unsafe nanosleep(&time, nil)
+  /// That of the merge of an index that is at work.
+  private static func numberAtWork(_ key: Key) -> Int? {
+    ForkGate.alone { process in
+      entries.withLock { entries in
+        guard let entry = entries[key], entry.process == process, entry.end == nil else { return nil }
+        return entry.number
+      }
+    }
+  }
+
+  /// How long a commit is to wait: until the merge that was at work has ended, at the latest.
+  package struct Wait: Sendable {
+    fileprivate let key: Key
+    /// Of the merge.
+    private let number: Int
+    private let end: Int
+    let microseconds: Int
+
+    fileprivate init(_ key: Key, _ number: Int, _ microseconds: Int, now: Int) {
+      (self.key, self.number, self.microseconds) = (key, number, microseconds)
+      end = now + microseconds
+    }
+
+    /// What is left of it, or the part after which to look again; in microseconds. nil when it is over.
+    package func next() -> Int? {
+      let left = end - now
+      return left > 0 && numberAtWork(key) == number ? min(left, 20_000) : nil
+    }
+
+    /// Keeps the thread from other work.
+    func block() {
+      while let part = next() {
+        var time = timespec(tv_sec: 0, tv_nsec: part * 1_000)
+        // A signal ends it early.
+        unsafe nanosleep(&time, nil)
+      }
+    }
   }
 }

@@ -82,8 +82,8 @@ extension VirtualTable {
     let seen = store.unseen.commit()
     guard seen.wantMerge || seen.rows > 0, let path = connection.filename(schema: schema) else { return }
     if seen.wantMerge { registry.background?.request(path) }
-    let microseconds = MergeBacklog.add(seen.rows, path: path, index: store.table)
+    guard let wait = MergeBacklog.add(seen.rows, path: path, index: store.table) else { return }
     // SQLite has given back its locks by now: others go on.
-    if registry.background != nil { MergeBacklog.wait(microseconds) } else { registry.link.owe(microseconds) }
+    if registry.background != nil { wait.block() } else { registry.link.owe(wait) }
   }
 }

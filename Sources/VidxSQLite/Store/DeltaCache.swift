@@ -136,10 +136,14 @@ import VidxVectors
     slotCount = last
   }
 
-  /// Codes some of what has been put, where scans gain by codes: of few rows a part, which spares whoever searches next
-  /// to wait for all of them; of many all.
+  /// Whether codes would spare much of a scan.
+  var isLargelyUncoded: Bool { slotCount - (codes?.count ?? 0) >= Self.fewestCoded }
+
+  /// Codes some of what has been put, where scans gain by codes: a part, which spares whoever searches next to wait for
+  /// all of them.
+  /// - Parameter wholly: all, where they are many: for those who code before they search, not each time they do.
   /// - Complexity: some 3 us for a vector of 384 dimensions.
-  func code() {
+  func code(wholly: Bool = false) {
     if slotCount < Self.fewestCoded || !mayCode { return }
     if codes == nil { codes = SlotCodes(metric, dimensions: dimensions, origin: mean()) }
     guard let codes else {
@@ -147,8 +151,8 @@ import VidxVectors
       return
     }
     let missing = slotCount - codes.count
-    let count = missing > Self.fewestCoded ? slotCount : codes.count + min(missing, Self.codedAtOnce)
-    unsafe codes.extend(to: count, floats, stride: stride)
+    let part = wholly && missing > Self.fewestCoded ? missing : max(missing / 8, Self.codedAtOnce)
+    unsafe codes.extend(to: codes.count + min(missing, part), floats, stride: stride)
   }
 
   /// The codes that a scan of so many slots for the k nearest is to read; nil where it is to read the vectors.

@@ -255,6 +255,7 @@ package final class IndexReader: Sendable {
         store.forgetCaches()
       }
       token = try store.refresh(includingDelta: true).token
+      store.codeDelta()
       snapshot = try store.snapshot()
       self.version += 1
       noteVersion()

@@ -27,8 +27,11 @@ package struct MergePlan {
   package let rowCount: Int
   /// Nothing of that state is left out.
   let isWhole: Bool
+  /// The files of all segments that there were.
+  let files: Set<String>
+
   /// How many segments there were.
-  let segmentCount: Int
+  var segmentCount: Int { files.count }
 
   /// Rows that are linked to those of the base: what a merge takes its time for.
   var linkedRowCount: Int { source.rowIDs.count }
@@ -104,7 +107,7 @@ extension IndexStore {
       identity: try readIdentity(), revision: revision, parts: parts, deltaIDs: delta.rowIDs, source: source,
       base: growth, newRowCount: chosen.filter(isUnbuilt).reduce(delta.rowIDs.count) { $0 + $1.liveCount },
       rowCount: source.rowIDs.count + (base?.liveCount ?? 0), isWhole: chosen.count == views.count,
-      segmentCount: views.count)
+      files: Set(views.map(\.fileName)))
   }
 
   /// Step 2 of a merge: builds the new segment; several where nothing is grown and memory is too small for one. Touches
@@ -132,8 +135,7 @@ extension IndexStore {
     let unchanged = try rowsOfDeltaUntil(plan.revision)
     let kept = partsLeft(of: plan)
     let dead = try rowsDeadSince(plan, left: kept, unchanged: unchanged)
-    let isOvertaken = kept.count < plan.parts.count || (unchanged.isEmpty && !plan.deltaIDs.isEmpty)
-    if isOvertaken && 2 * dead.count >= plan.rowCount { throw StoreError.overtaken(index: table) }
+    if try 2 * liveElsewhere(dead, since: plan) >= max(plan.rowCount, 1) { throw StoreError.overtaken(index: table) }
     let indexes = try settling { try published.map { try SegmentIndex.open(path: $0.path) } }
     let tombstones = try settling { try indexes.map { index in try dead.compactMap { try index.entry(ofRowID: $0) } } }
     try forgetSweptFiles()
@@ -166,6 +168,17 @@ extension IndexStore {
   private func partsLeft(of plan: MergePlan) -> [MergePlan.Part] {
     let current = Dictionary(uniqueKeysWithValues: views.map { ($0.id, $0.fileName) })
     return plan.parts.filter { current[$0.id] == $0.fileName }
+  }
+
+  /// How many of some rows live in segments that have come since.
+  private func liveElsewhere(_ rowIDs: [Int64], since plan: MergePlan) throws -> Int {
+    let new = views.filter { !plan.files.contains($0.fileName) }
+    if new.isEmpty { return 0 }
+    return try settling {
+      try rowIDs.count { rowID in
+        try new.contains { view in try view.index.entry(ofRowID: rowID).map(view.isLive) ?? false }
+      }
+    }
   }
 
   /// The row ids that the merged segment holds although they have died or changed meanwhile, or are in another segment

@@ -49,7 +49,7 @@ extension IndexStore {
     guard connection.isAutocommit else { throw StoreError.insideTransaction(index: table) }
     let options = try completed(options)
     let identity = try readIdentity()
-    var attempts = 4
+    var attempts = 8
     while attempts > 0 {
       attempts -= 1
       do {

@@ -45,6 +45,7 @@ extension IndexStore {
     let filter = try resolve(request)
     let search = StoreSearch(request: request, filter: filter, query: query, rowCount: liveCount)
     for view in views { try search.add(view, of: self) }
+    if search.plan != .exact { delta?.code() }
     if let delta { try settling { try search.add(delta.cache) } }
     return search.answer(metric: definition.configuration.metric)
   }
@@ -72,6 +73,7 @@ extension IndexStore {
     let searches = queries.map { StoreSearch(request: shared, filter: filter, query: $0, rowCount: count) }
     if min(batch.k, count) > 0 {
       for view in views { try settling { try add(view, to: searches, queries, threads: batch.threads) } }
+      if searches.contains(where: { $0.plan != .exact }) { delta?.code(wholly: true) }
       if let delta { try settling { try add(delta.cache, to: searches, queries, threads: batch.threads) } }
     }
     return searches.map { $0.answer(metric: definition.configuration.metric) }

@@ -10,9 +10,20 @@ struct LoadedDelta {
   var stamp: Int64
   /// Rows of a transaction that is not committed may be in it: if that is rolled back, it is of no use.
   var isUncommitted: Bool
+  /// No search has seen yet what was read last.
+  private var isNew = true
 
-  /// Codes more of it, unless others may be reading it.
-  mutating func code() { if isKnownUniquelyReferenced(&cache) { cache.code() } }
+  init(cache: DeltaCache, token: UInt64, mark: UInt64, stamp: Int64, isUncommitted: Bool) {
+    self.cache = cache
+    (self.token, self.mark, self.stamp, self.isUncommitted) = (token, mark, stamp, isUncommitted)
+  }
+
+  /// Codes more of it, unless others may be reading it. Whoever has just waited for rows to be read does not wait for
+  /// their codes, too, while they are few.
+  mutating func code(wholly: Bool = false) {
+    defer { isNew = false }
+    if isKnownUniquelyReferenced(&cache), wholly || !isNew || cache.isLargelyUncoded { cache.code(wholly: wholly) }
+  }
 }
 
 extension IndexStore {
@@ -49,11 +60,7 @@ extension IndexStore {
   func refreshToSearch() throws {
     try flush()
     let mark = CommitMark(connection, schema: schema)
-    // Not bound to a name, which would be another reference to what is to be coded.
-    if let mark, mark == searchedMark, settled != nil, delta?.isUncommitted == false {
-      delta?.code()
-      return
-    }
+    if let mark, mark == searchedMark, settled != nil, delta?.isUncommitted == false { return }
     searchedMark = nil
     searchedMark = try refresh(includingDelta: true) { _ -> CommitMark? in
       CommitMark(whileReading: connection, schema: schema)
@@ -82,12 +89,16 @@ extension IndexStore {
   var views: [SegmentView] { settled?.views ?? [] }
 
   private func verifyAhead() {
+    var bytes = Self.mostVerifiedAhead
     for index in unverified {
       // What is damaged throws where a search reads it.
-      do throws(SegmentError) { try index.verifyAhead() } catch { continue }
+      do throws(SegmentError) { try index.verifyAhead(upTo: &bytes) } catch { continue }
     }
     unverified = []
   }
+
+  /// Bytes; 64 MiB that are in memory, as what has just been written is, take some 10 ms.
+  private static let mostVerifiedAhead = 64 << 20
 
   private func refreshDelta(_ revision: Revision) throws {
     let isWriting = connection.isWriting(schema: schema)
@@ -106,10 +117,12 @@ extension IndexStore {
     }
     delta = nil
     try readDelta(since: stamp, into: cache)
-    cache.code()
     delta = LoadedDelta(
       cache: cache, token: revision.token, mark: revision.deltaMark, stamp: revision.stamp, isUncommitted: isWriting)
   }
+
+  /// Codes the delta before threads share it, after which none may change it.
+  func codeDelta() { if definition.configuration.kind != .flat { delta?.code(wholly: true) } }
 
   private func readDelta(since stamp: Int64, into cache: DeltaCache) throws {
     let statement = try tables.statement(.deltaSince)

@@ -111,19 +111,19 @@ final class StoreRegistry {
 package final class LibraryLink {
   weak var registry: StoreRegistry?
   let policy: BulkPolicy
-  private var owed = 0
+  private var owed: [MergeBacklog.Wait] = []
 
   package init(policy: BulkPolicy = BulkPolicy()) { self.policy = policy }
 
   /// Writes the rows that indexes keep in memory until the transaction ends: whatever is read afterwards has them.
   package func flush() throws { try registry?.flush() }
 
-  /// A commit is to wait so long for merges (`MergeBacklog`), where no thread is kept from other work.
-  func owe(_ microseconds: Int) { owed += microseconds }
+  /// A commit is to wait for a merge, where no thread is kept from other work.
+  func owe(_ wait: MergeBacklog.Wait) { owed.append(wait) }
 
-  /// What commits since the last call are to wait, in microseconds.
-  package func takeOwed() -> Int {
-    defer { owed = 0 }
+  /// What commits since the last call are to wait for.
+  package func takeOwed() -> [MergeBacklog.Wait] {
+    defer { owed = [] }
     return owed
   }
 }

@@ -66,7 +66,7 @@ struct DeltaCacheTests {
     for step in 0..<6_000 {
       let rowID = Int64.random(in: 0..<3_000, using: &random)
       if step % 5 == 4 { cache.remove(rowID) } else { try put(cache, rowID, data.rows[step]) }
-      if step % 100 == 99 { cache.code() }
+      if step % 100 == 99 { cache.code(wholly: true) }
       if step % 200 != 150 { continue }
       let query = try PreparedQuery(queries[(step * 7) % 6_000], dimensions: dimensions, metric: metric)
       for (k, filter) in [(1, nil), (10, nil), (40, nil), (10, Array(Int64(500)...2_500)), (10, [7, 8, 9])] {
@@ -106,6 +106,59 @@ struct DeltaCacheTests {
       #expect(found * 1_000 >= wanted * 998, "\(found) of \(wanted)")
       #expect(rescored < byCodes / 8, "\(rescored) of \(byCodes)")
     }
+  }
+
+  /// What is read anew is coded by the searches that follow, none of which waits for all of it.
+  @Test func searchesCodeAPartEach() throws {
+    let data = TestVectors(count: 4_000, dimensions: 64, seed: 3)
+    let cache = DeltaCache(dimensions: 64, metric: .l2)
+    for (i, vector) in data.rows.enumerated() { try put(cache, Int64(i), vector) }
+    func coded() -> Int { cache.codes(scanning: 4_000, k: 10)?.count ?? 0 }
+    #expect(coded() == 0)
+    var parts: [Int] = []
+    while coded() < 4_000 && parts.count < 100 {
+      let before = coded()
+      cache.code()
+      parts.append(coded() - before)
+    }
+    #expect(coded() == 4_000)
+    #expect(parts.first == 500 && parts.allSatisfy { $0 <= 500 } && parts.count < 40, "\(parts)")
+    try put(cache, 4_000, data.rows[0])
+    cache.code()
+    #expect(coded() == 4_001)
+  }
+
+  /// Neither who has just waited for rows to be read, nor who asks for an exact answer, waits for codes of few rows.
+  @Test func searchesCodeWhatOthersHaveRead() throws {
+    let database = try TestDatabase()
+    let connection = try database.open()
+    try connection.execute("PRAGMA journal_mode = WAL")
+    let store = try IndexStore.make(connection, definition(64, metric: .l2, kind: .hnsw))
+    let data = TestVectors(count: 2_000, dimensions: 64, seed: 9).rows
+    func rows(_ range: Range<Int>) -> [Int64: [Float]] {
+      Dictionary(uniqueKeysWithValues: range.map { (Int64($0), data[$0]) })
+    }
+    try store.addSegment(rows(0..<1_000))
+    let writer = try IndexStore.open(database.open())
+    try writer.add(rows(1_000..<1_600))
+    func coded(exact: Bool = false) throws -> Int {
+      var request = StoreRequest(query: data[0], k: 10)
+      request.parameters.plan = .graph
+      request.parameters.exact = exact
+      if exact { request.parameters.plan = nil }
+      let answer = try store.search(request)
+      #expect((answer.plan == .exact) == exact)
+      return store.delta?.cache.codes(scanning: 600, k: 10)?.count ?? 0
+    }
+    #expect(try coded(exact: true) == 0)
+    #expect(try coded() == 75)
+    var searches = 0
+    while try coded() < 600 && searches < 100 { searches += 1 }
+    try writer.add(rows(1_600..<1_620))
+    #expect(try coded() == 600, "it has read them")
+    #expect(try coded(exact: true) == 600)
+    #expect(try coded() == 616)
+    #expect(try coded() == 620)
   }
 
   @Test func aRefusedVectorLeavesTheRowAsItWas() throws {

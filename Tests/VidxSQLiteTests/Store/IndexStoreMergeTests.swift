@@ -257,6 +257,26 @@ struct IndexStoreMergeTests {
     #expect(try store.integrityCheck() == [])
   }
 
+  /// A writer who changes all new rows while they are merged is no other merge.
+  @Test func rowsThatAllChangeMeanwhileAreNoOtherMerge() throws {
+    let database = try TestDatabase()
+    let store = try IndexStore.make(database.open(), definition())
+    try store.add(IndexStoreTransactionTests.rows(1...9, seed: 1))
+    let plan = try #require(try store.prepareMerge())
+    let published = try store.buildMerge(plan, options: .serial)
+    let writer = try IndexStore.open(database.open())
+    let rows = IndexStoreTransactionTests.rows(1...9, seed: 2)
+    try writer.transaction {
+      for (rowID, vector) in rows { try writer.update(rowID: rowID, to: rowID, vector: vector) }
+    }
+    try store.transaction { try store.commitMerge(plan, published) }
+    for segment in published { segment.release() }
+    try expectAgreement(store, rows, seed: 3)
+    try store.optimizeOutsideTransaction(options: .serial)
+    try expectAgreement(writer, rows, seed: 4)
+    #expect(try store.integrityCheck(deep: true) == [] && database.segmentFiles().count == 1)
+  }
+
   @Test func mergingTheLastRowAwayLeavesNoSegment() throws {
     let database = try TestDatabase()
     let (store, rows) = try prepared(database, .init(kind: .ivfflat))
