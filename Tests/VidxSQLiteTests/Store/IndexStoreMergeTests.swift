@@ -76,6 +76,20 @@ struct IndexStoreMergeTests {
     #expect(try database.segmentFiles().count == 1)
   }
 
+  /// Rows 1...200 in a segment, 201...210 in another, 211...230 in the delta.
+  private func ofThreeParts(_ database: TestDatabase, _ kind: IndexKindCase) throws -> (IndexStore, [Int64: [Float]]) {
+    let connection = try database.open()
+    try connection.execute("PRAGMA journal_mode = WAL")
+    let store = try IndexStore.make(connection, definition(kind: kind.kind))
+    let large = IndexStoreTransactionTests.rows(1...200, seed: 1)
+    let small = IndexStoreTransactionTests.rows(201...210, seed: 2)
+    let delta = IndexStoreTransactionTests.rows(211...230, seed: 3)
+    try store.addSegment(large)
+    try store.addSegment(small)
+    try store.add(delta)
+    return (store, large.merging(small) { $1 }.merging(delta) { $1 })
+  }
+
   /// Another index under the same name begins to count its changes anew: what was merged of the old one is none of it.
   @Test(arguments: [8, 4])
   func anotherIndexOfTheNameIsNotMergedInto(dimensions: Int) throws {
@@ -109,16 +123,8 @@ struct IndexStoreMergeTests {
   @Test(arguments: kinds)
   func changesMeanwhileAreCarriedOverWhenAPartIsMerged(_ kind: IndexKindCase) throws {
     let database = try TestDatabase()
-    let connection = try database.open()
-    try connection.execute("PRAGMA journal_mode = WAL")
-    let store = try IndexStore.make(connection, definition(kind: kind.kind))
-    var rows = IndexStoreTransactionTests.rows(1...200, seed: 1)
-    let small = IndexStoreTransactionTests.rows(201...210, seed: 2)
-    let delta = IndexStoreTransactionTests.rows(211...230, seed: 3)
-    try store.addSegment(rows)
-    try store.addSegment(small)
-    try store.add(delta)
-    rows = rows.merging(small) { $1 }.merging(delta) { $1 }
+    let (store, all) = try ofThreeParts(database, kind)
+    var rows = all
     try store.transaction {
       for rowID in [5, 201, 211] as [Int64] { try store.delete(rowID: rowID) }
     }
@@ -155,16 +161,8 @@ struct IndexStoreMergeTests {
   @Test(arguments: kinds)
   func aMergeOfNewRowsDoesNotUndoALongerOne(_ kind: IndexKindCase) throws {
     let database = try TestDatabase()
-    let connection = try database.open()
-    try connection.execute("PRAGMA journal_mode = WAL")
-    let store = try IndexStore.make(connection, definition(kind: kind.kind))
-    var rows = IndexStoreTransactionTests.rows(1...200, seed: 1)
-    let small = IndexStoreTransactionTests.rows(201...210, seed: 2)
-    let delta = IndexStoreTransactionTests.rows(211...230, seed: 3)
-    try store.addSegment(rows)
-    try store.addSegment(small)
-    try store.add(delta)
-    rows = rows.merging(small) { $1 }.merging(delta) { $1 }
+    let (store, all) = try ofThreeParts(database, kind)
+    var rows = all
     let other = try IndexStore.open(database.open())
     let plan = try #require(try store.prepareMerge())
     #expect(plan.parts.count == 2 && plan.isWhole)
